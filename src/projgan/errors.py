@@ -1,0 +1,22 @@
+"""The one kind of error a person is meant to read, and the nearest name for a mistyped one."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """A mistake in what a person gave: one line naming the cause, the place and the remedy.
+
+    The command line prints it without a traceback and exits with code 2.
+    """
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """Return `"; did you mean 'x'?"` for the closest known name, or a list of the known ones."""
+    known = [str(candidate) for candidate in known]
+    lowered = {candidate.lower(): candidate for candidate in known}
+    matches = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
+    if matches:
+        return f"; did you mean {lowered[matches[0]]!r}?"
+    shown = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
+    return f"; known: {shown}"
