@@ -1,0 +1,293 @@
+"""The configuration of a run: frozen, checked once, saved beside the run, never mutated.
+
+The same classes check the command line, a YAML file and the configuration stored in a run directory.
+`None` means off. Progress and every cadence are counted in steps: one step is one generator update and
+`training.discriminator_updates` discriminator updates.
+"""
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from projgan.errors import UserError, nearest_name
+
+
+def _number(value: object) -> object:
+    return int(value) if isinstance(value, str) and value.isdigit() else value
+
+
+def _none(value: object) -> object:
+    return None if isinstance(value, str) and value.lower() in {"none", "null"} else value
+
+
+Number = BeforeValidator(_number)
+"""A command line gives text where YAML gives a number; choices among numbers need to be told."""
+MayBeOff = BeforeValidator(_none)
+"""`None` on a command line is the word; in YAML it is null."""
+Architecture = Literal["resnet-8", "resnet-32", "resnet-64", "resnet-128", "resnet-128-small", "resnet-256"]
+Positive = Annotated[int, Field(gt=0)]
+Fraction = Annotated[float, Field(gt=0, le=1)]
+
+
+class Section(BaseModel):
+    """A frozen group of settings that refuses unknown keys."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True
+    )
+
+
+class DataConfig(Section):
+    """Which images, and what happens to one between the disk and the discriminator."""
+
+    source: str = "digits"
+    """Folder, archive, Parquet file or folder, .npz, packed store, or the built-in `digits`; `--data` for short."""
+    split: Annotated[str | None, MayBeOff] = None
+    """Part of the data to use, such as `train`; None takes the training part where there are several."""
+    resolution: Annotated[Literal[8, 32, 64, 128, 256], Number] = 32
+    """Height and width in pixels; other sizes are centre-cropped and resized."""
+    channels: Annotated[Literal[1, 3], Number] = 3
+    """1 for grey, 3 for RGB; images of the other kind are converted."""
+    horizontal_flip: bool = False
+    """Mirror each image with probability one half."""
+    random_crop: Annotated[Fraction | None, MayBeOff] = None
+    """Take a random square of this share of the side (the paper's dogs and cats: 0.9); None for none."""
+    dequantize: bool = True
+    """Add uniform noise of one grey level to real images at every access, as the paper does."""
+    on_unreadable: Literal["error", "skip"] = "error"
+    """What to do about images that cannot be decoded."""
+    cache: Annotated[Path | None, MayBeOff] = None
+    """Folder in which decoded images are kept between runs; None is `~/.cache/projgan`."""
+
+
+class GeneratorConfig(Section):
+    """The generator."""
+
+    architecture: Architecture = "resnet-32"
+    """Row of the table of widths."""
+    width: Annotated[Positive | None, MayBeOff] = None
+    """Base width in place of the table's."""
+    latent_size: Positive = 128
+    """Length of a latent vector, drawn from N(0, I)."""
+    condition: Annotated[Literal["conditional-batch-norm"] | None, MayBeOff] = "conditional-batch-norm"
+    """How the generator meets the label; None for an unconditional generator."""
+
+
+class DiscriminatorConfig(Section):
+    """The discriminator."""
+
+    architecture: Architecture = "resnet-32"
+    """Row of the table of widths."""
+    width: Annotated[Positive | None, MayBeOff] = None
+    """Base width in place of the table's."""
+    condition: Literal["projection", "unconditional"] = "projection"
+    """How the discriminator meets the label."""
+
+
+class LossConfig(Section):
+    """What the two networks play for."""
+
+    adversarial: Literal["hinge", "standard"] = "hinge"
+    """Hinge, or the standard (softplus) loss that the derivation starts from."""
+
+
+class OptimizerConfig(Section):
+    """Adam, the same for both networks."""
+
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
+    """Adam's alpha before any decay."""
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.0, 0.9)
+    """Adam's beta1 and beta2; the paper's code has 0.0 and 0.9 everywhere."""
+    epsilon: Annotated[float, Field(gt=0)] = 1e-8
+    """Adam's epsilon."""
+    decay_start: Annotated[Annotated[int, Field(ge=0)] | None, MayBeOff] = None
+    """Step at which the learning rate begins to fall linearly; None for no decay."""
+    decay_end: Annotated[Positive | None, MayBeOff] = None
+    """Step at which it would reach zero."""
+
+    @model_validator(mode="after")
+    def _decay_has_both_ends(self) -> "OptimizerConfig":
+        if (self.decay_start is None) != (self.decay_end is None):
+            raise ValueError("optimizer.decay_start and optimizer.decay_end go together: give both or neither")
+        if self.decay_start is not None and self.decay_end is not None and self.decay_end <= self.decay_start:
+            raise ValueError(
+                f"optimizer.decay_end ({self.decay_end}) must be after optimizer.decay_start ({self.decay_start})"
+            )
+        return self
+
+
+class TrainingConfig(Section):
+    """How long, how much at a time, and what is kept."""
+
+    steps: Positive = 50_000
+    """Generator updates in all."""
+    batch_size: Positive = 64
+    """Real images of one discriminator update, over all processes together."""
+    generator_batch_size: Annotated[Positive | None, MayBeOff] = None
+    """Generated images of one generator update, over all processes; None is twice `batch_size`."""
+    discriminator_updates: Positive = 5
+    """Discriminator updates of one step (the paper's n_dis)."""
+    ema_decay: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, MayBeOff] = None
+    """Keep an exponential moving average of the generator with this decay and use it for samples."""
+    batch_norm_statistics: Literal["per-rank", "shared"] = "per-rank"
+    """Over which images several processes compute batch-norm statistics; the paper's are per rank."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Arithmetic of the networks; parameters and losses stay in float32."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train; `auto` takes a GPU if there is one."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Seed of every random stream of the run."""
+    log_every: Positive = 50
+    """Steps between two rows of statistics."""
+    checkpoint_every: Positive = 1000
+    """Steps between two checkpoints."""
+    keep_checkpoints: Positive = 2
+    """Checkpoints kept, the newest first."""
+
+
+class SamplingConfig(Section):
+    """The sample grids written during training."""
+
+    every: Annotated[Positive | None, MayBeOff] = 1000
+    """Steps between two grids; None for none."""
+    columns: Annotated[int, Field(gt=0, le=64)] = 10
+    """Images per class in a grid."""
+    classes: Annotated[int, Field(gt=0, le=100)] = 10
+    """Classes in a grid, the first ones."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Seed of the first column; the next ones follow."""
+
+
+class RunConfig(Section):
+    """Everything that decides a run."""
+
+    data: DataConfig = DataConfig()
+    generator: GeneratorConfig = GeneratorConfig()
+    discriminator: DiscriminatorConfig = DiscriminatorConfig()
+    loss: LossConfig = LossConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    training: TrainingConfig = TrainingConfig()
+    sampling: SamplingConfig = SamplingConfig()
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> "RunConfig":
+        for name, section in (("generator", self.generator), ("discriminator", self.discriminator)):
+            if section.architecture.split("-")[1] != str(self.data.resolution):
+                raise ValueError(
+                    f"{name}.architecture is {section.architecture}, but data.resolution is "
+                    f"{self.data.resolution}: choose both for one resolution"
+                )
+        if (self.generator.condition is None) != (self.discriminator.condition == "unconditional"):
+            raise ValueError(
+                f"generator.condition is {self.generator.condition} and discriminator.condition is "
+                f"{self.discriminator.condition}: either both networks meet the label or neither does"
+            )
+        return self
+
+
+RESUMABLE_KEYS = frozenset(
+    {
+        "data.source",
+        "data.cache",
+        "training.steps",
+        "training.device",
+        "training.log_every",
+        "training.checkpoint_every",
+        "training.keep_checkpoints",
+        "sampling.every",
+        "sampling.columns",
+        "sampling.classes",
+        "sampling.seed",
+    }
+)
+"""Keys that may change when a run resumes; the data itself is compared by its fingerprint."""
+
+
+def preset_names() -> list[str]:
+    """Return the names of the built-in presets."""
+    return sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in (resources.files("projgan") / "presets").iterdir()
+        if entry.name.endswith(".yaml")
+    )
+
+
+def read_preset(preset: str) -> tuple[dict[str, Any], str]:
+    """Return the settings of a built-in preset or a YAML file, unchecked, and where they came from.
+
+    Raises:
+        UserError: no such preset or file, or not a mapping in YAML.
+    """
+    path = Path(preset)
+    if path.suffix in {".yaml", ".yml"}:
+        if not path.is_file():
+            raise UserError(f"{preset}: no such file; give a YAML file or a preset's name")
+        if path.stat().st_size > 1 << 20:
+            raise UserError(f"{preset}: larger than 1 MiB, so not a configuration")
+        text, place = path.read_text(encoding="utf-8", errors="replace"), preset
+    elif preset in preset_names():
+        text = (resources.files("projgan") / "presets" / f"{preset}.yaml").read_text(encoding="utf-8")
+        place = f"preset {preset}"
+    else:
+        raise UserError(f"unknown preset {preset!r}{nearest_name(preset, preset_names())}")
+    try:
+        settings = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise UserError(f"{place}: not valid YAML: {' '.join(str(error).split())[:300]}") from None
+    if not isinstance(settings, dict) or not all(isinstance(value, dict) for value in settings.values()):
+        raise UserError(f"{place}: expected sections ({', '.join(RunConfig.model_fields)}), each with its keys")
+    return settings, place
+
+
+def check_config(settings: dict[str, Any], place: str) -> RunConfig:
+    """Turn plain settings into a checked configuration.
+
+    Raises:
+        UserError: naming the key, what is wrong with it and the nearest valid one.
+    """
+    try:
+        return RunConfig.model_validate(settings)
+    except ValidationError as error:
+        raise UserError(f"{place}: {explain(error)}") from None
+
+
+def load_config(preset: str) -> RunConfig:
+    """Load a built-in preset or a YAML file."""
+    return check_config(*read_preset(preset))
+
+
+def dump_config(config: RunConfig) -> str:
+    """Return the configuration as YAML that `load_config` reads back."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+
+
+def differing_keys(one: RunConfig, other: RunConfig) -> dict[str, tuple[Any, Any]]:
+    """Return the dotted keys on which two configurations differ, with both values."""
+    ours, theirs = one.model_dump(), other.model_dump()
+    return {
+        f"{section}.{key}": (value, theirs[section][key])
+        for section, values in ours.items()
+        for key, value in values.items()
+        if value != theirs[section][key]
+    }
+
+
+def explain(error: ValidationError) -> str:
+    """Say in one line what pydantic found first."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        section = RunConfig.model_fields.get(str(first["loc"][0]))
+        in_section = len(first["loc"]) > 1 and section is not None and section.annotation is not None
+        known = section.annotation.model_fields if in_section else RunConfig.model_fields  # type: ignore[union-attr]
+        prefix = f"{first['loc'][0]}." if in_section else ""
+        return f"unknown key {key}{nearest_name(key, [prefix + name for name in known])}"
+    message = first["msg"].removeprefix("Value error, ")
+    if not key:
+        return message
+    if first["type"] == "value_error":
+        return message
+    return f"{key} is {first['input']!r}: {message[0].lower()}{message[1:]}"

@@ -1,0 +1,133 @@
+"""The only file that knows ranks: a thin layer over torch.distributed for runs under torchrun.
+
+Everything else asks a `Ranks` object, which for a single process does nothing and costs nothing.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from projgan.errors import UserError
+
+# One rank may decode a large data set while the others wait for it.
+PATIENCE = timedelta(hours=6)
+
+
+class _Average(torch.autograd.Function):
+    """The mean over ranks, whose gradient is the mean of the gradients of all ranks."""
+
+    @staticmethod
+    def forward(ctx: object, tensor: Tensor) -> Tensor:
+        averaged = tensor.clone()
+        dist.all_reduce(averaged)
+        return averaged / dist.get_world_size()
+
+    @staticmethod
+    def backward(ctx: object, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        averaged = gradient.clone()
+        dist.all_reduce(averaged)
+        return averaged / dist.get_world_size()
+
+
+def average(tensor: Tensor) -> Tensor:
+    """Average a tensor over all ranks, with gradient."""
+    averaged: Tensor = _Average.apply(tensor)
+    return averaged
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process among all processes of the run, and its device."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes the files and speaks to the person."""
+        return self.rank == 0
+
+    def share(self, total: int) -> slice:
+        """The part of a global batch of `total` items that is this rank's: equal, contiguous, in order."""
+        return slice(self.rank * total // self.size, (self.rank + 1) * total // self.size)
+
+    def barrier(self) -> None:
+        """Wait until every rank is here."""
+        if self.size > 1:
+            dist.barrier()
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set on any rank; every rank must ask."""
+        if self.size == 1:
+            return flag
+        answer = torch.tensor(int(flag))
+        dist.all_reduce(answer, op=dist.ReduceOp.MAX)
+        return bool(answer.item())
+
+    def average_values(self, values: Tensor) -> Tensor:
+        """Average a detached tensor over all ranks."""
+        return average(values.detach()) if self.size > 1 else values
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Replace every gradient by its mean over all ranks, in one message."""
+        if self.size == 1:
+            return
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        dist.all_reduce(flat)
+        flat /= self.size
+        parts = flat.split([gradient.numel() for gradient in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    def same_everywhere(self, module: nn.Module) -> None:
+        """Give every rank the parameters and buffers of the first."""
+        if self.size > 1:
+            for tensor in module.state_dict().values():
+                dist.broadcast(tensor, src=0)
+
+
+def choose_device(wanted: str, local_rank: int = 0) -> torch.device:
+    """Turn `auto`, `cpu` or `cuda` into a device.
+
+    Raises:
+        UserError: a GPU was asked for and there is none.
+    """
+    available = torch.cuda.is_available()
+    if wanted == "cuda" and not available:
+        raise UserError("training.device is cuda, but torch sees no GPU here; use --training.device cpu")
+    if wanted == "cpu" or not available:
+        return torch.device("cpu")
+    if local_rank >= torch.cuda.device_count():
+        raise UserError(
+            f"{local_rank + 1} processes on this machine but {torch.cuda.device_count()} GPUs; "
+            "start torchrun with one process per GPU"
+        )
+    return torch.device("cuda", local_rank)
+
+
+@contextmanager
+def join_ranks(device: str = "auto") -> Iterator[Ranks]:
+    """Take part in the run that torchrun started, or be a run of one process.
+
+    gloo carries CPU tensors and NCCL those of GPUs.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield Ranks(rank=0, size=1, device=choose_device(device))
+        return
+    chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", "0")))
+    if chosen.type == "cuda":
+        torch.cuda.set_device(chosen)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo", timeout=PATIENCE)
+    try:
+        yield Ranks(rank=dist.get_rank(), size=size, device=chosen)
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,133 @@
+"""A request for images by class name to PNG files on disk."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from projgan.errors import UserError
+from projgan.generator_file import load_generator
+from projgan.images import grid, to_pil, write_png
+from projgan.networks.resnet import Generator
+from projgan.sampling import class_labels, mixing_weights, sample
+
+LARGEST_GRID = 10_000
+
+
+@dataclass(frozen=True)
+class SampleRequest:
+    """What a person asks for; see `projgan sample --help`."""
+
+    run: Path
+    classes: list[str] | None = None
+    mixes: list[str] | None = None
+    count: int = 10
+    seed: int = 0
+    truncation: float | None = None
+    out: Path = Path("samples.png")
+
+
+@dataclass(frozen=True)
+class Written:
+    """Which files were written, and from what."""
+
+    generator: Path
+    rows: tuple[str, ...]
+    seeds: tuple[int, int]
+    files: list[Path] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return it as plain values for JSON."""
+        return {
+            "generator": str(self.generator),
+            "rows": list(self.rows),
+            "first_seed": self.seeds[0],
+            "last_seed": self.seeds[1],
+            "files": [str(path) for path in self.files],
+        }
+
+
+def generator_path(run: Path) -> Path:
+    """Return the generator file of a run directory, or the file itself."""
+    if run.is_dir():
+        path = run / "generator.safetensors"
+        if not path.is_file():
+            raise UserError(f"{run}: no generator.safetensors there; is it a run that has reached a checkpoint?")
+        return path
+    return run
+
+
+def write_images(request: SampleRequest, progress: Callable[[int, int], None] | None = None) -> Written:
+    """Generate what is asked for and write it as one grid or as a folder of PNGs.
+
+    Raises:
+        UserError: an unknown class, a number out of range, a file that is not a generator.
+    """
+    _check(request)
+    path = generator_path(request.run)
+    generator, description = load_generator(path)
+    names, conditions = _rows(request, generator, description.class_names)
+    seeds = list(range(request.seed, request.seed + request.count))
+    written = Written(path, tuple(names), (seeds[0], seeds[-1]))
+    repeated = None if conditions is None else conditions.repeat_interleave(len(seeds), dim=0)
+    lanes = sample(generator, seeds * len(names), repeated, request.truncation)
+    total = len(seeds) * len(names)
+    if request.out.suffix.lower() == ".png":
+        if total > LARGEST_GRID:
+            raise UserError(f"--out {request.out}: {total} images are too many for one grid; give a folder")
+        kept: list[Tensor] = []
+        for images in lanes:
+            kept.append(images)
+            _tell(progress, sum(map(len, kept)), total)
+        one_row = len(names) == 1
+        columns = min(len(seeds), 16) if one_row else len(seeds)
+        write_png(grid(torch.cat(kept), columns, None if one_row else names), request.out)
+        written.files.append(request.out)
+        return written
+    done = 0
+    for images in lanes:
+        for image in images:
+            row, seed = divmod(done, len(seeds))
+            file = request.out / f"{_file_name(names[row])}_seed{seeds[seed]:06d}.png"
+            write_png(to_pil(image), file)
+            written.files.append(file)
+            done += 1
+        _tell(progress, done, total)
+    return written
+
+
+def _check(request: SampleRequest) -> None:
+    if request.count < 1:
+        raise UserError(f"--count is {request.count}; it must be at least 1")
+    if not 0 <= request.seed < 2**63 - request.count:
+        raise UserError(f"--seed is {request.seed}; it must be from 0 to 2**63")
+    if request.truncation is not None and not 0 < request.truncation < 10:
+        raise UserError(f"--truncation is {request.truncation}; it must be above 0 and below 10")
+    if request.classes and request.mixes:
+        raise UserError("--class and --mix exclude each other; give one of them")
+
+
+def _rows(
+    request: SampleRequest, generator: Generator, class_names: tuple[str, ...]
+) -> tuple[list[str], Tensor | None]:
+    if generator.num_classes is None:
+        if request.classes or request.mixes:
+            raise UserError(f"{request.run}: an unconditional generator; leave --class and --mix out")
+        return ["sample"], None
+    if request.mixes:
+        return list(request.mixes), torch.stack([mixing_weights(mix, class_names) for mix in request.mixes])
+    labels = class_labels(request.classes or ["all"], class_names)
+    return [class_names[label] for label in labels], torch.tensor(labels)
+
+
+def _file_name(name: str) -> str:
+    """A class name as part of a file name: it may come from anywhere, so it names no other folder."""
+    safe = "".join(letter if letter.isalnum() or letter in "-_=,." else "_" for letter in name)
+    return safe.lstrip(".")[:100] or "_"
+
+
+def _tell(progress: Callable[[int, int], None] | None, done: int, total: int) -> None:
+    if progress:
+        progress(done, total)

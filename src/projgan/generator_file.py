@@ -1,0 +1,159 @@
+"""One self-describing safetensors file: the weights, and JSON that says all that is needed to use them.
+
+Nothing in such a file is ever executed. Its description is checked before anything is allocated, and its
+tensors must be exactly those that the described network has.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from projgan.errors import UserError
+from projgan.files import write_atomically
+from projgan.networks.resnet import Discriminator, Generator
+
+METADATA_KEY = "projgan"
+Count = Annotated[int, Field(gt=0, le=1_000_000)]
+
+
+class _Checked(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Provenance(_Checked):
+    """Where the weights came from."""
+
+    data: str
+    """Name of the data set."""
+    data_fingerprint: str
+    """Checksum of the data set, its resolution and its channels."""
+    step: int
+    """Generator updates done."""
+    images_seen: int
+    """Real images the discriminator has seen."""
+    averaged: bool
+    """Whether these are an exponential moving average of the trained weights."""
+    settings: dict[str, Any]
+    """The run's whole configuration."""
+    versions: dict[str, str]
+    """projgan and torch."""
+
+
+class NetworkDescription(_Checked):
+    """What a network file says about itself."""
+
+    version: Literal[1] = 1
+    kind: Literal["generator", "discriminator"]
+    network: dict[str, int | str | None]
+    """Arguments of `Generator` or `Discriminator`."""
+    class_names: Annotated[tuple[str, ...], Field(max_length=1_000_000)]
+    """In the order of the labels."""
+    provenance: Provenance
+
+
+class _GeneratorArguments(_Checked):
+    architecture: str
+    channels: Literal[1, 3]
+    num_classes: Count | None
+    latent_size: Count
+    width: Count | None
+
+
+class _DiscriminatorArguments(_Checked):
+    architecture: str
+    condition: str
+    channels: Literal[1, 3]
+    num_classes: Count
+    width: Count | None
+
+
+def save_network(network: nn.Module, description: NetworkDescription, path: Path) -> None:
+    """Write a network's weights and its description to one file, atomically."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    content = save(tensors, metadata={METADATA_KEY: description.model_dump_json()})
+    write_atomically(path, lambda file: file.write(content))
+
+
+def load_generator(
+    path: Path, device: torch.device | str = "cpu"
+) -> tuple[Generator, NetworkDescription]:
+    """Read a generator and its description, in evaluation mode.
+
+    Raises:
+        UserError: no such file, not a generator file of this package, or damaged.
+    """
+    description, tensors = _read(path, "generator")
+    arguments = _check(_GeneratorArguments, description.network, path)
+    with torch.device("meta"):
+        network = _build(Generator, arguments, path)
+    if description.network["num_classes"] not in (None, len(description.class_names)):
+        raise UserError(f"{path}: {description.network['num_classes']} classes but other class names; damaged")
+    return _fill(network, tensors, path).to(device).eval(), description
+
+
+def load_discriminator(
+    path: Path, device: torch.device | str = "cpu"
+) -> tuple[Discriminator, NetworkDescription]:
+    """Read a discriminator and its description, in evaluation mode; errors as in `load_generator`."""
+    description, tensors = _read(path, "discriminator")
+    arguments = _check(_DiscriminatorArguments, description.network, path)
+    with torch.device("meta"):
+        network = _build(Discriminator, arguments, path)
+    return _fill(network, tensors, path).to(device).eval(), description
+
+
+def _read(path: Path, kind: str) -> tuple[NetworkDescription, dict[str, Tensor]]:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = (file.metadata() or {}).get(METADATA_KEY)
+            if metadata is None:
+                raise UserError(f"{path}: a safetensors file, but not one that projgan wrote")
+            description = NetworkDescription.model_validate_json(metadata)
+            if description.kind != kind:
+                raise UserError(f"{path}: holds a {description.kind}, not a {kind}")
+            return description, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise UserError(
+            f"{path}: not a safetensors file, or damaged ({error}); projgan loads no pickles or other formats"
+        ) from None
+    except ValidationError as error:
+        raise UserError(f"{path}: its description is not one this version reads: {_first(error)}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def _check(model: type[_Checked], arguments: dict[str, Any], path: Path) -> dict[str, Any]:
+    try:
+        return model.model_validate(arguments).model_dump()
+    except ValidationError as error:
+        raise UserError(f"{path}: its description is not one this version reads: {_first(error)}") from None
+
+
+def _build(network: Any, arguments: dict[str, Any], path: Path) -> Any:
+    try:
+        return network(**arguments)
+    except KeyError as error:
+        raise UserError(f"{path}: unknown architecture or condition {error}; written by a newer version?") from None
+
+
+def _fill(network: Any, tensors: dict[str, Tensor], path: Path) -> Any:
+    expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    found = {name: tensor.shape for name, tensor in tensors.items()}
+    for name in expected.keys() | found.keys():
+        if expected.get(name) != found.get(name):
+            raise UserError(f"{path}: tensor {name} is not that of the network it describes; damaged")
+    network.load_state_dict(tensors, assign=True)
+    return network
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

@@ -1,0 +1,1 @@
+"""Networks that only compute: no optimiser, loss, path, rank or logger."""

@@ -1,0 +1,131 @@
+"""The layers the generator and the discriminator share: conditional batch norm, resampling, initialisation."""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def select(table: Tensor, condition: Tensor) -> Tensor:
+    """Meet a condition with a table of one row per class.
+
+    Args:
+        table: [num_classes, features].
+        condition: int64 labels [N], which look up rows; or float weights [N, num_classes], which mix them.
+
+    Returns:
+        [N, features]. A one-hot weight gives exactly the row that its label gives.
+    """
+    if condition.is_floating_point():
+        return condition.to(table.dtype) @ table
+    return F.embedding(condition, table)
+
+
+def upsample(images: Tensor) -> Tensor:
+    """Double height and width by repeating pixels: [N, C, H, W] -> [N, C, 2H, 2W]."""
+    return F.interpolate(images, scale_factor=2, mode="nearest")
+
+
+def downsample(images: Tensor) -> Tensor:
+    """Halve height and width by averaging 2x2 pixels: [N, C, H, W] -> [N, C, H/2, W/2]."""
+    return F.avg_pool2d(images, 2)
+
+
+def global_sum_pool(images: Tensor) -> Tensor:
+    """Sum over height and width, never the mean: [N, C, H, W] -> [N, C]."""
+    return images.sum(dim=(2, 3))
+
+
+class BatchNorm2d(nn.Module):
+    """Normalise each channel over batch, height and width; running statistics serve evaluation.
+
+    Momentum 0.1 and epsilon 2e-5 are those of the paper's code. `average_over_ranks`, where the trainer
+    sets it, averages a tensor over all processes with gradient, so that they share their statistics.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+    momentum = 0.1
+    epsilon = 2e-5
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_var", torch.ones(num_features))
+        self.average_over_ranks: Callable[[Tensor], Tensor] | None = None
+        self.num_ranks = 1
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """[N, C, H, W] with any statistics -> the same with mean 0 and variance 1 in every channel."""
+        if self.training and self.average_over_ranks is not None:
+            return self._normalize_over_ranks(images, self.average_over_ranks)
+        return F.batch_norm(
+            images, self.running_mean, self.running_var, None, None, self.training, self.momentum, self.epsilon
+        )
+
+    def _normalize_over_ranks(self, images: Tensor, average: Callable[[Tensor], Tensor]) -> Tensor:
+        # The mean first, then the variance about it: two messages, but no cancellation.
+        mean = average(images.mean(dim=(0, 2, 3)))
+        centred = images - mean[:, None, None]
+        variance = average(centred.square().mean(dim=(0, 2, 3)))
+        count = self.num_ranks * images.numel() / images.shape[1]
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+        return centred * (variance + self.epsilon).rsqrt()[:, None, None]
+
+
+class UnconditionalBatchNorm2d(BatchNorm2d):
+    """Batch norm with one gain and one bias per channel; a condition is accepted and has no effect."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__(num_features)
+        self.gain = nn.Parameter(torch.ones(num_features))
+        self.bias = nn.Parameter(torch.zeros(num_features))
+
+    def forward(self, images: Tensor, condition: Tensor | None = None) -> Tensor:
+        """[N, C, H, W] -> [N, C, H, W]."""
+        if self.training and self.average_over_ranks is not None:
+            return torch.addcmul(self.bias[:, None, None], self.normalize(images), self.gain[:, None, None])
+        return F.batch_norm(
+            images,
+            self.running_mean,
+            self.running_var,
+            self.gain,
+            self.bias,
+            self.training,
+            self.momentum,
+            self.epsilon,
+        )
+
+
+class ConditionalBatchNorm2d(BatchNorm2d):
+    """Batch norm whose gain and bias come from the condition; all classes share the statistics.
+
+    `gain` and `bias` are plain tables [num_classes, C] starting at 1 and 0
+    (pfnet-research/sngan_projection, source/links/categorical_conditional_batch_normalization.py).
+    """
+
+    def __init__(self, num_features: int, num_classes: int) -> None:
+        super().__init__(num_features)
+        self.gain = nn.Parameter(torch.ones(num_classes, num_features))
+        self.bias = nn.Parameter(torch.zeros(num_classes, num_features))
+
+    def forward(self, images: Tensor, condition: Tensor) -> Tensor:
+        """Images [N, C, H, W], labels [N] or mixing weights [N, num_classes] -> [N, C, H, W]."""
+        gain = select(self.gain, condition)[:, :, None, None]
+        bias = select(self.bias, condition)[:, :, None, None]
+        return torch.addcmul(bias, self.normalize(images), gain)
+
+
+def initialize(layer: nn.Module, gain: float = 1.0) -> None:
+    """Glorot-uniform weight and zero bias, as the paper's code starts every layer."""
+    nn.init.xavier_uniform_(layer.weight, gain)  # type: ignore[arg-type]
+    if getattr(layer, "bias", None) is not None:
+        nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
+
+RESIDUAL_GAIN = math.sqrt(2)
+"""The Glorot gain of the 3x3 convolutions in residual blocks; everything else has gain 1."""

@@ -1,0 +1,229 @@
+"""Residual generators and discriminator trunks of every resolution, built from one table of widths.
+
+The blocks are those of pfnet-research/sngan_projection (gen_models/resblocks.py, dis_models/resblocks.py).
+ReLU is never in place: the shortcut must see the block's input, not its rectified copy.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from projgan.networks.conditions import CONDITIONS, DiscriminatorOutput
+from projgan.networks.layers import (
+    RESIDUAL_GAIN,
+    ConditionalBatchNorm2d,
+    UnconditionalBatchNorm2d,
+    downsample,
+    global_sum_pool,
+    initialize,
+    upsample,
+)
+from projgan.networks.spectral_norm import SpectralNormConv2d
+
+
+@dataclass(frozen=True)
+class GeneratorShape:
+    """A generator: `bottom` pixels wide after the linear layer, then one doubling block per further width."""
+
+    resolution: int
+    width: int
+    multipliers: tuple[int, ...]
+
+    @property
+    def bottom(self) -> int:
+        """Height and width of the first feature map, in pixels."""
+        return int(self.resolution >> (len(self.multipliers) - 1))
+
+
+@dataclass(frozen=True)
+class DiscriminatorShape:
+    """A trunk: one block per width, of which the first `num_downsampling` halve height and width."""
+
+    resolution: int
+    width: int
+    multipliers: tuple[int, ...]
+    num_downsampling: int
+    linear_bias: bool = True
+
+
+GENERATORS: dict[str, GeneratorShape] = {
+    "resnet-8": GeneratorShape(8, 64, (1, 1, 1)),
+    "resnet-32": GeneratorShape(32, 256, (1, 1, 1, 1)),
+    "resnet-64": GeneratorShape(64, 64, (16, 8, 4, 2, 1)),
+    "resnet-128": GeneratorShape(128, 64, (16, 16, 8, 4, 2, 1)),
+    "resnet-128-small": GeneratorShape(128, 64, (8, 8, 4, 4, 2, 1)),
+    "resnet-256": GeneratorShape(256, 32, (16, 16, 8, 8, 4, 2, 1)),
+}
+"""Base width and its multiples, by name: the linear layer's, then each block's output."""
+
+DISCRIMINATORS: dict[str, DiscriminatorShape] = {
+    "resnet-8": DiscriminatorShape(8, 64, (1, 1, 1), 2),
+    "resnet-32": DiscriminatorShape(32, 128, (1, 1, 1, 1), 2, linear_bias=False),
+    "resnet-64": DiscriminatorShape(64, 64, (1, 2, 4, 8, 16), 5),
+    "resnet-128": DiscriminatorShape(128, 64, (1, 2, 4, 8, 16, 16), 5),
+    "resnet-128-small": DiscriminatorShape(128, 64, (1, 2, 4, 4, 8, 8), 5),
+    "resnet-256": DiscriminatorShape(256, 32, (1, 2, 4, 8, 8, 16, 16), 6),
+}
+"""Base width and its multiples, by name, one per block. `resnet-8` is ours; the rest are the paper's code."""
+
+
+class GeneratorBlock(nn.Module):
+    """(Conditional) batch norm, ReLU, upsample, 3x3; again without upsampling; plus a 1x1 shortcut."""
+
+    def __init__(self, in_channels: int, out_channels: int, norm: Callable[[int], nn.Module]) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = norm(in_channels), norm(out_channels)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.shortcut = nn.Conv2d(in_channels, out_channels, 1)
+        initialize(self.conv1, RESIDUAL_GAIN)
+        initialize(self.conv2, RESIDUAL_GAIN)
+        initialize(self.shortcut)
+
+    def forward(self, images: Tensor, condition: Tensor | None) -> Tensor:
+        """[N, in, H, W] -> [N, out, 2H, 2W]."""
+        hidden = self.conv1(upsample(F.relu(self.norm1(images, condition))))
+        hidden = self.conv2(F.relu(self.norm2(hidden, condition)))
+        # A 1x1 convolution commutes with repeating pixels; before it there are four times fewer.
+        return hidden + upsample(self.shortcut(images))
+
+
+class Generator(nn.Module):
+    """Latents and a condition to images in [-1, 1].
+
+    Args:
+        architecture: a name in `GENERATORS`.
+        channels: 1 for grey images, 3 for RGB.
+        num_classes: of the conditional batch norms; None makes every batch norm unconditional.
+        latent_size: length of a latent vector, drawn from N(0, I).
+        width: base width in place of the table's.
+
+    Source: pfnet-research/sngan_projection, source/gen_models.
+    """
+
+    def __init__(
+        self,
+        architecture: str,
+        *,
+        channels: int = 3,
+        num_classes: int | None = None,
+        latent_size: int = 128,
+        width: int | None = None,
+    ) -> None:
+        super().__init__()
+        shape = GENERATORS[architecture]
+        widths = [multiplier * (width or shape.width) for multiplier in shape.multipliers]
+        self.resolution, self.channels = shape.resolution, channels
+        self.num_classes, self.latent_size, self.bottom = num_classes, latent_size, shape.bottom
+
+        def norm(num_features: int) -> nn.Module:
+            if num_classes is None:
+                return UnconditionalBatchNorm2d(num_features)
+            return ConditionalBatchNorm2d(num_features, num_classes)
+
+        self.linear = nn.Linear(latent_size, widths[0] * self.bottom**2)
+        self.blocks = nn.ModuleList(
+            GeneratorBlock(before, after, norm) for before, after in zip(widths, widths[1:], strict=False)
+        )
+        self.norm = UnconditionalBatchNorm2d(widths[-1])
+        self.conv = nn.Conv2d(widths[-1], channels, 3, padding=1)
+        initialize(self.linear)
+        initialize(self.conv)
+
+    def forward(self, latents: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Latents [N, latent_size]; labels [N], weights [N, num_classes] or None -> [N, channels, R, R]."""
+        hidden = self.linear(latents).unflatten(1, (-1, self.bottom, self.bottom))
+        for block in self.blocks:
+            hidden = block(hidden, condition)
+        return torch.tanh(self.conv(F.relu(self.norm(hidden))))
+
+
+def _identity(images: Tensor) -> Tensor:
+    return images
+
+
+class DiscriminatorFirstBlock(nn.Module):
+    """The block that meets the image: no ReLU before its first convolution, always halves."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv1 = SpectralNormConv2d(in_channels, out_channels, 3, padding=1)
+        self.conv2 = SpectralNormConv2d(out_channels, out_channels, 3, padding=1)
+        self.shortcut = SpectralNormConv2d(in_channels, out_channels, 1)
+        initialize(self.conv1, RESIDUAL_GAIN)
+        initialize(self.conv2, RESIDUAL_GAIN)
+        initialize(self.shortcut)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[N, in, H, W] -> [N, out, H/2, W/2]."""
+        hidden = downsample(self.conv2(F.relu(self.conv1(images))))
+        return hidden + self.shortcut(downsample(images))
+
+
+class DiscriminatorBlock(nn.Module):
+    """ReLU, 3x3 that keeps the width, ReLU, 3x3, average pooling if halving; plus the shortcut."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, halve: bool) -> None:
+        super().__init__()
+        self.conv1 = SpectralNormConv2d(in_channels, in_channels, 3, padding=1)
+        self.conv2 = SpectralNormConv2d(in_channels, out_channels, 3, padding=1)
+        initialize(self.conv1, RESIDUAL_GAIN)
+        initialize(self.conv2, RESIDUAL_GAIN)
+        self.resample = downsample if halve else _identity
+        self.shortcut: nn.Module = nn.Identity()
+        if halve or in_channels != out_channels:
+            self.shortcut = SpectralNormConv2d(in_channels, out_channels, 1)
+            initialize(self.shortcut)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[N, in, H, W] -> [N, out, H/2, W/2], or [N, out, H, W] where the block does not halve."""
+        hidden = self.resample(self.conv2(F.relu(self.conv1(F.relu(images)))))
+        # A 1x1 convolution commutes with average pooling; after it there are four times fewer pixels.
+        return hidden + self.shortcut(self.resample(images))
+
+
+class Discriminator(nn.Module):
+    """Images and a condition to a logit: one trunk, and a condition that says how the two meet.
+
+    Args:
+        architecture: a name in `DISCRIMINATORS`.
+        condition: a name in `CONDITIONS`.
+        channels: 1 for grey images, 3 for RGB.
+        num_classes: rows of the label embedding, where the condition has one.
+        width: base width in place of the table's.
+
+    Source: pfnet-research/sngan_projection, source/dis_models.
+    """
+
+    def __init__(
+        self,
+        architecture: str,
+        condition: str = "projection",
+        *,
+        channels: int = 3,
+        num_classes: int,
+        width: int | None = None,
+    ) -> None:
+        super().__init__()
+        shape = DISCRIMINATORS[architecture]
+        widths = [multiplier * (width or shape.width) for multiplier in shape.multipliers]
+        self.resolution, self.channels = shape.resolution, channels
+        self.blocks = nn.ModuleList([DiscriminatorFirstBlock(channels, widths[0])])
+        for index, (before, after) in enumerate(zip(widths, widths[1:], strict=False), start=1):
+            self.blocks.append(DiscriminatorBlock(before, after, halve=index < shape.num_downsampling))
+        self.condition = CONDITIONS[condition](widths[-1], num_classes, linear_bias=shape.linear_bias)
+
+    def features(self, images: Tensor) -> Tensor:
+        """phi(x): images [N, channels, R, R] in [-1, 1] -> [N, num_features], summed over the last map."""
+        hidden = images
+        for block in self.blocks:
+            hidden = block(hidden)
+        return global_sum_pool(F.relu(hidden))
+
+    def forward(self, images: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
+        """Images [N, channels, R, R] in [-1, 1] and their labels [N] or weights [N, num_classes]."""
+        output: DiscriminatorOutput = self.condition(self.features(images), condition)
+        return output

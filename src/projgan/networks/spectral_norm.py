@@ -1,0 +1,77 @@
+"""Spectral normalisation (Miyato et al., ICLR 2018), for every kind of weight a discriminator has.
+
+The weight used is W / sigma(W), sigma being the largest singular value of W seen as a matrix
+[rows, everything else]. It is found by power iteration on one vector `u` kept between forwards: one
+iteration per training forward, none in evaluation. `u` and `v` are constants of the graph; the gradient
+flows through W in sigma = u'Wv as well (pfnet-research/sngan_projection, source/functions/max_sv.py).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def power_iteration(matrix: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    """One iteration towards the leading singular pair: `matrix` [R, C], `u` [R] -> new `u` [R], `v` [C]."""
+    v = F.normalize(torch.mv(matrix.t(), u), dim=0, eps=1e-12)
+    return F.normalize(torch.mv(matrix, v), dim=0, eps=1e-12), v
+
+
+class SpectralNorm(nn.Module):
+    """Mixed into a layer that has `weight`: keeps `u` and gives the weight divided by its sigma.
+
+    `u` is a buffer, so checkpoints hold it. A layer must use `normalized_weight()` wherever it would
+    have used `weight`, and ask for it once per forward: each call in training is one power iteration.
+    """
+
+    weight: Tensor
+    u: Tensor
+
+    def start_power_iteration(self) -> None:
+        """Create `u`, a random unit vector with one entry per row of the weight."""
+        self.register_buffer("u", F.normalize(torch.randn(self.weight.shape[0]), dim=0))
+
+    def normalized_weight(self) -> Tensor:
+        """Return weight / sigma, in the shape and precision of the weight."""
+        with torch.autocast(self.weight.device.type, enabled=False):
+            matrix = self.weight.flatten(1)
+            with torch.no_grad():
+                new_u, v = power_iteration(matrix, self.u)
+            if self.training:
+                self.u.copy_(new_u)
+            else:
+                new_u = self.u.clone()
+            sigma = torch.dot(new_u, torch.mv(matrix, v))
+            return self.weight / sigma
+
+
+class SpectralNormConv2d(SpectralNorm, nn.Conv2d):
+    """A convolution whose kernel, as a matrix [out, in·k·k], has largest singular value 1."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, padding: int = 0) -> None:
+        nn.Conv2d.__init__(self, in_channels, out_channels, kernel_size, padding=padding)
+        self.start_power_iteration()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[N, in, H, W] -> [N, out, H, W]."""
+        return self._conv_forward(images, self.normalized_weight(), self.bias)
+
+
+class SpectralNormLinear(SpectralNorm, nn.Linear):
+    """A linear map whose matrix has largest singular value 1."""
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        nn.Linear.__init__(self, in_features, out_features, bias=bias)
+        self.start_power_iteration()
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[N, in] -> [N, out]."""
+        return F.linear(features, self.normalized_weight(), self.bias)
+
+
+class SpectralNormEmbedding(SpectralNorm, nn.Embedding):
+    """A table [classes, features] normalised as one matrix; rows are looked up or mixed (see `select`)."""
+
+    def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
+        nn.Embedding.__init__(self, num_embeddings, embedding_dim)
+        self.start_power_iteration()

@@ -1,0 +1,70 @@
+"""The algorithm: one update of each network (pfnet-research/sngan_projection, source/updater.py).
+
+One step of a run is `generator_step` once, then `discriminator_step` as often as the configuration says.
+Real and generated images go through the discriminator in one forward, so that spectral normalisation
+iterates once an update; the official code runs them apart, with an iteration each.
+"""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+
+from projgan.losses import AdversarialLoss
+from projgan.networks.resnet import Discriminator, Generator
+
+AverageGradients = Callable[[Iterable[nn.Parameter]], None]
+
+
+def generator_step(
+    generator: Generator,
+    discriminator: Discriminator,
+    optimizer: torch.optim.Optimizer,
+    loss: AdversarialLoss,
+    latents: Tensor,
+    condition: Tensor,
+    average_gradients: AverageGradients,
+) -> Tensor:
+    """Update the generator on its own images; returns the loss, detached, a scalar.
+
+    The discriminator's parameters get no gradient, but its power iteration moves on: this is a training
+    forward of it too, as in the paper's code.
+    """
+    discriminator.requires_grad_(False)
+    fake_output = discriminator(generator(latents, condition), condition)
+    value = loss.generator(fake_output.logits).mean()
+    optimizer.zero_grad()
+    value.backward()
+    average_gradients(generator.parameters())
+    optimizer.step()
+    discriminator.requires_grad_(True)
+    return value.detach()
+
+
+def discriminator_step(
+    generator: Generator,
+    discriminator: Discriminator,
+    optimizer: torch.optim.Optimizer,
+    loss: AdversarialLoss,
+    real: tuple[Tensor, Tensor],
+    fake: tuple[Tensor, Tensor],
+    average_gradients: AverageGradients,
+) -> Tensor:
+    """Update the discriminator on real (images, condition) and fake (latents, condition).
+
+    Returns the loss, detached, a scalar: the mean over real images plus the mean over generated ones.
+    """
+    real_images, real_condition = real
+    latents, fake_condition = fake
+    with torch.no_grad():
+        fake_images = generator(latents, fake_condition)
+    output = discriminator(
+        torch.cat([real_images, fake_images]), torch.cat([real_condition, fake_condition])
+    )
+    real_output, fake_output = output.split(len(real_images))
+    value = loss.real(real_output.logits).mean() + loss.fake(fake_output.logits).mean()
+    optimizer.zero_grad()
+    value.backward()
+    average_gradients(discriminator.parameters())
+    optimizer.step()
+    return value.detach()

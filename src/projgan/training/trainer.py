@@ -1,0 +1,233 @@
+"""Everything a run has in memory, and how one step changes it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from projgan.config import RunConfig
+from projgan.data.stream import ImageStream, uniform_labels
+from projgan.distributed import Ranks, average
+from projgan.errors import UserError
+from projgan.losses import ADVERSARIAL_LOSSES
+from projgan.networks.layers import BatchNorm2d
+from projgan.networks.resnet import Discriminator, Generator
+from projgan.randomness import generator_at
+from projgan.training.acceleration import place, use_precision
+from projgan.training.averaging import GeneratorAverage
+from projgan.training.steps import discriminator_step, generator_step
+
+
+@dataclass(frozen=True)
+class LossRow:
+    """Losses averaged over the steps since the last row."""
+
+    generator: float
+    discriminator: float
+
+
+def network_arguments(config: RunConfig, num_classes: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arguments of `Generator` and of `Discriminator` for a configuration."""
+    generator = {
+        "architecture": config.generator.architecture,
+        "channels": config.data.channels,
+        "num_classes": num_classes if config.generator.condition else None,
+        "latent_size": config.generator.latent_size,
+        "width": config.generator.width,
+    }
+    discriminator = {
+        "architecture": config.discriminator.architecture,
+        "condition": config.discriminator.condition,
+        "channels": config.data.channels,
+        "num_classes": num_classes,
+        "width": config.discriminator.width,
+    }
+    return generator, discriminator
+
+
+def build_networks(config: RunConfig, num_classes: int) -> tuple[Generator, Discriminator]:
+    """Build both networks on the CPU, started from the run's seed and nothing else."""
+    generator_arguments, discriminator_arguments = network_arguments(config, num_classes)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(generator_at(config.training.seed, "initialization", 0).initial_seed())
+        return Generator(**generator_arguments), Discriminator(**discriminator_arguments)
+
+
+def learning_rate_factor(step: int, start: int | None, end: int | None) -> float:
+    """The linear decay: 1 up to step `start`, then falling to 0 at step `end`; 1 throughout if None."""
+    if start is None or end is None:
+        return 1.0
+    return 1.0 - min(max((step - start) / (end - start), 0.0), 1.0)
+
+
+class Trainer:
+    """The networks, their optimisers and the data of a run, with `step` generator updates done.
+
+    All randomness is a function of the seed and of `step`, so `state_dict` need not hold any.
+
+    Raises:
+        UserError: a batch that the processes cannot share equally.
+    """
+
+    def __init__(
+        self, config: RunConfig, images: Tensor, labels: Tensor, num_classes: int, ranks: Ranks
+    ) -> None:
+        training, optimizer = config.training, config.optimizer
+        self.config, self.ranks, self.num_classes = config, ranks, num_classes
+        self.batch_size = training.batch_size
+        self.generator_batch_size = training.generator_batch_size or 2 * training.batch_size
+        for key, size in (("batch_size", self.batch_size), ("generator_batch_size", self.generator_batch_size)):
+            if size % ranks.size:
+                raise UserError(f"training.{key} is {size}, which {ranks.size} processes cannot share equally")
+        generator, discriminator = build_networks(config, num_classes)
+        self.generator, self.discriminator = place(generator, ranks.device), place(discriminator, ranks.device)
+        self.average = GeneratorAverage(self.generator, training.ema_decay) if training.ema_decay else None
+        ranks.same_everywhere(self.generator)
+        ranks.same_everywhere(self.discriminator)
+        if training.batch_norm_statistics == "shared" and ranks.size > 1:
+            share_batch_norm_statistics(self.generator, ranks)
+        for network in (self.generator, self.discriminator):
+            use_precision(network, training.precision, ranks.device)
+        self.optimizers = [
+            torch.optim.Adam(
+                network.parameters(),
+                lr=optimizer.learning_rate,
+                betas=optimizer.betas,
+                eps=optimizer.epsilon,
+                fused=True,
+            )
+            for network in (self.generator, self.discriminator)
+        ]
+        self.loss = ADVERSARIAL_LOSSES[config.loss.adversarial]
+        self.stream = ImageStream(
+            images,
+            labels,
+            resolution=config.data.resolution,
+            batch_size=self.batch_size,
+            share=ranks.share(self.batch_size),
+            seed=training.seed,
+            device=ranks.device,
+            horizontal_flip=config.data.horizontal_flip,
+            dequantize=config.data.dequantize,
+        )
+        self.step = 0
+        self.pending: list[Tensor] = []
+
+    @property
+    def images_seen(self) -> int:
+        """Real images shown to the discriminator so far, by all processes together."""
+        return self.step * self.images_per_step
+
+    @property
+    def images_per_step(self) -> int:
+        """Real images shown to the discriminator in one step."""
+        return self.batch_size * self.config.training.discriminator_updates
+
+    @property
+    def sampling_generator(self) -> Generator:
+        """The generator to make samples with: the average if one is kept, else the trained one."""
+        return self.average.generator if self.average else self.generator
+
+    def advance(self) -> None:
+        """Do one step: the generator's update first, then the discriminator's, as in the paper's code."""
+        self._set_learning_rate()
+        latents, labels = self._draw_fakes("generator", self.step, self.generator_batch_size)
+        generator_loss = generator_step(
+            self.generator,
+            self.discriminator,
+            self.optimizers[0],
+            self.loss,
+            latents,
+            labels,
+            self.ranks.average_gradients,
+        )
+        discriminator_loss = torch.zeros_like(generator_loss)
+        updates = self.config.training.discriminator_updates
+        for update in range(self.step * updates, (self.step + 1) * updates):
+            discriminator_loss += discriminator_step(
+                self.generator,
+                self.discriminator,
+                self.optimizers[1],
+                self.loss,
+                self.stream.batch(update * self.batch_size),
+                self._draw_fakes("discriminator", update, self.batch_size),
+                self.ranks.average_gradients,
+            )
+        self.step += 1
+        if self.average:
+            self.average.update(self.generator, self.step)
+        self.pending.append(torch.stack([generator_loss, discriminator_loss / updates]))
+
+    def _set_learning_rate(self) -> None:
+        settings = self.config.optimizer
+        factor = learning_rate_factor(self.step, settings.decay_start, settings.decay_end)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = settings.learning_rate * factor
+
+    def _draw_fakes(self, stream: str, position: int, count: int) -> tuple[Tensor, Tensor]:
+        device = self.ranks.device
+        generator = generator_at(self.config.training.seed, stream, position, device)
+        latents = torch.randn(count, self.generator.latent_size, generator=generator, device=device)
+        labels = uniform_labels(self.num_classes, count, generator)
+        share = self.ranks.share(count)
+        return latents[share], labels[share]
+
+    def read_losses(self) -> LossRow | None:
+        """Average the losses of the steps since `forget_losses` over those steps and all processes.
+
+        Raises:
+            UserError: one of them is not finite; names the step and its losses.
+        """
+        if not self.pending:
+            return None
+        rows = self.ranks.average_values(torch.stack(self.pending)).cpu()
+        bad = (~rows.isfinite()).any(dim=1).nonzero()
+        if len(bad):
+            index = int(bad[0])
+            raise UserError(
+                f"step {self.step - len(rows) + index + 1}: a loss is not finite "
+                f"(generator {rows[index, 0].item():g}, discriminator {rows[index, 1].item():g})"
+            )
+        generator, discriminator = rows.double().mean(dim=0).tolist()
+        return LossRow(generator, discriminator)
+
+    def forget_losses(self) -> None:
+        """Start a new row of statistics."""
+        self.pending = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that the next step depends on, and the losses not yet written down."""
+        return {
+            "step": self.step,
+            "generator": self.generator.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "average": self.average.generator.state_dict() if self.average else None,
+            "generator_optimizer": self.optimizers[0].state_dict(),
+            "discriminator_optimizer": self.optimizers[1].state_dict(),
+            "pending": torch.stack(self.pending) if self.pending else None,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the state of a checkpoint.
+
+        Raises:
+            KeyError, ValueError, RuntimeError: the state is not of these networks.
+        """
+        self.generator.load_state_dict(state["generator"])
+        self.discriminator.load_state_dict(state["discriminator"])
+        if self.average:
+            self.average.generator.load_state_dict(state["average"])
+        self.optimizers[0].load_state_dict(state["generator_optimizer"])
+        self.optimizers[1].load_state_dict(state["discriminator_optimizer"])
+        pending = state["pending"]
+        self.pending = [] if pending is None else list(pending.to(self.ranks.device))
+        self.step = int(state["step"])
+
+
+def share_batch_norm_statistics(network: Generator, ranks: Ranks) -> None:
+    """Let every batch norm of a network compute its statistics over the images of all processes."""
+    for module in network.modules():
+        if isinstance(module, BatchNorm2d):
+            module.average_over_ranks, module.num_ranks = average, ranks.size
