@@ -1,0 +1,289 @@
+"""Make packed images: decode a source once, into memory or into a store on disk."""
+
+import hashlib
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from projgan.data.decoding import Decoding, OnUnreadable, Progress, decode_source, unreadable_images
+from projgan.data.packed import (
+    IMAGES,
+    LABELS,
+    MANIFEST,
+    MAX_RESOLUTION,
+    Manifest,
+    PackedImages,
+    open_packed,
+    packed_fingerprint,
+)
+from projgan.data.sources import Source, open_source
+from projgan.errors import UserError, nearest_name
+
+MAX_IN_MEMORY_BYTES = 16 * 2**30
+
+
+def load_images(
+    location: str | Path,
+    *,
+    split: str | None = None,
+    resolution: int,
+    channels: int,
+    cache: str | Path | None,
+    progress: Progress | None = None,
+    workers: int | None = None,
+    on_unreadable: OnUnreadable = "error",
+) -> PackedImages:
+    """Return the images at `location` at one size, from the cache where they were packed before.
+
+    The built-in digits are decoded in memory and a packed store is mapped as it is. Anything else is packed
+    once into `cache/FINGERPRINT`; two processes may do so at once. Without a cache, all is decoded into memory.
+
+    Args:
+        location: what `open_source` accepts.
+        split: as for `open_source`.
+        resolution: height and width in pixels.
+        channels: 1 for grey, 3 for RGB.
+        cache: folder of packed stores, made if absent; None for memory.
+        progress: called with (images done, images in all).
+        workers: decoding threads; None for one per processor.
+        on_unreadable: "error" to refuse a source with unreadable images, "skip" to leave them out.
+
+    Raises:
+        UserError: no such data, unreadable images, a packed store of another size, or no room.
+    """
+    _check_request(resolution, channels, on_unreadable)
+    source = open_source(location, split)
+    if source.kind == "packed store":
+        return _open_store_of_size(source, resolution, channels)
+    if source.kind == "built-in digits" or cache is None:
+        return _decode_in_memory(source, resolution, channels, progress, workers, on_unreadable)
+    store = Path(cache) / packed_fingerprint(source.fingerprint, resolution, channels, (), 0)
+    return pack(
+        source,
+        store,
+        resolution=resolution,
+        channels=channels,
+        progress=progress,
+        workers=workers,
+        on_unreadable=on_unreadable,
+    )
+
+
+def pack(
+    source: Source,
+    out: str | Path,
+    *,
+    resolution: int,
+    channels: int,
+    progress: Progress | None = None,
+    workers: int | None = None,
+    on_unreadable: OnUnreadable = "error",
+) -> PackedImages:
+    """Decode `source` into a packed store at `out` and return it, memory-mapped.
+
+    The store appears under its name only when it is whole and synced to disk. One that is already there is
+    returned if it holds the same images; anything else there is left alone.
+
+    Raises:
+        UserError: unreadable images (all of them counted, the first few named), something else at `out`,
+            or too little disk space.
+    """
+    _check_request(resolution, channels, on_unreadable)
+    out = Path(out)
+    if _is_occupied(out):
+        return _reuse(out, source, resolution, channels, on_unreadable)
+    _refuse_problems(source)
+    temporary = out.parent / f".{out.name}-{uuid.uuid4().hex}.partial"
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _check_space(out.parent, len(source) * (channels * resolution**2 + 8))
+        temporary.mkdir()
+        _write_store(
+            source, temporary, decode_source(source, resolution, channels, progress, workers, on_unreadable)
+        )
+        try:
+            temporary.rename(out)
+        except OSError:
+            if not _is_occupied(out):
+                raise
+            return _reuse(out, source, resolution, channels, on_unreadable)  # another process was first
+        _sync(out.parent)
+    except OSError as error:
+        raise UserError(
+            f"cannot write the packed store {out} ({error.strerror or error}); choose another place"
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return open_packed(out)
+
+
+def _check_request(resolution: int, channels: int, on_unreadable: str) -> None:
+    if not 1 <= resolution <= MAX_RESOLUTION:
+        raise UserError(
+            f"resolution {resolution} is outside 1..{MAX_RESOLUTION}; choose one inside, such as 32"
+        )
+    if channels not in (1, 3):
+        raise UserError(f"channels {channels} is neither 1 (grey) nor 3 (RGB); choose one of them")
+    if on_unreadable not in ("error", "skip"):
+        raise UserError(f"on_unreadable is {on_unreadable!r}{nearest_name(on_unreadable, ['error', 'skip'])}")
+
+
+def _refuse_problems(source: Source) -> None:
+    if source.problems:
+        more = f" (and {len(source.problems) - 1} more problems)" if len(source.problems) > 1 else ""
+        raise UserError(source.problems[0] + more)
+
+
+def _open_store_of_size(source: Source, resolution: int, channels: int) -> PackedImages:
+    store = open_packed(source.location)
+    if (store.resolution, store.channels) != (resolution, channels):
+        raise UserError(
+            f"packed store {source.location} holds {store.resolution}x{store.resolution} images with "
+            f"{store.channels} channels, and {resolution}x{resolution} with {channels} are asked for; "
+            "pack the original data at that size"
+        )
+    return store
+
+
+def _is_occupied(out: Path) -> bool:
+    return out.is_symlink() or (out.exists() and not (out.is_dir() and not any(out.iterdir())))
+
+
+def _reuse(
+    out: Path, source: Source, resolution: int, channels: int, on_unreadable: OnUnreadable
+) -> PackedImages:
+    """Return the store at `out` if it is what packing `source` would give."""
+    if not (out / MANIFEST).is_file():
+        raise UserError(
+            f"{out} exists and is not a packed store; choose another place, nothing is overwritten"
+        )
+    store = open_packed(out)
+    wanted = packed_fingerprint(source.fingerprint, resolution, channels, store.skipped, store.skipped_count)
+    if store.fingerprint != wanted:
+        raise UserError(
+            f"{out} is a packed store of other images (or of another size); choose another place, "
+            "nothing is overwritten"
+        )
+    if store.skipped_count and on_unreadable == "error":
+        raise unreadable_images(source, list(store.skipped), store.skipped_count)
+    return store
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed + 2**20:
+        raise UserError(
+            f"packing needs {needed / 2**30:.2f} GiB and {folder} has {free / 2**30:.2f} GiB free; "
+            "free some or choose another place"
+        )
+
+
+def _decode_in_memory(
+    source: Source,
+    resolution: int,
+    channels: int,
+    progress: Progress | None,
+    workers: int | None,
+    on_unreadable: OnUnreadable,
+) -> PackedImages:
+    _refuse_problems(source)
+    needed = len(source) * channels * resolution**2
+    if needed > MAX_IN_MEMORY_BYTES:
+        raise UserError(
+            f"{source.location} needs {needed / 2**30:.1f} GiB at {resolution}x{resolution}, too much "
+            "for memory; give a cache folder"
+        )
+    images = np.empty((len(source), channels, resolution, resolution), dtype=np.uint8)
+    decoded = decode_source(source, resolution, channels, progress, workers, on_unreadable)
+    for index, pixels in enumerate(decoded.images):
+        images[index] = pixels
+    tally = decoded.tally
+    images = images[: len(tally.labels)]
+    images.flags.writeable = False
+    failed = len(tally.failures)
+    return PackedImages(
+        images=images,
+        labels=np.array(tally.labels, dtype=np.int64),
+        class_names=source.class_names,
+        name=source.name,
+        fingerprint=packed_fingerprint(source.fingerprint, resolution, channels, decoded.skipped, failed),
+        split=source.split,
+        skipped=decoded.skipped,
+        skipped_count=failed,
+        upscaled=tally.upscaled,
+    )
+
+
+def _write_store(source: Source, folder: Path, decoded: Decoding) -> None:
+    images_sha256 = _write_images(folder / IMAGES, decoded)
+    tally = decoded.tally
+    labels = np.array(tally.labels, dtype="<i8")
+    with (folder / LABELS).open("wb") as stream:
+        np.lib.format.write_array(stream, labels, version=(1, 0), allow_pickle=False)
+        stream.flush()
+        os.fsync(stream.fileno())
+    failed = len(tally.failures)
+    manifest = Manifest(
+        name=source.name,
+        split=source.split,
+        source_fingerprint=source.fingerprint,
+        fingerprint=packed_fingerprint(
+            source.fingerprint, decoded.resolution, decoded.channels, decoded.skipped, failed
+        ),
+        count=len(labels),
+        resolution=decoded.resolution,
+        channels=1 if decoded.channels == 1 else 3,
+        class_names=source.class_names,
+        images_sha256=images_sha256,
+        labels_sha256=hashlib.sha256(labels.tobytes()).hexdigest(),
+        sizes=tally.sizes(),
+        upscaled=tally.upscaled,
+        skipped_count=failed,
+        skipped=decoded.skipped,
+    )
+    with (folder / MANIFEST).open("w", encoding="utf-8") as text:
+        text.write(manifest.model_dump_json(indent=1))
+        text.flush()
+        os.fsync(text.fileno())
+    _sync(folder)
+
+
+def _write_images(path: Path, decoded: Decoding) -> str:
+    """Write the pixels as they come and return their sha256."""
+    digest = hashlib.sha256()
+    with path.open("w+b") as stream:
+        data_start = _write_header(stream, len(decoded.source), decoded)
+        for pixels in decoded.images:
+            content = pixels.tobytes()
+            digest.update(content)
+            stream.write(content)
+        if len(decoded.tally.labels) != len(decoded.source):
+            # Fewer images than announced: NumPy pads its header so that the count can be rewritten in place.
+            stream.seek(0)
+            if _write_header(stream, len(decoded.tally.labels), decoded) != data_start:
+                raise UserError(
+                    f"{path} cannot be shortened in place; remove the unreadable images and pack again"
+                )
+        stream.flush()
+        os.fsync(stream.fileno())
+    return digest.hexdigest()
+
+
+def _write_header(stream: BinaryIO, count: int, decoded: Decoding) -> int:
+    shape = (count, decoded.channels, decoded.resolution, decoded.resolution)
+    np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    return stream.tell()
+
+
+def _sync(folder: Path) -> None:
+    """Make names in a folder survive a power cut, where the system can."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
