@@ -23,12 +23,15 @@ _ORIENTATION_TAG = 0x0112
 
 
 class UnreadableImageError(UserError):
-    """One image cannot be read: `item` names it, `reason` says why in a few words."""
+    """One image cannot be read: `item` names it, `reason` says why in a few words.
+
+    Whoever reads many collects these and says once what to do.
+    """
 
     def __init__(self, item: str, reason: str) -> None:
         self.item = item
         self.reason = " ".join(reason.split())[:200]
-        super().__init__(f"{item}: {self.reason}; repair or remove the image")
+        super().__init__(f"{item}: {self.reason}")
 
 
 def open_image(content: bytes | Path, name: str) -> Image.Image:

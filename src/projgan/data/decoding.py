@@ -1,13 +1,12 @@
 """Decode a whole source: its images in order, and what was learned of it on the way."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
 
 from projgan.data.decode import UnreadableImageError, decode
-from projgan.data.packed import SKIPPED_NAMED, Sizes
+from projgan.data.packed import SKIPPED_NAMED, Sizes, packed_fingerprint
 from projgan.data.parallel import map_items
 from projgan.data.sources import Item, Source
 from projgan.errors import UserError
@@ -18,94 +17,106 @@ OnUnreadable = Literal["error", "skip"]
 _NAMED = 5
 
 
-@dataclass
-class Tally:
-    """What is learned of the source while it is decoded."""
-
-    labels: list[int] = field(default_factory=list)
-    failures: list[UnreadableImageError] = field(default_factory=list)
-    widths: list[int] = field(default_factory=list)
-    heights: list[int] = field(default_factory=list)
-    upscaled: int = 0
-
-    def sizes(self) -> Sizes:
-        return Sizes(
-            min_width=min(self.widths),
-            max_width=max(self.widths),
-            min_height=min(self.heights),
-            max_height=max(self.heights),
-        )
-
-
-@dataclass
 class Decoding:
-    """A running decoding: the images to come, and what has been seen so far."""
+    """One pass over a source.
 
-    source: Source
-    resolution: int
-    channels: int
-    tally: Tally
-    images: Iterator[np.ndarray]
+    Attributes:
+        labels: labels of the images yielded so far.
+        failures: what could not be read so far.
+        upscaled: how many images so far were smaller than the resolution.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        resolution: int,
+        channels: int,
+        *,
+        on_unreadable: OnUnreadable = "error",
+        workers: int | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.source, self.resolution, self.channels = source, resolution, channels
+        self.labels: list[int] = []
+        self.failures: list[UnreadableImageError] = []
+        self.upscaled = 0
+        self._widths: set[int] = set()
+        self._heights: set[int] = set()
+        self._skip = on_unreadable == "skip"
+        self._workers = workers
+        self._progress = progress
+
+    def images(self) -> Iterator[np.ndarray]:
+        """Yield uint8 `[C,H,W]` arrays in the source's order, without the unreadable ones.
+
+        Raises:
+            UserError: at the end, when images are unreadable and may not be skipped, or nothing is left of
+                a class; after the first failure the rest is still read, so that all are counted.
+        """
+        total = len(self.source)
+        results = map_items(self.source.iterate(), self._decode, self._workers)
+        for done, (item, result) in enumerate(results, start=1):
+            if isinstance(result, UnreadableImageError):
+                self.failures.append(result)
+            elif self._skip or not self.failures:
+                size, pixels = result
+                self._note(item.index, size)
+                yield pixels
+            if self._progress is not None:
+                self._progress(done, total)
+        self._judge()
+
+    def _decode(self, item: Item) -> tuple[Item, tuple[tuple[int, int], np.ndarray] | UnreadableImageError]:
+        try:
+            image = item.open()
+            pixels = decode(image, self.resolution, self.channels, self.source.item_name(item.index))
+            return item, (image.size, pixels)
+        except UnreadableImageError as error:
+            return item, error
+
+    def _note(self, index: int, size: tuple[int, int]) -> None:
+        self.labels.append(int(self.source.labels[index]))
+        self._widths.add(size[0])
+        self._heights.add(size[1])
+        self.upscaled += min(size) < self.resolution
+
+    def _judge(self) -> None:
+        if self.failures and not self._skip:
+            raise unreadable_images(self.source, [str(error) for error in self.failures], len(self.failures))
+        lost = sorted(set(np.unique(self.source.labels).tolist()) - set(self.labels))
+        if lost:
+            names = ", ".join(self.source.class_names[label] for label in lost[:_NAMED])
+            raise UserError(
+                f"{self.source.location}: every image of {len(lost)} classes is unreadable ({names}); "
+                "repair or remove them"
+            )
+
+    @property
+    def sizes(self) -> Sizes:
+        """The extremes of the sizes of the images yielded."""
+        return Sizes(
+            min_width=min(self._widths),
+            max_width=max(self._widths),
+            min_height=min(self._heights),
+            max_height=max(self._heights),
+        )
 
     @property
     def skipped(self) -> tuple[str, ...]:
-        return tuple(error.item[:4096] for error in self.tally.failures[:SKIPPED_NAMED])
+        """Names of the images left out, the first hundred."""
+        return tuple(error.item[:4096] for error in self.failures[:SKIPPED_NAMED])
 
-
-def decode_source(
-    source: Source,
-    resolution: int,
-    channels: int,
-    progress: Progress | None,
-    workers: int | None,
-    on_unreadable: OnUnreadable,
-) -> Decoding:
-    tally = Tally()
-
-    def one(item: Item) -> tuple[int, tuple[int, int], np.ndarray] | UnreadableImageError:
-        name = source.item_name(item.index)
-        try:
-            image = item.open()
-            return item.index, image.size, decode(image, resolution, channels, name)
-        except UnreadableImageError as error:
-            return error
-
-    def images() -> Iterator[np.ndarray]:
-        total = len(source)
-        for done, result in enumerate(map_items(source.iterate(), one, workers), start=1):
-            if isinstance(result, UnreadableImageError):
-                tally.failures.append(result)
-            elif not (tally.failures and on_unreadable == "error"):  # then only the remaining failures matter
-                index, (width, height), pixels = result
-                tally.labels.append(int(source.labels[index]))
-                tally.widths.append(width)
-                tally.heights.append(height)
-                tally.upscaled += min(width, height) < resolution
-                yield pixels
-            if progress is not None:
-                progress(done, total)
-        _judge(source, tally, on_unreadable)
-
-    return Decoding(source, resolution, channels, tally, images())
-
-
-def _judge(source: Source, tally: Tally, on_unreadable: OnUnreadable) -> None:
-    """Refuse unreadable images unless they may be skipped and something is left of every class."""
-    if tally.failures and on_unreadable == "error":
-        raise unreadable_images(
-            source, [str(error).rsplit(";", 1)[0] for error in tally.failures], len(tally.failures)
-        )
-    lost = set(np.unique(source.labels).tolist()) - set(tally.labels)
-    if lost:
-        names = ", ".join(source.class_names[label] for label in sorted(lost)[:_NAMED])
-        raise UserError(
-            f"{source.location}: every image of {len(lost)} classes is unreadable ({names}); "
-            "repair or remove them"
+    @property
+    def fingerprint(self) -> str:
+        """Of the images yielded, once the pass is over."""
+        return packed_fingerprint(
+            self.source.fingerprint, self.resolution, self.channels, self.skipped, len(self.failures)
         )
 
 
-def unreadable_images(source: Source, names: list[str], count: int) -> UserError:
-    shown = ", ".join(names[:_NAMED]) + (f", and {count - _NAMED} more" if count > _NAMED else "")
+def unreadable_images(source: Source, failures: Sequence[str], count: int) -> UserError:
+    """Return the error that names the first of `count` unreadable images and says what to do."""
+    shown = ", ".join(failures[:_NAMED]) + (f", and {count - _NAMED} more" if count > _NAMED else "")
     return UserError(
         f"{source.location}: {count} of {len(source)} images cannot be read: {shown}; "
         "repair or remove them, or leave them out with --data.on-unreadable skip"

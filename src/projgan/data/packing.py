@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from projgan.data.decoding import Decoding, OnUnreadable, Progress, decode_source, unreadable_images
+from projgan.data.decoding import Decoding, OnUnreadable, Progress, unreadable_images
 from projgan.data.packed import (
     IMAGES,
     LABELS,
@@ -40,7 +40,8 @@ def load_images(
     """Return the images at `location` at one size, from the cache where they were packed before.
 
     The built-in digits are decoded in memory and a packed store is mapped as it is. Anything else is packed
-    once into `cache/FINGERPRINT`; two processes may do so at once. Without a cache, all is decoded into memory.
+    once into `cache/FINGERPRINT`, also when two processes want it at once. Without a cache, all of it is
+    decoded into memory.
 
     Args:
         location: what `open_source` accepts.
@@ -60,7 +61,10 @@ def load_images(
     if source.kind == "packed store":
         return _open_store_of_size(source, resolution, channels)
     if source.kind == "built-in digits" or cache is None:
-        return _decode_in_memory(source, resolution, channels, progress, workers, on_unreadable)
+        decoding = Decoding(
+            source, resolution, channels, on_unreadable=on_unreadable, workers=workers, progress=progress
+        )
+        return _decode_in_memory(decoding)
     store = Path(cache) / packed_fingerprint(source.fingerprint, resolution, channels, (), 0)
     return pack(
         source,
@@ -102,16 +106,17 @@ def pack(
         out.parent.mkdir(parents=True, exist_ok=True)
         _check_space(out.parent, len(source) * (channels * resolution**2 + 8))
         temporary.mkdir()
-        _write_store(
-            source, temporary, decode_source(source, resolution, channels, progress, workers, on_unreadable)
+        decoding = Decoding(
+            source, resolution, channels, on_unreadable=on_unreadable, workers=workers, progress=progress
         )
+        _write_store(decoding, temporary)
         try:
             temporary.rename(out)
         except OSError:
             if not _is_occupied(out):
                 raise
             return _reuse(out, source, resolution, channels, on_unreadable)  # another process was first
-        _sync(out.parent)
+        _sync_folder(out.parent)
     except OSError as error:
         raise UserError(
             f"cannot write the packed store {out} ({error.strerror or error}); choose another place"
@@ -182,14 +187,8 @@ def _check_space(folder: Path, needed: int) -> None:
         )
 
 
-def _decode_in_memory(
-    source: Source,
-    resolution: int,
-    channels: int,
-    progress: Progress | None,
-    workers: int | None,
-    on_unreadable: OnUnreadable,
-) -> PackedImages:
+def _decode_in_memory(decoding: Decoding) -> PackedImages:
+    source, resolution, channels = decoding.source, decoding.resolution, decoding.channels
     _refuse_problems(source)
     needed = len(source) * channels * resolution**2
     if needed > MAX_IN_MEMORY_BYTES:
@@ -198,88 +197,81 @@ def _decode_in_memory(
             "for memory; give a cache folder"
         )
     images = np.empty((len(source), channels, resolution, resolution), dtype=np.uint8)
-    decoded = decode_source(source, resolution, channels, progress, workers, on_unreadable)
-    for index, pixels in enumerate(decoded.images):
+    for index, pixels in enumerate(decoding.images()):
         images[index] = pixels
-    tally = decoded.tally
-    images = images[: len(tally.labels)]
+    images = images[: len(decoding.labels)]
     images.flags.writeable = False
-    failed = len(tally.failures)
     return PackedImages(
         images=images,
-        labels=np.array(tally.labels, dtype=np.int64),
+        labels=np.array(decoding.labels, dtype=np.int64),
         class_names=source.class_names,
         name=source.name,
-        fingerprint=packed_fingerprint(source.fingerprint, resolution, channels, decoded.skipped, failed),
+        fingerprint=decoding.fingerprint,
         split=source.split,
-        skipped=decoded.skipped,
-        skipped_count=failed,
-        upscaled=tally.upscaled,
+        skipped=decoding.skipped,
+        skipped_count=len(decoding.failures),
+        upscaled=decoding.upscaled,
     )
 
 
-def _write_store(source: Source, folder: Path, decoded: Decoding) -> None:
-    images_sha256 = _write_images(folder / IMAGES, decoded)
-    tally = decoded.tally
-    labels = np.array(tally.labels, dtype="<i8")
+def _write_store(decoding: Decoding, folder: Path) -> None:
+    images_sha256 = _write_images(folder / IMAGES, decoding)
+    labels = np.array(decoding.labels, dtype="<i8")
     with (folder / LABELS).open("wb") as stream:
         np.lib.format.write_array(stream, labels, version=(1, 0), allow_pickle=False)
-        stream.flush()
-        os.fsync(stream.fileno())
-    failed = len(tally.failures)
+        _sync_file(stream)
     manifest = Manifest(
-        name=source.name,
-        split=source.split,
-        source_fingerprint=source.fingerprint,
-        fingerprint=packed_fingerprint(
-            source.fingerprint, decoded.resolution, decoded.channels, decoded.skipped, failed
-        ),
+        name=decoding.source.name,
+        split=decoding.source.split,
+        source_fingerprint=decoding.source.fingerprint,
+        fingerprint=decoding.fingerprint,
         count=len(labels),
-        resolution=decoded.resolution,
-        channels=1 if decoded.channels == 1 else 3,
-        class_names=source.class_names,
+        resolution=decoding.resolution,
+        channels=1 if decoding.channels == 1 else 3,
+        class_names=decoding.source.class_names,
         images_sha256=images_sha256,
         labels_sha256=hashlib.sha256(labels.tobytes()).hexdigest(),
-        sizes=tally.sizes(),
-        upscaled=tally.upscaled,
-        skipped_count=failed,
-        skipped=decoded.skipped,
+        sizes=decoding.sizes,
+        upscaled=decoding.upscaled,
+        skipped_count=len(decoding.failures),
+        skipped=decoding.skipped,
     )
-    with (folder / MANIFEST).open("w", encoding="utf-8") as text:
-        text.write(manifest.model_dump_json(indent=1))
-        text.flush()
-        os.fsync(text.fileno())
-    _sync(folder)
+    with (folder / MANIFEST).open("wb") as stream:
+        stream.write(manifest.model_dump_json(indent=1).encode())
+        _sync_file(stream)
+    _sync_folder(folder)
 
 
-def _write_images(path: Path, decoded: Decoding) -> str:
+def _write_images(path: Path, decoding: Decoding) -> str:
     """Write the pixels as they come and return their sha256."""
     digest = hashlib.sha256()
     with path.open("w+b") as stream:
-        data_start = _write_header(stream, len(decoded.source), decoded)
-        for pixels in decoded.images:
+        data_start = _write_header(stream, len(decoding.source), decoding)
+        for pixels in decoding.images():
             content = pixels.tobytes()
             digest.update(content)
             stream.write(content)
-        if len(decoded.tally.labels) != len(decoded.source):
+        if decoding.failures:
             # Fewer images than announced: NumPy pads its header so that the count can be rewritten in place.
             stream.seek(0)
-            if _write_header(stream, len(decoded.tally.labels), decoded) != data_start:
-                raise UserError(
-                    f"{path} cannot be shortened in place; remove the unreadable images and pack again"
-                )
-        stream.flush()
-        os.fsync(stream.fileno())
+            if _write_header(stream, len(decoding.labels), decoding) != data_start:
+                raise UserError(f"{path} cannot be shortened in place; remove the unreadable images")
+        _sync_file(stream)
     return digest.hexdigest()
 
 
-def _write_header(stream: BinaryIO, count: int, decoded: Decoding) -> int:
-    shape = (count, decoded.channels, decoded.resolution, decoded.resolution)
+def _write_header(stream: BinaryIO, count: int, decoding: Decoding) -> int:
+    shape = (count, decoding.channels, decoding.resolution, decoding.resolution)
     np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
     return stream.tell()
 
 
-def _sync(folder: Path) -> None:
+def _sync_file(stream: BinaryIO) -> None:
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
     """Make names in a folder survive a power cut, where the system can."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)

@@ -2,7 +2,6 @@
 
 import gzip
 import tarfile
-import threading
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
@@ -32,11 +31,12 @@ class Member:
 
 
 class Archive(Protocol):
-    """What zip and tar have in common."""
+    """What zip and tar have in common; `random_access` where any member is read as fast as the first."""
 
     path: Path
     members: list[Member]
     folders: set[str]
+    random_access: bool
 
     def read(self, name: str) -> bytes:
         """Return the content of one member."""
@@ -85,6 +85,7 @@ class ZipArchive:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.random_access = True
         self.members: list[Member] = []
         self.folders: set[str] = set()
         self._infos: dict[str, zipfile.ZipInfo] = {}
@@ -123,9 +124,9 @@ class TarArchive:
         self.path = path
         self.members: list[Member] = []
         self.folders: set[str] = set()
-        self._lock = threading.Lock()
         self._places: dict[str, tuple[int, int]] = {}
         self._compressed = _is_gzip(path)
+        self.random_access = not self._compressed
         stored = path.stat().st_size
         for count, info in enumerate(self._scan(), start=1):
             name = _check_member(path, info.name, info.size if info.isreg() else 0, count)
@@ -143,8 +144,10 @@ class TarArchive:
                 yield info
 
     def _open(self) -> "_BoundedReader":
-        stream = gzip.open(self.path) if self._compressed else self.path.open("rb")
-        return _BoundedReader(cast("IO[bytes]", stream))
+        plain: IO[bytes] = self.path.open("rb")  # closed by the reader
+        if self._compressed:
+            return _BoundedReader(cast("IO[bytes]", gzip.GzipFile(fileobj=plain)), plain)
+        return _BoundedReader(plain, plain)
 
     def read(self, name: str) -> bytes:
         """Return the content of one member."""
@@ -178,8 +181,8 @@ class _BoundedReader:
     A tar header may declare names and attributes of any length, which tarfile would read whole.
     """
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
+    def __init__(self, stream: IO[bytes], beneath: IO[bytes]) -> None:
+        self._stream, self._beneath = stream, beneath
 
     def read(self, size: int = -1) -> bytes:
         if size < 0 or size > MAX_ITEM_BYTES + tarfile.BLOCKSIZE:
@@ -197,3 +200,4 @@ class _BoundedReader:
 
     def __exit__(self, *exception: object) -> None:
         self._stream.close()
+        self._beneath.close()

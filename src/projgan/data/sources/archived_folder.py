@@ -6,16 +6,20 @@ from pathlib import Path
 
 from PIL import Image
 
-from projgan.data.decode import open_image
+from projgan.data.decode import UnreadableImageError, open_image
 from projgan.data.sources.archive import Archive
 from projgan.data.sources.base import Item, Source, fingerprint_items
 from projgan.data.sources.tree import arrange, is_hidden, is_image_name
+from projgan.errors import UserError
 
 _ENDINGS = (".tar.gz", ".tgz", ".tar", ".zip")
 
 
 class ArchivedFolderSource(Source):
-    """Images at `CLASS/**/IMAGE` or `SPLIT/CLASS/**/IMAGE`, perhaps below one folder, in the archive's order."""
+    """Images at `CLASS/**/IMAGE` or `SPLIT/CLASS/**/IMAGE`, in the order of the archive.
+
+    One folder that wraps all the others is seen through.
+    """
 
     kind = "archive of class folders"
 
@@ -49,10 +53,18 @@ class ArchivedFolderSource(Source):
 
     def read(self, index: int) -> Image.Image:
         """Read one member; slow in a compressed tar, which is unpacked up to it."""
-        return open_image(self._archive.read(self._names[index]), self._names[index])
+        name = self._names[index]
+        try:
+            content = self._archive.read(name)
+        except UserError as error:
+            raise UnreadableImageError(name, str(error)) from error
+        return open_image(content, name)
 
     def iterate(self) -> Iterator[Item]:
         """Yield every image in the order of the archive, which is unpacked once."""
+        if self._archive.random_access:
+            yield from super().iterate()  # members are then read by the threads that decode them
+            return
         for index, (name, content) in enumerate(self._archive.read_in_order(set(self._names))):
             yield Item(index, partial(open_image, content, name), len(content))
 

@@ -74,7 +74,8 @@ class _Walked:
             return ()
         return (
             f"{place}: {self.links[0]} is a link out of the folder, to a folder or to nothing "
-            f"({len(self.links)} such); links are followed only to files inside, so put the images themselves there",
+            f"({len(self.links)} such); links are followed only to files inside, so put the images "
+            "themselves there",
         )
 
     def remarks(self) -> tuple[str, ...]:
