@@ -1,0 +1,134 @@
+"""From an image file of any kind to uint8 pixels of one size: orient, make 8-bit, crop, resize."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from projgan.errors import UserError
+
+DECODE_VERSION = 1
+"""Part of every fingerprint: raise it when the same file would give other pixels than before."""
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+MAX_PIXELS = 64 * 2**20
+"""Images with more pixels than this are refused from their header, before any is decoded."""
+
+_SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
+_ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
+_ORIENTATION_TAG = 0x0112
+
+
+class UnreadableImageError(UserError):
+    """One image cannot be read: `item` names it, `reason` says why in a few words.
+
+    Whoever reads many collects these and says once what to do.
+    """
+
+    def __init__(self, item: str, reason: str) -> None:
+        self.item = item
+        self.reason = " ".join(reason.split())[:200]
+        super().__init__(f"{item}: {self.reason}")
+
+
+def open_image(content: bytes | Path, name: str) -> Image.Image:
+    """Return the image in `content` (encoded bytes, or a path), its header read but its pixels not yet.
+
+    Raises:
+        UnreadableImageError: not one of the accepted formats, or more than `MAX_PIXELS` pixels.
+    """
+    stream: BinaryIO | Path = BytesIO(content) if isinstance(content, bytes) else content
+    try:
+        image = Image.open(stream, formats=IMAGE_FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise UnreadableImageError(name, f"more than the {MAX_PIXELS:,} pixels accepted") from None
+    except UnidentifiedImageError:
+        formats = ", ".join(IMAGE_FORMATS)
+        raise UnreadableImageError(name, f"not an image of a known format ({formats})") from None
+    except Exception as error:  # Pillow's parsers raise many kinds on damaged files
+        raise UnreadableImageError(name, f"cannot be opened ({error})") from error
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise UnreadableImageError(name, f"{width}x{height} is more than the {MAX_PIXELS:,} pixels accepted")
+    if not width or not height:
+        raise UnreadableImageError(name, "has no pixels")
+    return image
+
+
+def decode(image: Image.Image, resolution: int, channels: int, name: str = "the image") -> np.ndarray:
+    """Return the pixels of `image` as uint8 `[channels, resolution, resolution]`.
+
+    The EXIF orientation is applied, the first frame of an animation taken, transparency laid over white,
+    16-bit grey scaled to 8 bits; then the centre square is cut by the short side and resized with an
+    antialiased bilinear filter. An image already square and of the resolution keeps every pixel exactly.
+
+    Raises:
+        UnreadableImageError: the file is damaged, or its pixels have no known white (32-bit or float).
+    """
+    return fit(to_eight_bits(image, name), resolution, channels)
+
+
+def to_eight_bits(image: Image.Image, name: str) -> Image.Image:
+    """Return `image` decoded and upright in mode "L" or "RGB", at its own size."""
+    try:
+        image.load()
+        return _to_grey_or_rgb(_upright(image))
+    except UserError:
+        raise
+    except _UnknownWhiteError as error:
+        raise UnreadableImageError(name, str(error)) from None
+    except Exception as error:  # a decoder may raise anything on damaged or hostile bytes
+        raise UnreadableImageError(name, f"cannot be decoded ({error})") from error
+
+
+def fit(image: Image.Image, resolution: int, channels: int) -> np.ndarray:
+    """Return the centre square of an "L" or "RGB" image as uint8 `[channels, resolution, resolution]`."""
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    if width != height:
+        image = image.crop((left, top, left + side, top + side))
+    if side != resolution:
+        image = image.resize((resolution, resolution), Image.Resampling.BILINEAR)
+    if channels == 1:
+        return np.array(image.convert("L"), dtype=np.uint8)[None]
+    return np.ascontiguousarray(np.asarray(image.convert("RGB"), dtype=np.uint8).transpose(2, 0, 1))
+
+
+class _UnknownWhiteError(Exception):
+    pass
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        if image.getexif().get(_ORIENTATION_TAG, 1) == 1:
+            return image
+        return ImageOps.exif_transpose(image)
+    except Exception:  # damaged EXIF says nothing about the pixels: take them as they lie
+        return image
+
+
+def _to_grey_or_rgb(image: Image.Image) -> Image.Image:
+    if image.mode in _SIXTEEN_BIT_MODES or (image.mode == "I" and image.format == "PNG"):
+        return _from_sixteen_bits(image)
+    if image.mode in ("I", "F"):
+        raise _UnknownWhiteError(
+            f"its pixels are 32-bit numbers (mode {image.mode}) without a known white; "
+            "save it with 8 or 16 bits"
+        )
+    if image.mode in _ALPHA_MODES or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, image).convert("RGB")
+    if image.mode in ("L", "RGB"):
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _from_sixteen_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.uint32)
+    # 65535 = 255 * 257, so this is exactly round(value * 255 / 65535); Pillow's convert would clip at 255.
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8))

@@ -1,0 +1,123 @@
+"""Decode a whole source: its images in order, and what was learned of it on the way."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+
+from projgan.data.decode import UnreadableImageError, decode
+from projgan.data.packed import SKIPPED_NAMED, Sizes, packed_fingerprint
+from projgan.data.parallel import map_items
+from projgan.data.sources import Item, Source
+from projgan.errors import UserError
+
+Progress = Callable[[int, int], None]
+OnUnreadable = Literal["error", "skip"]
+
+_NAMED = 5
+
+
+class Decoding:
+    """One pass over a source.
+
+    Attributes:
+        labels: labels of the images yielded so far.
+        failures: what could not be read so far.
+        upscaled: how many images so far were smaller than the resolution.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        resolution: int,
+        channels: int,
+        *,
+        on_unreadable: OnUnreadable = "error",
+        workers: int | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.source, self.resolution, self.channels = source, resolution, channels
+        self.labels: list[int] = []
+        self.failures: list[UnreadableImageError] = []
+        self.upscaled = 0
+        self._widths: set[int] = set()
+        self._heights: set[int] = set()
+        self._skip = on_unreadable == "skip"
+        self._workers = workers
+        self._progress = progress
+
+    def images(self) -> Iterator[np.ndarray]:
+        """Yield uint8 `[C,H,W]` arrays in the source's order, without the unreadable ones.
+
+        Raises:
+            UserError: at the end, when images are unreadable and may not be skipped, or nothing is left of
+                a class; after the first failure the rest is still read, so that all are counted.
+        """
+        total = len(self.source)
+        results = map_items(self.source.iterate(), self._decode, self._workers)
+        for done, (item, result) in enumerate(results, start=1):
+            if isinstance(result, UnreadableImageError):
+                self.failures.append(result)
+            elif self._skip or not self.failures:
+                size, pixels = result
+                self._note(item.index, size)
+                yield pixels
+            if self._progress is not None:
+                self._progress(done, total)
+        self._judge()
+
+    def _decode(self, item: Item) -> tuple[Item, tuple[tuple[int, int], np.ndarray] | UnreadableImageError]:
+        try:
+            image = item.open()
+            pixels = decode(image, self.resolution, self.channels, self.source.item_name(item.index))
+            return item, (image.size, pixels)
+        except UnreadableImageError as error:
+            return item, error
+
+    def _note(self, index: int, size: tuple[int, int]) -> None:
+        self.labels.append(int(self.source.labels[index]))
+        self._widths.add(size[0])
+        self._heights.add(size[1])
+        self.upscaled += min(size) < self.resolution
+
+    def _judge(self) -> None:
+        if self.failures and not self._skip:
+            raise unreadable_images(self.source, [str(error) for error in self.failures], len(self.failures))
+        lost = sorted(set(np.unique(self.source.labels).tolist()) - set(self.labels))
+        if lost:
+            names = ", ".join(self.source.class_names[label] for label in lost[:_NAMED])
+            raise UserError(
+                f"{self.source.location}: every image of {len(lost)} classes is unreadable ({names}); "
+                "repair or remove them"
+            )
+
+    @property
+    def sizes(self) -> Sizes:
+        """The extremes of the sizes of the images yielded."""
+        return Sizes(
+            min_width=min(self._widths),
+            max_width=max(self._widths),
+            min_height=min(self._heights),
+            max_height=max(self._heights),
+        )
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """Names of the images left out, the first hundred."""
+        return tuple(error.item[:4096] for error in self.failures[:SKIPPED_NAMED])
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the images yielded, once the pass is over."""
+        return packed_fingerprint(
+            self.source.fingerprint, self.resolution, self.channels, self.skipped, len(self.failures)
+        )
+
+
+def unreadable_images(source: Source, failures: Sequence[str], count: int) -> UserError:
+    """Return the error that names the first of `count` unreadable images and says what to do."""
+    shown = ", ".join(failures[:_NAMED]) + (f", and {count - _NAMED} more" if count > _NAMED else "")
+    return UserError(
+        f"{source.location}: {count} of {len(source)} images cannot be read: {shown}; "
+        "repair or remove them, or leave them out with --data.on-unreadable skip"
+    )

@@ -1,0 +1,223 @@
+"""How images are held: uint8 arrays of one size, in memory or mapped from a checked folder on disk."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, BinaryIO, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from projgan.data.decode import DECODE_VERSION
+from projgan.errors import UserError
+
+MANIFEST = "manifest.json"
+IMAGES = "images.npy"
+LABELS = "labels.npy"
+MAX_RESOLUTION = 4096
+SKIPPED_NAMED = 100
+"""A manifest names at most this many of the images that were skipped; it counts all."""
+_MAX_MANIFEST_BYTES = 256 * 2**20
+
+_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_Text = Annotated[str, Field(max_length=4096)]
+_Side = Annotated[int, Field(ge=1, le=2**26)]
+
+
+@dataclass(frozen=True)
+class PackedImages:
+    """Labelled images of one size.
+
+    Attributes:
+        images: uint8 `[N,C,H,W]` in 0..255, perhaps memory-mapped; not to be written to.
+        labels: int64 `[N]`.
+        class_names: names by label.
+        name: the data set's.
+        fingerprint: of the source, the resolution and the channels; two with one fingerprint hold the same.
+        skipped: names of unreadable images left out (the first hundred); empty as a rule.
+        upscaled: how many images were smaller than the resolution and so were enlarged.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    name: str
+    fingerprint: str
+    split: str | None = None
+    skipped: tuple[str, ...] = ()
+    skipped_count: int = 0
+    upscaled: int = 0
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of class names, whether or not each has images."""
+        return len(self.class_names)
+
+    @property
+    def resolution(self) -> int:
+        """Height and width in pixels."""
+        return int(self.images.shape[-1])
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for RGB."""
+        return int(self.images.shape[1])
+
+
+class Sizes(BaseModel):
+    """The extremes of the originals' sizes, in pixels."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min_width: _Side
+    max_width: _Side
+    min_height: _Side
+    max_height: _Side
+
+
+class Manifest(BaseModel):
+    """What `manifest.json` of a packed store says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal["projgan-packed-images"] = "projgan-packed-images"
+    version: Literal[1] = 1
+    name: _Text
+    split: _Text | None
+    source_fingerprint: _Sha256
+    fingerprint: _Sha256
+    count: int = Field(ge=1, le=10**9)
+    resolution: int = Field(ge=1, le=MAX_RESOLUTION)
+    channels: Literal[1, 3]
+    class_names: Annotated[tuple[_Text, ...], Field(min_length=1, max_length=10**6)]
+    images_sha256: _Sha256
+    labels_sha256: _Sha256
+    sizes: Sizes
+    upscaled: int = Field(ge=0)
+    skipped_count: int = Field(ge=0)
+    skipped: Annotated[tuple[_Text, ...], Field(max_length=SKIPPED_NAMED)] = ()
+
+
+def packed_fingerprint(
+    source_fingerprint: str, resolution: int, channels: int, skipped: Sequence[str], skipped_count: int
+) -> str:
+    """Return the sha256 that stands for the pixels a source gives at a resolution and number of channels."""
+    parts = [source_fingerprint, str(DECODE_VERSION), str(resolution), str(channels)]
+    if skipped_count:
+        parts += [str(skipped_count), *(repr(name) for name in skipped[:SKIPPED_NAMED])]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def open_packed(path: str | Path, verify: bool = False) -> PackedImages:
+    """Return the store at `path`, memory-mapped, after checking that its parts fit each other.
+
+    Args:
+        path: a folder that `pack` made.
+        verify: also read every pixel and compare the checksum, which takes a second per gigabyte.
+
+    Raises:
+        UserError: no store, damaged, or of another version.
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    shape = (manifest.count, manifest.channels, manifest.resolution, manifest.resolution)
+    try:
+        labels_offset = _check_array(folder / LABELS, (manifest.count,), np.dtype("<i8"))
+        images_offset = _check_array(folder / IMAGES, shape, np.dtype("u1"))
+        labels = np.fromfile(folder / LABELS, dtype="<i8", offset=labels_offset).astype(np.int64, copy=False)
+        if hashlib.sha256(labels.tobytes()).hexdigest() != manifest.labels_sha256:
+            raise _damaged(folder, "its labels are not those it was made with")
+        if labels.min() < 0 or labels.max() >= len(manifest.class_names):
+            raise _damaged(folder, "a label has no class name")
+        if verify and _sha256_of_file(folder / IMAGES, images_offset) != manifest.images_sha256:
+            raise _damaged(folder, "its pixels are not those it was made with")
+        images = np.memmap(folder / IMAGES, dtype=np.uint8, mode="r", offset=images_offset, shape=shape)
+    except OSError as error:
+        raise _damaged(folder, f"{error.strerror or error}") from error
+    return PackedImages(
+        images=images,
+        labels=labels,
+        class_names=manifest.class_names,
+        name=manifest.name,
+        fingerprint=manifest.fingerprint,
+        split=manifest.split,
+        skipped=manifest.skipped,
+        skipped_count=manifest.skipped_count,
+        upscaled=manifest.upscaled,
+    )
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return the checked manifest of the store at `folder`."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise UserError(
+            f"{folder} is not a packed store (it has no {MANIFEST}); make one with `projgan data pack`"
+        )
+    try:
+        if path.stat().st_size > _MAX_MANIFEST_BYTES:
+            raise _damaged(folder, f"{MANIFEST} is too large")
+        content = json.loads(path.read_bytes())
+        manifest = Manifest.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "all of it"
+        raise _damaged(folder, f"{MANIFEST}, {where}: {first['msg']}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(folder, f"{MANIFEST} cannot be read ({' '.join(str(error).split())[:200]})") from error
+    expected = packed_fingerprint(
+        manifest.source_fingerprint,
+        manifest.resolution,
+        manifest.channels,
+        manifest.skipped,
+        manifest.skipped_count,
+    )
+    if manifest.fingerprint != expected:
+        raise _damaged(folder, f"{MANIFEST} was changed, or made by a version that decoded images otherwise")
+    return manifest
+
+
+def _damaged(folder: Path, why: str) -> UserError:
+    return UserError(f"packed store {folder} cannot be used: {why}; remove it and pack again")
+
+
+def _check_array(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> int:
+    """Return where the data of an `.npy` file start, once its header and size are what they must be."""
+    with path.open("rb") as stream:
+        found_shape, found_dtype, fortran_order = _read_header(stream, path)
+        offset = stream.tell()
+    expected_size = offset + dtype.itemsize * int(np.prod(shape, dtype=object))
+    if (found_shape, found_dtype, fortran_order) != (shape, dtype, False):
+        raise _damaged(
+            path.parent,
+            f"{path.name} is {found_dtype} {list(found_shape)} where {dtype} {list(shape)} belongs",
+        )
+    if path.stat().st_size != expected_size:
+        raise _damaged(
+            path.parent, f"{path.name} has {path.stat().st_size:,} bytes where {expected_size:,} belong"
+        )
+    return offset
+
+
+def _read_header(stream: BinaryIO, path: Path) -> tuple[tuple[int, ...], np.dtype, bool]:
+    try:
+        if np.lib.format.read_magic(stream) != (1, 0):
+            raise ValueError("unexpected version")
+        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        raise _damaged(path.parent, f"{path.name} has no proper header") from error
+    return shape, dtype, fortran_order
+
+
+def _sha256_of_file(path: Path, offset: int) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        stream.seek(offset)
+        while piece := stream.read(2**22):
+            digest.update(piece)
+    return digest.hexdigest()

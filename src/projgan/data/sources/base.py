@@ -1,0 +1,145 @@
+"""What every source of labelled images offers, wherever its images lie."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from PIL import Image
+
+from projgan.errors import UserError, nearest_name
+
+MAX_ITEMS = 50_000_000
+"""No source may declare more images than this."""
+MAX_CLASSES = 1_000_000
+MAX_ITEM_BYTES = 256 * 2**20
+"""No encoded image, and no member of an archive, may be larger than this."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image on its way to be decoded: `open` may be called in another thread.
+
+    `held_bytes` is the memory its encoded form already takes, so that a reader can bound what is in flight.
+    """
+
+    index: int
+    open: Callable[[], Image.Image]
+    held_bytes: int = 0
+
+
+class Source(ABC):
+    """Labelled images in a fixed order.
+
+    Attributes:
+        kind: what it is, in words ("folder of class folders").
+        name: short human name ("cifar10").
+        location: the path as given.
+        split: the split chosen, or None where there are no splits.
+        splits: the splits present; empty where there are none.
+        class_names: names sorted by label.
+        labels: int64 `[N]`.
+        total_bytes: size of all encoded images, in bytes.
+        fingerprint: sha256 in hex that changes with the items, their sizes (or content, where reading it
+            costs nothing more) and their labels, and not with where they lie.
+        problems: what forbids training on it, one line each; `pack` refuses with the first of them.
+        remarks: what a person should know, one line each.
+    """
+
+    kind: str
+    name: str
+    location: str
+    split: str | None = None
+    splits: tuple[str, ...] = ()
+    class_names: tuple[str, ...]
+    labels: np.ndarray
+    total_bytes: int
+    fingerprint: str
+    problems: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @abstractmethod
+    def item_name(self, index: int) -> str:
+        """Return the name of an image in words of the source: a file name, or a row of a file."""
+
+    @abstractmethod
+    def read(self, index: int) -> Image.Image:
+        """Return one image, header read and pixels perhaps not yet.
+
+        Raises:
+            UnreadableImageError: names the image.
+        """
+
+    def iterate(self) -> Iterator[Item]:
+        """Yield every item in order, by the fastest way through the source."""
+        for index in range(len(self)):
+            yield Item(index, partial(self.read, index))
+
+
+def fingerprint_items(
+    class_names: Sequence[str], items: Iterable[tuple[str, int | str]], labels: np.ndarray
+) -> str:
+    """Return a sha256 over class names, items (name, and size or checksum) and labels."""
+    digest = hashlib.sha256()
+    for name in class_names:
+        digest.update(f"class {name!r}\n".encode())
+    for name, identity in items:
+        digest.update(f"item {name!r} {identity}\n".encode())
+    digest.update(np.ascontiguousarray(labels, dtype="<i8").tobytes())
+    return digest.hexdigest()
+
+
+def natural_order(names: Iterable[str]) -> list[str]:
+    """Return `names` sorted: by value when every one is a whole number, else by character."""
+    names = list(names)
+    if names and all(name.isascii() and name.isdecimal() and len(name) <= 18 for name in names):
+        return sorted(names, key=lambda name: (int(name), name))
+    return sorted(names)
+
+
+def label_of(class_name: str, class_names: Sequence[str]) -> int:
+    """Return the label of a class name.
+
+    Raises:
+        UserError: no class has that name; the nearest one is offered.
+    """
+    if class_name in class_names:
+        return list(class_names).index(class_name)
+    raise UserError(f"no class is named {class_name!r}{nearest_name(class_name, class_names)}")
+
+
+def refuse_split_of_undivided(split: str | None, location: str) -> None:
+    """Accept only None and "train" for a source without splits: it is all there is to train on."""
+    if split not in (None, "train"):
+        raise UserError(f"{location} has no splits, so {split!r} cannot be chosen; leave the split out")
+
+
+def labels_from_names(values: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return the distinct names in natural order, and each value's label as int64 `[N]`."""
+    class_names = natural_order(set(values))
+    label = {name: position for position, name in enumerate(class_names)}
+    return tuple(class_names), np.array([label[value] for value in values], dtype=np.int64)
+
+
+def check_labels(labels: np.ndarray, class_count: int, place: str) -> None:
+    """Refuse labels outside `0 .. class_count - 1`."""
+    outside = np.flatnonzero((labels < 0) | (labels >= class_count))
+    if len(outside):
+        first = int(outside[0])
+        raise UserError(
+            f"{place}: label {int(labels[first])} of item {first} is outside 0..{class_count - 1} "
+            f"({len(outside)} such); correct the labels or the class names"
+        )
+
+
+def numbered_class_names(labels: np.ndarray, place: str) -> tuple[str, ...]:
+    """Return "0", "1", … up to the largest label, for a source that declares no names."""
+    largest = int(labels.max(initial=0))
+    if largest >= MAX_CLASSES:
+        raise UserError(f"{place}: label {largest} is more than the {MAX_CLASSES:,} classes accepted")
+    return tuple(str(label) for label in range(largest + 1))

@@ -1,0 +1,141 @@
+"""Images and labels in one NumPy `.npz` file."""
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from projgan.data.sources.arrays import ArraySource
+from projgan.data.sources.base import (
+    MAX_CLASSES,
+    MAX_ITEMS,
+    check_labels,
+    numbered_class_names,
+    refuse_split_of_undivided,
+)
+from projgan.data.sources.expansion import check_expansion
+from projgan.errors import UserError
+
+_CHANNELS = (1, 3, 4)
+_FORM = "it needs `images` (uint8 [N,H,W], [N,H,W,C] or [N,C,H,W]) and `labels` (integers [N])"
+
+
+def open_npz(path: Path, split: str | None = None) -> ArraySource:
+    """Return the images of an `.npz` file with `images`, `labels` and, if it likes, `class_names`.
+
+    Shapes are checked against the sizes in the file before any array is allocated; no pickle is loaded.
+    """
+    refuse_split_of_undivided(split, str(path))
+    try:
+        with zipfile.ZipFile(path) as archive:
+            images = _to_channels_first(_read_array(archive, path, "images"), path)
+            labels = _read_labels(archive, path, len(images))
+            names = _read_class_names(archive, path)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise UserError(
+            f"{path} cannot be read as .npz ({error}); write it again with numpy.savez"
+        ) from error
+    if names is None:
+        check_labels(labels, int(labels.max()) + 1, str(path))
+        names = numbered_class_names(labels, str(path))
+    check_labels(labels, len(names), str(path))
+    return ArraySource(
+        kind="NumPy .npz file",
+        name=path.stem,
+        location=str(path),
+        images=images,
+        labels=labels,
+        class_names=names,
+    )
+
+
+def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> np.ndarray:
+    members = {info.filename: info for info in archive.infolist()}
+    if f"{name}.npy" not in members:
+        present = ", ".join(sorted(member.removesuffix(".npy") for member in members)[:10]) or "none"
+        raise UserError(f"{path} has no array {name!r} (present: {present}); {_FORM}")
+    info = members[f"{name}.npy"]
+    place = f"{path}, array {name!r}"
+    check_expansion(min(info.compress_size, path.stat().st_size), info.file_size, place)
+    with archive.open(info) as stream:
+        shape, dtype, fortran_order = _read_header(stream, place)
+        if dtype.hasobject:
+            raise UserError(
+                f"{place} holds Python objects, which are never loaded; save plain numbers or text"
+            )
+        size = dtype.itemsize
+        for length in shape:
+            size *= length
+        # Compared before anything of that size is allocated; the zip reader then stops at file_size.
+        header_size = stream.tell()
+        if size != info.file_size - header_size:
+            raise UserError(
+                f"{place} declares {size:,} bytes but has {info.file_size - header_size:,}; {_FORM}"
+            )
+        content = bytearray(size)
+        if _fill(stream, content) != size or stream.read(1):
+            raise UserError(f"{place} is cut short; write the file again with numpy.savez")
+    array: np.ndarray = np.frombuffer(content, dtype=dtype)
+    return array.reshape(shape, order="F" if fortran_order else "C")
+
+
+def _read_header(stream: IO[bytes], place: str) -> tuple[tuple[int, ...], np.dtype, bool]:
+    try:
+        version = np.lib.format.read_magic(stream)
+        if version == (1, 0):
+            shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
+        else:
+            shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(stream)
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        raise UserError(f"{place} has a damaged header; write the file again with numpy.savez") from error
+    if any(length < 0 for length in shape) or (shape and shape[0] > MAX_ITEMS):
+        raise UserError(f"{place} has the shape {shape}; {_FORM}")
+    return shape, dtype, fortran_order
+
+
+def _fill(stream: IO[bytes], content: bytearray) -> int:
+    filled = 0
+    view = memoryview(content)
+    while filled < len(content):
+        piece = stream.read(min(2**22, len(content) - filled))
+        if not piece:
+            break
+        view[filled : filled + len(piece)] = piece
+        filled += len(piece)
+    return filled
+
+
+def _to_channels_first(images: np.ndarray, path: Path) -> np.ndarray:
+    """Return a view `[N,H,W]` or `[N,C,H,W]` of any accepted layout."""
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or 0 in images.shape:
+        raise UserError(f"{path}: images are {images.dtype} {list(images.shape)}; {_FORM}")
+    if images.ndim == 3:
+        return images
+    first, last = images.shape[1] in _CHANNELS, images.shape[3] in _CHANNELS
+    if first == last:
+        why = "cannot tell channels from pixels in" if first else "no axis of 1, 3 or 4 channels in"
+        raise UserError(f"{path}: {why} images of shape {list(images.shape)}; {_FORM}")
+    return images if first else images.transpose(0, 3, 1, 2)
+
+
+def _read_labels(archive: zipfile.ZipFile, path: Path, count: int) -> np.ndarray:
+    labels = _read_array(archive, path, "labels")
+    if labels.dtype.kind not in "iu" or labels.shape != (count,):
+        raise UserError(
+            f"{path}: labels are {labels.dtype} {list(labels.shape)} for {count} images; "
+            "give one integer per image"
+        )
+    if labels.dtype.kind == "u" and labels.max() >= MAX_CLASSES:
+        raise UserError(f"{path}: label {labels.max()} is more than the {MAX_CLASSES:,} classes accepted")
+    return labels.astype(np.int64)
+
+
+def _read_class_names(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...] | None:
+    if "class_names.npy" not in archive.namelist():
+        return None
+    names = _read_array(archive, path, "class_names")
+    if names.dtype.kind not in "US" or names.ndim != 1 or not len(names):
+        raise UserError(f"{path}: class_names are {names.dtype} {list(names.shape)}; give a list of text")
+    return tuple(name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names)

@@ -1,0 +1,99 @@
+"""Recognise what lies at a location and open it."""
+
+from pathlib import Path
+
+from projgan.data.packed import MANIFEST, open_packed
+from projgan.data.sources.archive import open_archive
+from projgan.data.sources.archived_folder import ArchivedFolderSource
+from projgan.data.sources.arrays import ArraySource
+from projgan.data.sources.base import Source
+from projgan.data.sources.cifar import cifar_in_archive, cifar_in_folder
+from projgan.data.sources.digits import DIGITS, open_digits
+from projgan.data.sources.folder import FolderSource
+from projgan.data.sources.npz import open_npz
+from projgan.data.sources.parquet import ParquetSource
+from projgan.data.sources.shards import shards_of_folder
+from projgan.data.sources.table import TableSource, find_table
+from projgan.errors import UserError, nearest_name
+
+ACCEPTED = (
+    "'digits', a folder of class folders, a folder with labels.csv, Parquet in the Hugging Face layout, "
+    "a zip or tar of class folders, a CIFAR archive or its folder, an .npz file, or a packed store"
+)
+
+
+def open_source(location: str | Path, split: str | None = None) -> Source:
+    """Return the labelled images at `location`, whose kind is recognised by what is there.
+
+    Args:
+        location: "digits", or the path of a folder or file.
+        split: "train", "validation", "test" or another that is present; by default "train" where there are
+            splits, and everything where there are none.
+
+    Raises:
+        UserError: nothing is there, or nothing that can be read as labelled images.
+    """
+    if str(location) == DIGITS:
+        return open_digits(split)
+    path = Path(location)
+    try:
+        if path.is_dir():
+            return _open_folder(path, split)
+        if path.is_file():
+            return _open_file(path, split)
+        exists = path.exists()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise UserError(
+            f"{str(location)!r} cannot be read ({error}); check the path and its permissions"
+        ) from error
+    if exists:
+        raise UserError(f"{location} is neither a file nor a folder; accepted are {ACCEPTED}")
+    offered = nearest_name(str(location), [DIGITS])
+    hint = offered if "did you mean" in offered else f"; accepted are {ACCEPTED}"
+    raise UserError(f"no data at {str(location)!r}{hint}")
+
+
+def _open_folder(folder: Path, split: str | None) -> Source:
+    if (folder / MANIFEST).is_file() and (folder / "images.npy").is_file():
+        return _open_store(folder, split)
+    cifar = cifar_in_folder(folder, split)
+    if cifar is not None:
+        return cifar
+    if shards_of_folder(folder):
+        return ParquetSource(folder, split)
+    if find_table(folder) is not None:
+        return TableSource(folder, split)
+    return FolderSource(folder, split)
+
+
+def _open_file(path: Path, split: str | None) -> Source:
+    with path.open("rb") as stream:
+        head = stream.read(512)
+    if head[:4] == b"PAR1":
+        return ParquetSource(path, split)
+    if path.suffix.lower() == ".npz":
+        return open_npz(path, split)
+    if head[:2] in (b"PK", b"\x1f\x8b") or head[257:262] == b"ustar" or path.suffix.lower() == ".tar":
+        archive = open_archive(path)
+        return cifar_in_archive(archive, split) or ArchivedFolderSource(archive, split)
+    found = "an empty file" if not head else f"a file that starts with {head[:8]!r}"
+    raise UserError(f"{path} is {found}; accepted are {ACCEPTED}")
+
+
+def _open_store(folder: Path, split: str | None) -> Source:
+    store = open_packed(folder)
+    if split is not None and split != (store.split or "train"):
+        raise UserError(
+            f"{folder} is a packed store of {store.split or 'all there was'!r}, not of {split!r}; "
+            "pack that split"
+        )
+    return ArraySource(
+        kind="packed store",
+        name=store.name,
+        location=str(folder),
+        images=store.images,
+        labels=store.labels,
+        class_names=store.class_names,
+        split=store.split,
+        fingerprint=store.fingerprint,
+    )

@@ -1,0 +1,50 @@
+"""How the parts of a data set are called, and which one is meant."""
+
+from collections.abc import Iterable
+
+from projgan.errors import UserError, nearest_name
+
+_ALIASES = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+}
+
+
+def canonical_split(name: str) -> str:
+    """Return "train", "validation" or "test" for any usual spelling of them, else the name itself."""
+    return _ALIASES.get(name.lower(), name)
+
+
+def is_split_name(name: str) -> bool:
+    """Return whether a folder of this name usually holds a split."""
+    return name.lower() in _ALIASES
+
+
+def choose_split(split: str | None, present: Iterable[str], place: str) -> str:
+    """Return the split meant: the one asked for, else "train", else the only one there is.
+
+    Args:
+        split: as the person gave it, or None.
+        present: the canonical names of the splits there are.
+        place: where they are, for the error.
+
+    Raises:
+        UserError: no such split, or none given where "train" is absent and there are several.
+    """
+    present = sorted(present)
+    if split is None:
+        if "train" in present:
+            return "train"
+        if len(present) == 1:
+            return present[0]
+        raise UserError(f"{place} has no split 'train'; choose one of: {', '.join(present)}")
+    wanted = canonical_split(split)
+    if wanted not in present:
+        raise UserError(
+            f"{place} has no split {split!r} (present: {', '.join(present)}){nearest_name(split, present)}"
+        )
+    return wanted

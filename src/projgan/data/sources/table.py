@@ -1,0 +1,160 @@
+"""A folder of images with a CSV file that says which class each belongs to."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
+
+from projgan.data.sources.base import (
+    MAX_ITEMS,
+    Source,
+    fingerprint_items,
+    labels_from_names,
+    refuse_split_of_undivided,
+)
+from projgan.data.sources.folder import open_file
+from projgan.errors import UserError
+
+FILE_COLUMNS = ("file", "file_name", "filename", "image", "path")
+LABEL_COLUMNS = ("label", "class", "class_name")
+_SHOWN = 5
+
+
+class TableSource(Source):
+    """Images in the order of the rows of `labels.csv`, or of the folder's only CSV file."""
+
+    kind = "folder with a CSV of labels"
+
+    def __init__(self, folder: Path, split: str | None = None) -> None:
+        self.location = str(folder)
+        refuse_split_of_undivided(split, self.location)
+        self.name = folder.resolve().name
+        self._folder = folder
+        table = find_table(folder)
+        if table is None:
+            raise UserError(f"{folder} holds no CSV file; name one labels.csv")
+        rows = _read_rows(table)
+        self._names = [row.name for row in rows]
+        sizes = _file_sizes(folder, table, rows)
+        self.class_names, self.labels = labels_from_names([row.label for row in rows])
+        self.total_bytes = sum(sizes)
+        self.fingerprint = fingerprint_items(
+            self.class_names, zip(self._names, sizes, strict=True), self.labels
+        )
+
+    def item_name(self, index: int) -> str:
+        """Return the file's name as the CSV has it."""
+        return self._names[index]
+
+    def read(self, index: int) -> Image.Image:
+        """Open one file."""
+        return open_file(self._folder / self._names[index], self._names[index])
+
+
+def find_table(folder: Path) -> Path | None:
+    """Return `labels.csv`, or the only CSV file in `folder`, or None."""
+    tables = sorted(path for path in folder.glob("*.csv") if not path.name.startswith(".") and path.is_file())
+    named = [path for path in tables if path.name == "labels.csv"]
+    if named:
+        return named[0]
+    if len(tables) > 1:
+        names = ", ".join(path.name for path in tables[:_SHOWN])
+        raise UserError(
+            f"{folder} holds several CSV files ({names}); name the one with the labels labels.csv"
+        )
+    return tables[0] if tables else None
+
+
+@dataclass(frozen=True)
+class _Row:
+    name: str
+    label: str
+    line: int
+
+
+def _read_rows(table: Path) -> list[_Row]:
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            file_column = _find_column(table, reader.fieldnames, FILE_COLUMNS, "file")
+            label_column = _find_column(table, reader.fieldnames, LABEL_COLUMNS, "label")
+            rows: list[_Row] = []
+            for record in reader:
+                name, label = record.get(file_column), record.get(label_column)
+                rows.append(_check_row(table, reader.line_num, name, label))
+                if len(rows) > MAX_ITEMS:
+                    raise UserError(f"{table} has more than the {MAX_ITEMS:,} rows accepted")
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise UserError(
+            f"{table} cannot be read as CSV ({error}); save it as UTF-8 text with commas"
+        ) from error
+    if not rows:
+        raise UserError(f"{table} has a header but no rows; add one row per image")
+    _refuse_repeats(table, rows)
+    return rows
+
+
+def _find_column(table: Path, header: Sequence[str] | None, accepted: tuple[str, ...], what: str) -> str:
+    columns = {column.strip().lower(): column for column in header or () if column}
+    for name in accepted:
+        if name in columns:
+            return columns[name]
+    present = ", ".join(column for column in header or () if column) or "none"
+    raise UserError(
+        f"{table} has no {what} column (columns: {present}); call it one of: {', '.join(accepted)}"
+    )
+
+
+def _check_row(table: Path, line: int, name: str | None, label: str | None) -> _Row:
+    name, label = (name or "").strip(), (label or "").strip()
+    if not name or not label:
+        missing = "file" if not name else "label"
+        raise UserError(f"{table}, line {line}: the {missing} is empty; fill it in or remove the row")
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or ":" in path.parts[0]:
+        raise UserError(
+            f"{table}, line {line}: {name!r} does not stay inside the folder; "
+            "give names relative to it, with forward slashes"
+        )
+    return _Row(str(path), label, line)
+
+
+def _refuse_repeats(table: Path, rows: list[_Row]) -> None:
+    first: dict[str, _Row] = {}
+    for row in rows:
+        earlier = first.setdefault(row.name, row)
+        if earlier is not row:
+            raise UserError(
+                f"{table}: {row.name} is listed twice (lines {earlier.line} and {row.line}); keep one of them"
+            )
+
+
+def _file_sizes(folder: Path, table: Path, rows: list[_Row]) -> list[int]:
+    root = folder.resolve()
+    sizes: list[int] = []
+    missing: list[str] = []
+    for row in rows:
+        path = folder / row.name
+        try:
+            if not path.resolve().is_relative_to(root):
+                raise UserError(
+                    f"{table}, line {row.line}: {row.name} is a link that leaves the folder; "
+                    "put the image itself there"
+                )
+            if not path.is_file():
+                missing.append(row.name)
+                continue
+            sizes.append(path.stat().st_size)
+        except OSError as error:
+            raise UserError(
+                f"{table}, line {row.line}: {row.name} cannot be read ({error.strerror})"
+            ) from error
+    if missing:
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        raise UserError(
+            f"{table} lists {len(missing)} files that are not there: {', '.join(missing[:_SHOWN])}{more}; "
+            "add them or remove their rows"
+        )
+    return sizes
