@@ -253,7 +253,9 @@ def _expand_short_options(tokens: "Sequence[str]") -> list[str]:
     if not tokens or tokens[0] != "train":
         return list(tokens)
     return [
-        "--data.source" + token.removeprefix("--data") if token == "--data" or token.startswith("--data=") else token
+        "--data.source" + token.removeprefix("--data")
+        if token == "--data" or token.startswith("--data=")
+        else token
         for token in tokens
     ]
 
@@ -261,7 +263,15 @@ def _expand_short_options(tokens: "Sequence[str]") -> list[str]:
 def run_command(tokens: "Sequence[str]") -> int:
     """Run one command line; returns its exit code."""
     try:
-        return app(_expand_short_options(tokens), exit_on_error=False, print_error=False, result_action="return_value") or 0
+        return (
+            app(
+                _expand_short_options(tokens),
+                exit_on_error=False,
+                print_error=False,
+                result_action="return_value",
+            )
+            or 0
+        )
     except UserError as error:
         message = str(error)
     except cyclopts.CycloptsError as error:

@@ -111,7 +111,9 @@ class OptimizerConfig(Section):
     @model_validator(mode="after")
     def _decay_has_both_ends(self) -> "OptimizerConfig":
         if (self.decay_start is None) != (self.decay_end is None):
-            raise ValueError("optimizer.decay_start and optimizer.decay_end go together: give both or neither")
+            raise ValueError(
+                "optimizer.decay_start and optimizer.decay_end go together: give both or neither"
+            )
         if self.decay_start is not None and self.decay_end is not None and self.decay_end <= self.decay_start:
             raise ValueError(
                 f"optimizer.decay_end ({self.decay_end}) must be after optimizer.decay_start ({self.decay_start})"
@@ -238,7 +240,9 @@ def read_preset(preset: str) -> tuple[dict[str, Any], str]:
     except (yaml.YAMLError, RecursionError) as error:
         raise UserError(f"{place}: not valid YAML: {' '.join(str(error).split())[:300]}") from None
     if not isinstance(settings, dict) or not all(isinstance(value, dict) for value in settings.values()):
-        raise UserError(f"{place}: expected sections ({', '.join(RunConfig.model_fields)}), each with its keys")
+        raise UserError(
+            f"{place}: expected sections ({', '.join(RunConfig.model_fields)}), each with its keys"
+        )
     return settings, place
 
 

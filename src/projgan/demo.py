@@ -60,6 +60,4 @@ def run_demo(run_dir: Path, listener: Listener | None = None) -> DemoResult | No
     classifier = train_classifier(real_images[train_part], real_labels[train_part], num_classes)
     correct = predict(classifier, real_images[test_part]) == real_labels[test_part]
     recognised = int((predict(classifier, images) == labels).sum())
-    return DemoResult(
-        result.generator, picture, recognised, len(images), correct.double().mean().item()
-    )
+    return DemoResult(result.generator, picture, recognised, len(images), correct.double().mean().item())

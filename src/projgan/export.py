@@ -54,7 +54,9 @@ def generator_path(run: Path) -> Path:
     if run.is_dir():
         path = run / "generator.safetensors"
         if not path.is_file():
-            raise UserError(f"{run}: no generator.safetensors there; is it a run that has reached a checkpoint?")
+            raise UserError(
+                f"{run}: no generator.safetensors there; is it a run that has reached a checkpoint?"
+            )
         return path
     return run
 

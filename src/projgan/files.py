@@ -24,7 +24,9 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         _sync_folder(path.parent)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error).splitlines()[0]
-        raise UserError(f"{path}: cannot be written ({reason}); what was there before is untouched") from error
+        raise UserError(
+            f"{path}: cannot be written ({reason}); what was there before is untouched"
+        ) from error
     finally:
         try:
             temporary.unlink(missing_ok=True)

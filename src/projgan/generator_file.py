@@ -80,9 +80,7 @@ def save_network(network: nn.Module, description: NetworkDescription, path: Path
     write_atomically(path, lambda file: file.write(content))
 
 
-def load_generator(
-    path: Path, device: torch.device | str = "cpu"
-) -> tuple[Generator, NetworkDescription]:
+def load_generator(path: Path, device: torch.device | str = "cpu") -> tuple[Generator, NetworkDescription]:
     """Read a generator and its description, in evaluation mode.
 
     Raises:
@@ -93,7 +91,9 @@ def load_generator(
     with torch.device("meta"):
         network = _build(Generator, arguments, path)
     if description.network["num_classes"] not in (None, len(description.class_names)):
-        raise UserError(f"{path}: {description.network['num_classes']} classes but other class names; damaged")
+        raise UserError(
+            f"{path}: {description.network['num_classes']} classes but other class names; damaged"
+        )
     return _fill(network, tensors, path).to(device).eval(), description
 
 
@@ -141,7 +141,9 @@ def _build(network: Any, arguments: dict[str, Any], path: Path) -> Any:
     try:
         return network(**arguments)
     except KeyError as error:
-        raise UserError(f"{path}: unknown architecture or condition {error}; written by a newer version?") from None
+        raise UserError(
+            f"{path}: unknown architecture or condition {error}; written by a newer version?"
+        ) from None
 
 
 def _fill(network: Any, tensors: dict[str, Tensor], path: Path) -> Any:

@@ -37,7 +37,9 @@ def to_uint8(images: Tensor) -> Tensor:
 def to_pil(image: Tensor | np.ndarray) -> Image.Image:
     """uint8 [C, H, W] with 1 or 3 channels -> a grey or RGB picture."""
     array = np.asarray(image)
-    return Image.fromarray(array[0] if array.shape[0] == 1 else np.ascontiguousarray(array.transpose(1, 2, 0)))
+    return Image.fromarray(
+        array[0] if array.shape[0] == 1 else np.ascontiguousarray(array.transpose(1, 2, 0))
+    )
 
 
 def grid(images: Tensor, columns: int, row_names: Sequence[str] | None = None) -> Image.Image:

@@ -100,5 +100,3 @@ class ImageStream:
 def uniform_labels(num_classes: int, count: int, generator: torch.Generator) -> Tensor:
     """Draw `count` labels uniformly over the classes, int64 [count], as the paper's code does for fakes."""
     return torch.randint(num_classes, (count,), generator=generator, device=generator.device)
-
-

@@ -1,5 +1,7 @@
 """A small residual classifier of any resolution, to recognise what a generator made."""
 
+import itertools
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -32,9 +34,8 @@ class Classifier(nn.Module):
 
     def __init__(self, channels: int, num_classes: int, widths: tuple[int, ...] = (32, 64)) -> None:
         super().__init__()
-        ends = (channels, *widths)
         self.blocks = nn.Sequential(
-            *(ClassifierBlock(before, after) for before, after in zip(ends, widths, strict=False))
+            *(ClassifierBlock(before, after) for before, after in itertools.pairwise((channels, *widths)))
         )
         self.linear = nn.Linear(widths[-1], num_classes)
 

@@ -33,6 +33,57 @@ def downsample(images: Tensor) -> Tensor:
     return F.avg_pool2d(images, 2)
 
 
+# A transposed 4x4 kernel is A w A' of the 3x3 kernel w that follows a doubling of pixels; a 4x4 kernel of
+# stride 2 is B w B' of the 3x3 kernel w that comes before 2x2 averaging. Both are exact, at under half the cost.
+_AFTER_UPSAMPLING = ((0.0, 0.0, 1.0), (0.0, 1.0, 1.0), (1.0, 1.0, 0.0), (1.0, 0.0, 0.0))
+_BEFORE_DOWNSAMPLING = ((0.5, 0.0, 0.0), (0.5, 0.5, 0.0), (0.0, 0.5, 0.5), (0.0, 0.0, 0.5))
+
+
+def upsample_conv2d(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """`upsample`, then a 3x3 convolution of padding 1, as one transposed 4x4 convolution of stride 2.
+
+    Args:
+        images: [N, in, H, W].
+        weight: [out, in, 3, 3].
+        bias: [out] or None.
+
+    Returns:
+        [N, out, 2H, 2W].
+    """
+    kernel = _fold(weight, _AFTER_UPSAMPLING).transpose(0, 1)
+    return F.conv_transpose2d(images, _channels_last(kernel), bias, stride=2, padding=1)
+
+
+def conv2d_downsample(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """A 3x3 convolution of padding 1, then `downsample`, as one 4x4 convolution of stride 2.
+
+    Shapes as in `upsample_conv2d`, but [N, out, H/2, W/2] comes out.
+    """
+    kernel = _fold(weight, _BEFORE_DOWNSAMPLING)
+    return F.conv2d(images, _channels_last(kernel), bias, stride=2, padding=1)
+
+
+def _fold(weight: Tensor, rows: tuple[tuple[float, ...], ...]) -> Tensor:
+    with torch.autocast(weight.device.type, enabled=False):
+        matrix = torch.tensor(rows, dtype=weight.dtype, device=weight.device)
+        return torch.einsum("ab,oibc,dc->oiad", matrix, weight, matrix)
+
+
+def _channels_last(kernel: Tensor) -> Tensor:
+    return kernel.contiguous(memory_format=torch.channels_last)
+
+
+class UpsampleConv2d(nn.Conv2d):
+    """Doubles height and width by repeating pixels, then a 3x3 convolution."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 3, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[N, in, H, W] -> [N, out, 2H, 2W]."""
+        return upsample_conv2d(images, self.weight, self.bias)
+
+
 def global_sum_pool(images: Tensor) -> Tensor:
     """Sum over height and width, never the mean: [N, C, H, W] -> [N, C]."""
     return images.sum(dim=(2, 3))
@@ -62,7 +113,14 @@ class BatchNorm2d(nn.Module):
         if self.training and self.average_over_ranks is not None:
             return self._normalize_over_ranks(images, self.average_over_ranks)
         return F.batch_norm(
-            images, self.running_mean, self.running_var, None, None, self.training, self.momentum, self.epsilon
+            images,
+            self.running_mean,
+            self.running_var,
+            None,
+            None,
+            self.training,
+            self.momentum,
+            self.epsilon,
         )
 
     def _normalize_over_ranks(self, images: Tensor, average: Callable[[Tensor], Tensor]) -> Tensor:

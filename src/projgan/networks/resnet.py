@@ -4,6 +4,7 @@ The blocks are those of pfnet-research/sngan_projection (gen_models/resblocks.py
 ReLU is never in place: the shortcut must see the block's input, not its rectified copy.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,12 +17,13 @@ from projgan.networks.layers import (
     RESIDUAL_GAIN,
     ConditionalBatchNorm2d,
     UnconditionalBatchNorm2d,
+    UpsampleConv2d,
     downsample,
     global_sum_pool,
     initialize,
     upsample,
 )
-from projgan.networks.spectral_norm import SpectralNormConv2d
+from projgan.networks.spectral_norm import SpectralNormConv2d, SpectralNormConv2dDownsample
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class GeneratorBlock(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, norm: Callable[[int], nn.Module]) -> None:
         super().__init__()
         self.norm1, self.norm2 = norm(in_channels), norm(out_channels)
-        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.conv1 = UpsampleConv2d(in_channels, out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
         self.shortcut = nn.Conv2d(in_channels, out_channels, 1)
         initialize(self.conv1, RESIDUAL_GAIN)
@@ -85,7 +87,7 @@ class GeneratorBlock(nn.Module):
 
     def forward(self, images: Tensor, condition: Tensor | None) -> Tensor:
         """[N, in, H, W] -> [N, out, 2H, 2W]."""
-        hidden = self.conv1(upsample(F.relu(self.norm1(images, condition))))
+        hidden = self.conv1(F.relu(self.norm1(images, condition)))
         hidden = self.conv2(F.relu(self.norm2(hidden, condition)))
         # A 1x1 convolution commutes with repeating pixels; before it there are four times fewer.
         return hidden + upsample(self.shortcut(images))
@@ -126,7 +128,7 @@ class Generator(nn.Module):
 
         self.linear = nn.Linear(latent_size, widths[0] * self.bottom**2)
         self.blocks = nn.ModuleList(
-            GeneratorBlock(before, after, norm) for before, after in zip(widths, widths[1:], strict=False)
+            GeneratorBlock(before, after, norm) for before, after in itertools.pairwise(widths)
         )
         self.norm = UnconditionalBatchNorm2d(widths[-1])
         self.conv = nn.Conv2d(widths[-1], channels, 3, padding=1)
@@ -151,7 +153,7 @@ class DiscriminatorFirstBlock(nn.Module):
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.conv1 = SpectralNormConv2d(in_channels, out_channels, 3, padding=1)
-        self.conv2 = SpectralNormConv2d(out_channels, out_channels, 3, padding=1)
+        self.conv2 = SpectralNormConv2dDownsample(out_channels, out_channels)
         self.shortcut = SpectralNormConv2d(in_channels, out_channels, 1)
         initialize(self.conv1, RESIDUAL_GAIN)
         initialize(self.conv2, RESIDUAL_GAIN)
@@ -159,7 +161,7 @@ class DiscriminatorFirstBlock(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """[N, in, H, W] -> [N, out, H/2, W/2]."""
-        hidden = downsample(self.conv2(F.relu(self.conv1(images))))
+        hidden = self.conv2(F.relu(self.conv1(images)))
         return hidden + self.shortcut(downsample(images))
 
 
@@ -169,7 +171,11 @@ class DiscriminatorBlock(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, *, halve: bool) -> None:
         super().__init__()
         self.conv1 = SpectralNormConv2d(in_channels, in_channels, 3, padding=1)
-        self.conv2 = SpectralNormConv2d(in_channels, out_channels, 3, padding=1)
+        self.conv2 = (
+            SpectralNormConv2dDownsample(in_channels, out_channels)
+            if halve
+            else SpectralNormConv2d(in_channels, out_channels, 3, padding=1)
+        )
         initialize(self.conv1, RESIDUAL_GAIN)
         initialize(self.conv2, RESIDUAL_GAIN)
         self.resample = downsample if halve else _identity
@@ -180,7 +186,7 @@ class DiscriminatorBlock(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """[N, in, H, W] -> [N, out, H/2, W/2], or [N, out, H, W] where the block does not halve."""
-        hidden = self.resample(self.conv2(F.relu(self.conv1(F.relu(images)))))
+        hidden = self.conv2(F.relu(self.conv1(F.relu(images))))
         # A 1x1 convolution commutes with average pooling; after it there are four times fewer pixels.
         return hidden + self.shortcut(self.resample(images))
 
@@ -212,7 +218,7 @@ class Discriminator(nn.Module):
         widths = [multiplier * (width or shape.width) for multiplier in shape.multipliers]
         self.resolution, self.channels = shape.resolution, channels
         self.blocks = nn.ModuleList([DiscriminatorFirstBlock(channels, widths[0])])
-        for index, (before, after) in enumerate(zip(widths, widths[1:], strict=False), start=1):
+        for index, (before, after) in enumerate(itertools.pairwise(widths), start=1):
             self.blocks.append(DiscriminatorBlock(before, after, halve=index < shape.num_downsampling))
         self.condition = CONDITIONS[condition](widths[-1], num_classes, linear_bias=shape.linear_bias)
 

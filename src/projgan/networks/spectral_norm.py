@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from projgan.networks.layers import conv2d_downsample
+
 
 def power_iteration(matrix: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
     """One iteration towards the leading singular pair: `matrix` [R, C], `u` [R] -> new `u` [R], `v` [C]."""
@@ -55,6 +57,17 @@ class SpectralNormConv2d(SpectralNorm, nn.Conv2d):
     def forward(self, images: Tensor) -> Tensor:
         """[N, in, H, W] -> [N, out, H, W]."""
         return self._conv_forward(images, self.normalized_weight(), self.bias)
+
+
+class SpectralNormConv2dDownsample(SpectralNormConv2d):
+    """A 3x3 convolution, then 2x2 averaging; it is the 3x3 kernel that is normalised."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 3, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[N, in, H, W] -> [N, out, H/2, W/2]."""
+        return conv2d_downsample(images, self.normalized_weight(), self.bias)
 
 
 class SpectralNormLinear(SpectralNorm, nn.Linear):

@@ -53,7 +53,9 @@ def load_checkpoint(folder: Path, step: int) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
-        raise UserError(f"{path}: holds more than tensors and numbers, so it was not loaded; {remedy}") from None
+        raise UserError(
+            f"{path}: holds more than tensors and numbers, so it was not loaded; {remedy}"
+        ) from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise UserError(f"{path}: damaged ({reason}); {remedy}") from None

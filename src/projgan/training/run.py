@@ -52,9 +52,7 @@ class RunResult:
     """Number of the signal that ended the run early, or None."""
 
 
-def train(
-    config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener | None = None
-) -> RunResult:
+def train(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener | None = None) -> RunResult:
     """Train from the last checkpoint in `run_dir`, or from the start, to `config.training.steps`.
 
     Every rank of a run calls this. Files are written by the first one.
@@ -105,7 +103,9 @@ def read_data(config: RunConfig, listener: Listener) -> PackedImages:
 def _train(
     config: RunConfig, directory: RunDirectory, data: PackedImages, ranks: Ranks, listener: Listener
 ) -> RunResult:
-    trainer = Trainer(config, torch.from_numpy(data.images), torch.from_numpy(data.labels), data.num_classes, ranks)
+    trainer = Trainer(
+        config, torch.from_numpy(data.images), torch.from_numpy(data.labels), data.num_classes, ranks
+    )
     steps = config.training.steps
     last_saved = _resume(trainer, directory, data, listener)
     if trainer.step > steps:
@@ -143,11 +143,15 @@ def _resume(trainer: Trainer, directory: RunDirectory, data: PackedImages, liste
     state = load_checkpoint(directory.checkpoints, available[-1])
     place = directory.checkpoints / f"step-{available[-1]:08d}.pt"
     if state.get("data_fingerprint") != data.fingerprint:
-        raise UserError(f"{directory.path} was trained on other images than {trainer.config.data.source}; choose another --run-dir")
+        raise UserError(
+            f"{directory.path} was trained on other images than {trainer.config.data.source}; choose another --run-dir"
+        )
     try:
         trainer.load_state_dict(state)
     except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
-        raise UserError(f"{place}: not a checkpoint of this run ({str(error).splitlines()[0][:120]})") from None
+        raise UserError(
+            f"{place}: not a checkpoint of this run ({str(error).splitlines()[0][:120]})"
+        ) from None
     if trainer.ranks.is_first:
         directory.forget_stats_after(trainer.step)
     listener.said(f"resuming {directory.path} at step {trainer.step}")
@@ -158,8 +162,14 @@ def _check_losses(trainer: Trainer, directory: RunDirectory, last_saved: int | N
     try:
         trainer.read_losses()
     except UserError as error:
-        good = "no checkpoint was written yet" if last_saved is None else f"the last good checkpoint is step {last_saved}"
-        raise UserError(f"{error}; {good} in {directory.checkpoints}; a lower learning rate may help") from None
+        good = (
+            "no checkpoint was written yet"
+            if last_saved is None
+            else f"the last good checkpoint is step {last_saved}"
+        )
+        raise UserError(
+            f"{error}; {good} in {directory.checkpoints}; a lower learning rate may help"
+        ) from None
 
 
 def _log(trainer: Trainer, directory: RunDirectory, seen: int, clock: float, last_saved: int | None) -> None:

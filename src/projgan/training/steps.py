@@ -58,9 +58,7 @@ def discriminator_step(
     latents, fake_condition = fake
     with torch.no_grad():
         fake_images = generator(latents, fake_condition)
-    output = discriminator(
-        torch.cat([real_images, fake_images]), torch.cat([real_condition, fake_condition])
-    )
+    output = discriminator(torch.cat([real_images, fake_images]), torch.cat([real_condition, fake_condition]))
     real_output, fake_output = output.split(len(real_images))
     value = loss.real(real_output.logits).mean() + loss.fake(fake_output.logits).mean()
     optimizer.zero_grad()

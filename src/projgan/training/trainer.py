@@ -77,11 +77,19 @@ class Trainer:
         self.config, self.ranks, self.num_classes = config, ranks, num_classes
         self.batch_size = training.batch_size
         self.generator_batch_size = training.generator_batch_size or 2 * training.batch_size
-        for key, size in (("batch_size", self.batch_size), ("generator_batch_size", self.generator_batch_size)):
+        for key, size in (
+            ("batch_size", self.batch_size),
+            ("generator_batch_size", self.generator_batch_size),
+        ):
             if size % ranks.size:
-                raise UserError(f"training.{key} is {size}, which {ranks.size} processes cannot share equally")
+                raise UserError(
+                    f"training.{key} is {size}, which {ranks.size} processes cannot share equally"
+                )
         generator, discriminator = build_networks(config, num_classes)
-        self.generator, self.discriminator = place(generator, ranks.device), place(discriminator, ranks.device)
+        self.generator, self.discriminator = (
+            place(generator, ranks.device),
+            place(discriminator, ranks.device),
+        )
         self.average = GeneratorAverage(self.generator, training.ema_decay) if training.ema_decay else None
         ranks.same_everywhere(self.generator)
         ranks.same_everywhere(self.discriminator)
