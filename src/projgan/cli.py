@@ -5,6 +5,7 @@ torch is imported inside the commands, so that `--help` is immediate.
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -78,7 +79,7 @@ def train(
         if dry_run:
             from projgan.training.probe import probe
 
-            estimate = probe(config, ranks, counted("decoding", "image"))
+            estimate = probe(config, ranks, Say.line if ranks.is_first else lambda message: None)
             print(estimate.to_json() if json else f"{dump_config(config)}\n{estimate.to_text()}")
             return 0
         from projgan.training.run import Listener
@@ -126,7 +127,8 @@ def demo(run_dir: Path = Path("runs/demo"), *, json: Json = False) -> int:
     print(f"samples, one class a row: {result.grid}")
     print(
         f"recognised as the digit asked for: {result.recognised} of {result.samples} ({share:.1%}), "
-        f"by a classifier trained on real digits only (right on {result.classifier_accuracy:.1%} of held-out ones)"
+        "by a classifier trained on real digits only "
+        f"(right on {result.classifier_accuracy:.1%} of held-out ones)"
     )
     return 0
 
@@ -248,24 +250,19 @@ def _dumps(value: Any) -> str:
     return json.dumps(value, indent=2, default=str)
 
 
-def _expand_short_options(tokens: "Sequence[str]") -> list[str]:
+def _expand_short_options(words: "Sequence[str]") -> list[str]:
     """`train --data X` is short for `--data.source X`."""
-    if not tokens or tokens[0] != "train":
-        return list(tokens)
-    return [
-        "--data.source" + token.removeprefix("--data")
-        if token == "--data" or token.startswith("--data=")
-        else token
-        for token in tokens
-    ]
+    if not words or words[0] != "train":
+        return list(words)
+    return [re.sub(r"^--data(?==|$)", "--data.source", word) for word in words]
 
 
-def run_command(tokens: "Sequence[str]") -> int:
+def run_command(words: "Sequence[str]") -> int:
     """Run one command line; returns its exit code."""
     try:
         return (
             app(
-                _expand_short_options(tokens),
+                _expand_short_options(words),
                 exit_on_error=False,
                 print_error=False,
                 result_action="return_value",

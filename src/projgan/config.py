@@ -44,7 +44,7 @@ class DataConfig(Section):
     """Which images, and what happens to one between the disk and the discriminator."""
 
     source: str = "digits"
-    """Folder, archive, Parquet file or folder, .npz, packed store, or the built-in `digits`; `--data` for short."""
+    """Folder, archive, Parquet, .npz, packed store, or the built-in `digits`; `--data` for short."""
     split: Annotated[str | None, MayBeOff] = None
     """Part of the data to use, such as `train`; None takes the training part where there are several."""
     resolution: Annotated[Literal[8, 32, 64, 128, 256], Number] = 32
@@ -116,7 +116,8 @@ class OptimizerConfig(Section):
             )
         if self.decay_start is not None and self.decay_end is not None and self.decay_end <= self.decay_start:
             raise ValueError(
-                f"optimizer.decay_end ({self.decay_end}) must be after optimizer.decay_start ({self.decay_start})"
+                f"optimizer.decay_end ({self.decay_end}) must be after "
+                f"optimizer.decay_start ({self.decay_start})"
             )
         return self
 

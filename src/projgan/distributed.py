@@ -29,7 +29,7 @@ class _Average(torch.autograd.Function):
         return averaged / dist.get_world_size()
 
     @staticmethod
-    def backward(ctx: object, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: object, gradient: Tensor) -> Tensor:
         averaged = gradient.clone()
         dist.all_reduce(averaged)
         return averaged / dist.get_world_size()

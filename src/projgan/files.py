@@ -1,5 +1,6 @@
 """Writing files so that none is ever half there."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -28,10 +29,8 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             f"{path}: cannot be written ({reason}); what was there before is untouched"
         ) from error
     finally:
-        try:
+        with contextlib.suppress(OSError):  # a read-only folder: there is nothing to remove
             temporary.unlink(missing_ok=True)
-        except OSError:  # a read-only folder: there is nothing to remove
-            pass
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,7 +4,6 @@ Nothing in such a file is ever executed. Its description is checked before anyth
 tensors must be exactly those that the described network has.
 """
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 

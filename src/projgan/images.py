@@ -50,7 +50,7 @@ def grid(images: Tensor, columns: int, row_names: Sequence[str] | None = None) -
         columns: images per row; the last row may be short.
         row_names: one per row, or None for no margin.
     """
-    channels, height, width = images.shape[1:]
+    height, width = images.shape[2:]
     scale = max(1, math.ceil(48 / height))
     rows = math.ceil(len(images) / columns)
     cell_height, cell_width = height * scale + MARGIN, width * scale + MARGIN

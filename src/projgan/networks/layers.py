@@ -1,4 +1,4 @@
-"""The layers the generator and the discriminator share: conditional batch norm, resampling, initialisation."""
+"""Layers both networks are made of: conditional batch norm, resampling, initialisation."""
 
 import math
 from collections.abc import Callable
@@ -33,8 +33,8 @@ def downsample(images: Tensor) -> Tensor:
     return F.avg_pool2d(images, 2)
 
 
-# A transposed 4x4 kernel is A w A' of the 3x3 kernel w that follows a doubling of pixels; a 4x4 kernel of
-# stride 2 is B w B' of the 3x3 kernel w that comes before 2x2 averaging. Both are exact, at under half the cost.
+# Doubling pixels before a 3x3 kernel w is a transposed 4x4 convolution with A w A'; averaging 2x2 pixels
+# after it is a 4x4 convolution of stride 2 with B w B'. Both are exact, at under half the cost.
 _AFTER_UPSAMPLING = ((0.0, 0.0, 1.0), (0.0, 1.0, 1.0), (1.0, 1.0, 0.0), (1.0, 0.0, 0.0))
 _BEFORE_DOWNSAMPLING = ((0.5, 0.0, 0.0), (0.5, 0.5, 0.0), (0.0, 0.5, 0.5), (0.0, 0.0, 0.5))
 

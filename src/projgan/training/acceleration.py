@@ -11,7 +11,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 def place(network: Network, device: torch.device) -> Network:
     """Move a network to its device with channels last in memory, in which convolutions are fastest."""
-    return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def use_precision(network: nn.Module, precision: str, device: torch.device) -> None:

@@ -3,6 +3,7 @@
 import copy
 
 import torch
+from torch import Tensor
 
 from projgan.networks.resnet import Generator
 
@@ -21,7 +22,7 @@ class GeneratorAverage:
     def update(self, generator: Generator, updates: int) -> None:
         """Take in the generator after its `updates`-th update, counted from 1."""
         decay = min(self.decay, (1 + updates) / (10 + updates))
-        average = list(self.generator.parameters())
-        torch._foreach_lerp_(average, list(generator.parameters()), 1 - decay)
-        for ours, theirs in zip(self.generator.buffers(), generator.buffers(), strict=True):
-            ours.copy_(theirs)
+        ours: list[Tensor] = list(self.generator.parameters())
+        torch._foreach_lerp_(ours, list(generator.parameters()), 1 - decay)
+        for buffer, trained in zip(self.generator.buffers(), generator.buffers(), strict=True):
+            buffer.copy_(trained)

@@ -1,24 +1,29 @@
-"""A run from its configuration to its generator file: the plain loop, and what it leaves on disk."""
+"""A run from its configuration to its generator file: the plain loop."""
 
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from torch import Tensor
 
-import projgan
 from projgan.config import RunConfig
 from projgan.data import PackedImages, load_images
 from projgan.distributed import Ranks
 from projgan.errors import UserError
-from projgan.generator_file import NetworkDescription, Provenance, save_network
-from projgan.images import grid, write_png
 from projgan.run_directory import RunDirectory
-from projgan.sampling import sample
-from projgan.training.checkpoint import checkpoint_steps, load_checkpoint, save_checkpoint
+from projgan.training.checkpoint import (
+    checkpoint_path,
+    checkpoint_steps,
+    load_checkpoint,
+    save_checkpoint,
+)
 from projgan.training.interruption import Interruption
-from projgan.training.trainer import Trainer, network_arguments
+from projgan.training.outputs import write_networks, write_samples
+from projgan.training.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Progress:
     step: int
     steps: int
     images_seen: int
-    losses: torch.Tensor
+    losses: Tensor
     """The last step's generator and discriminator losses, float [2] on the run's device."""
 
 
@@ -55,7 +60,8 @@ class RunResult:
 def train(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener | None = None) -> RunResult:
     """Train from the last checkpoint in `run_dir`, or from the start, to `config.training.steps`.
 
-    Every rank of a run calls this. Files are written by the first one.
+    Every rank of a run calls this; the first one writes the files. SIGTERM and Ctrl-C end it after the
+    current step, with a checkpoint.
 
     Raises:
         UserError: anything a person can mend: data, settings, folders, a loss that is not finite.
@@ -63,13 +69,13 @@ def train(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener | N
     listener = listener or Listener()
     directory = RunDirectory(run_dir)
     if not ranks.is_first:
-        ranks.barrier()  # the first rank decodes the data and checks the folder
-        return _train(config, directory, read_data(config, listener), ranks, Listener())
+        ranks.barrier()  # the first rank checks the folder and decodes the data
+        return _Run(config, directory, read_data(config, listener), ranks, Listener()).run()
     with directory.locked():
         directory.prepare(config)
         data = read_data(config, listener)
         ranks.barrier()
-        return _train(config, directory, data, ranks, listener)
+        return _Run(config, directory, data, ranks, listener).run()
 
 
 def stored_resolution(config: RunConfig) -> int:
@@ -81,7 +87,7 @@ def read_data(config: RunConfig, listener: Listener) -> PackedImages:
     """Open or decode the run's images.
 
     Raises:
-        UserError: nothing there, unreadable images, too few classes.
+        UserError: nothing there, unreadable images, one class only where a condition is to be learned.
     """
     data = load_images(
         config.data.source,
@@ -94,147 +100,121 @@ def read_data(config: RunConfig, listener: Listener) -> PackedImages:
     )
     if config.generator.condition and data.num_classes < 2:
         raise UserError(
-            f"{config.data.source}: one class only ({data.class_names[0]}), so there is no condition to learn; "
-            "use --generator.condition None --discriminator.condition unconditional"
+            f"{config.data.source}: one class only ({data.class_names[0]}), so there is no condition to "
+            "learn; use --generator.condition None --discriminator.condition unconditional"
         )
     return data
 
 
-def _train(
-    config: RunConfig, directory: RunDirectory, data: PackedImages, ranks: Ranks, listener: Listener
-) -> RunResult:
-    trainer = Trainer(
-        config, torch.from_numpy(data.images), torch.from_numpy(data.labels), data.num_classes, ranks
-    )
-    steps = config.training.steps
-    last_saved = _resume(trainer, directory, data, listener)
-    if trainer.step > steps:
-        raise UserError(f"{directory.path} is at step {trainer.step}, past training.steps {steps}; raise it")
-    listener.started(trainer.step, steps, trainer.images_per_step)
-    clock, seen = time.perf_counter(), trainer.images_seen
-    with Interruption() as interruption:
-        while trainer.step < steps:
-            trainer.advance()
-            listener.stepped(Progress(trainer.step, steps, trainer.images_seen, trainer.pending[-1]))
-            stopping = ranks.any(interruption.signal is not None)
-            ending = stopping or trainer.step == steps
-            if trainer.step % config.training.log_every == 0:
-                _log(trainer, directory, seen, clock, last_saved)
-                clock, seen = time.perf_counter(), trainer.images_seen
-            if config.sampling.every and trainer.step % config.sampling.every == 0:
-                _write_samples(trainer, directory, data)
-            if ending or trainer.step % config.training.checkpoint_every == 0:
-                _check_losses(trainer, directory, last_saved)
-                last_saved = _save(trainer, directory, data)
-            if stopping:
-                break
-    if ranks.is_first:
-        _write_networks(trainer, directory, data)
-    return RunResult(directory.generator, trainer.step, interruption.signal if trainer.step < steps else None)
+def as_tensor(array: np.ndarray) -> Tensor:
+    """Share a read-only array's memory with a tensor, which is only ever read."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
 
 
-def _resume(trainer: Trainer, directory: RunDirectory, data: PackedImages, listener: Listener) -> int | None:
-    trainer.ranks.barrier()
-    available = checkpoint_steps(directory.checkpoints)
-    if not available:
-        if trainer.ranks.is_first:
-            directory.forget_stats_after(0)
-        return None
-    state = load_checkpoint(directory.checkpoints, available[-1])
-    place = directory.checkpoints / f"step-{available[-1]:08d}.pt"
-    if state.get("data_fingerprint") != data.fingerprint:
-        raise UserError(
-            f"{directory.path} was trained on other images than {trainer.config.data.source}; choose another --run-dir"
-        )
-    try:
-        trainer.load_state_dict(state)
-    except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{place}: not a checkpoint of this run ({str(error).splitlines()[0][:120]})"
-        ) from None
-    if trainer.ranks.is_first:
-        directory.forget_stats_after(trainer.step)
-    listener.said(f"resuming {directory.path} at step {trainer.step}")
-    return trainer.step
+class _Run:
+    """The loop, in a fixed order: step, report, log, samples, checkpoint, done?"""
 
+    def __init__(
+        self, config: RunConfig, directory: RunDirectory, data: PackedImages, ranks: Ranks, listener: Listener
+    ) -> None:
+        self.settings, self.sampling = config.training, config.sampling
+        self.directory, self.data, self.ranks, self.listener = directory, data, ranks, listener
+        images, labels = as_tensor(data.images), as_tensor(data.labels)
+        self.trainer = Trainer(config, images, labels, data.num_classes, ranks)
+        self.last_saved: int | None = None
 
-def _check_losses(trainer: Trainer, directory: RunDirectory, last_saved: int | None) -> None:
-    try:
-        trainer.read_losses()
-    except UserError as error:
-        good = (
-            "no checkpoint was written yet"
-            if last_saved is None
-            else f"the last good checkpoint is step {last_saved}"
-        )
-        raise UserError(
-            f"{error}; {good} in {directory.checkpoints}; a lower learning rate may help"
-        ) from None
+    def run(self) -> RunResult:
+        trainer, steps = self.trainer, self.settings.steps
+        self._resume()
+        self.listener.started(trainer.step, steps, trainer.images_per_step)
+        self._restart_clock()
+        stopping = False
+        with Interruption() as interruption:
+            while trainer.step < steps and not stopping:
+                trainer.advance()
+                self.listener.stepped(Progress(trainer.step, steps, trainer.images_seen, trainer.pending[-1]))
+                stopping = self.ranks.any(interruption.signal is not None)
+                if trainer.step % self.settings.log_every == 0:
+                    self._log()
+                if self.ranks.is_first and self.sampling.every and trainer.step % self.sampling.every == 0:
+                    write_samples(trainer, self.directory, self.data)
+                if stopping or trainer.step == steps or trainer.step % self.settings.checkpoint_every == 0:
+                    self._save()
+        if self.ranks.is_first:
+            # Also where nothing was left to do: a kill may have come between checkpoint and networks.
+            write_networks(trainer, self.directory, self.data)
+        finished = trainer.step == steps
+        return RunResult(self.directory.generator, trainer.step, None if finished else interruption.signal)
 
+    def _resume(self) -> None:
+        directory, trainer = self.directory, self.trainer
+        self.ranks.barrier()
+        available = checkpoint_steps(directory.checkpoints)
+        if available:
+            state = load_checkpoint(directory.checkpoints, available[-1])
+            self._load(state, checkpoint_path(directory.checkpoints, available[-1]))
+            self.last_saved = trainer.step
+            self.listener.said(f"resuming {directory.path} at step {trainer.step}")
+        if trainer.step > self.settings.steps:
+            raise UserError(
+                f"{directory.path} is at step {trainer.step}, past training.steps {self.settings.steps}; "
+                "raise training.steps to go on"
+            )
+        if self.ranks.is_first:
+            directory.forget_stats_after(trainer.step)
 
-def _log(trainer: Trainer, directory: RunDirectory, seen: int, clock: float, last_saved: int | None) -> None:
-    _check_losses(trainer, directory, last_saved)
-    losses = trainer.read_losses()
-    trainer.forget_losses()
-    if not trainer.ranks.is_first or losses is None:
-        return
-    seconds = time.perf_counter() - clock
-    directory.append_stats(
-        {
-            "step": trainer.step,
-            "images_seen": trainer.images_seen,
-            "loss_generator": losses.generator,
-            "loss_discriminator": losses.discriminator,
-            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
-            "images_per_second": (trainer.images_seen - seen) / seconds,
-        }
-    )
+    def _load(self, state: dict[str, object], path: Path) -> None:
+        if state.get("data_fingerprint") != self.data.fingerprint:
+            raise UserError(
+                f"{self.directory.path} was trained on other images than those of {self.data.name} here; "
+                "give the same data or choose another --run-dir"
+            )
+        try:
+            self.trainer.load_state_dict(state)
+        except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
+            reason = str(error).splitlines()[0][:120]
+            raise UserError(f"{path}: not a checkpoint of this run ({reason})") from None
 
+    def _check_losses(self) -> None:
+        try:
+            self.trainer.read_losses()
+        except UserError as error:
+            good = (
+                f"the last good checkpoint is {checkpoint_path(self.directory.checkpoints, self.last_saved)}"
+                if self.last_saved is not None
+                else "no checkpoint had been written"
+            )
+            raise UserError(f"{error}; {good}; a lower optimizer.learning_rate may help") from None
 
-def _save(trainer: Trainer, directory: RunDirectory, data: PackedImages) -> int:
-    if trainer.ranks.is_first:
-        state = trainer.state_dict() | {"data_fingerprint": data.fingerprint}
-        save_checkpoint(directory.checkpoints, trainer.step, state, trainer.config.training.keep_checkpoints)
-        _write_networks(trainer, directory, data)
-    return trainer.step
+    def _log(self) -> None:
+        self._check_losses()
+        losses = self.trainer.read_losses()
+        self.trainer.forget_losses()
+        if self.ranks.is_first and losses is not None:
+            seen = self.trainer.images_seen
+            self.directory.append_stats(
+                {
+                    "step": self.trainer.step,
+                    "images_seen": seen,
+                    "loss_generator": losses.generator,
+                    "loss_discriminator": losses.discriminator,
+                    "learning_rate": self.trainer.learning_rate,
+                    "images_per_second": (seen - self.clock_images) / (time.perf_counter() - self.clock),
+                }
+            )
+        self._restart_clock()
 
+    def _restart_clock(self) -> None:
+        self.clock, self.clock_images = time.perf_counter(), self.trainer.images_seen
 
-def _write_networks(trainer: Trainer, directory: RunDirectory, data: PackedImages) -> None:
-    config = trainer.config
-    generator_arguments, discriminator_arguments = network_arguments(config, data.num_classes)
-    for kind, network, arguments, path in (
-        ("generator", trainer.sampling_generator, generator_arguments, directory.generator),
-        ("discriminator", trainer.discriminator, discriminator_arguments, directory.discriminator),
-    ):
-        description = NetworkDescription(
-            kind=kind,
-            network=arguments,
-            class_names=data.class_names,
-            provenance=Provenance(
-                data=data.name,
-                data_fingerprint=data.fingerprint,
-                step=trainer.step,
-                images_seen=trainer.images_seen,
-                averaged=kind == "generator" and trainer.average is not None,
-                settings=config.model_dump(mode="json"),
-                versions={"projgan": projgan.__version__, "torch": torch.__version__},
-            ),
-        )
-        save_network(network, description, path)
-
-
-def _write_samples(trainer: Trainer, directory: RunDirectory, data: PackedImages) -> None:
-    if not trainer.ranks.is_first:
-        return
-    settings, generator = trainer.config.sampling, trainer.sampling_generator
-    rows = min(settings.classes, data.num_classes) if generator.num_classes else settings.classes
-    seeds = [settings.seed + column for _ in range(rows) for column in range(settings.columns)]
-    labels = torch.arange(rows).repeat_interleave(settings.columns)
-    if not generator.num_classes:
-        seeds, labels = [settings.seed + index for index in range(rows * settings.columns)], None  # type: ignore[assignment]
-    training = generator.training
-    generator.eval()
-    images = torch.cat(list(sample(generator, seeds, labels)))
-    generator.train(training)
-    names = data.class_names[:rows] if generator.num_classes else None
-    write_png(grid(images, settings.columns, names), directory.samples_at(trainer.step))
+    def _save(self) -> None:
+        self._check_losses()
+        if self.ranks.is_first:
+            state = self.trainer.state_dict() | {"data_fingerprint": self.data.fingerprint}
+            save_checkpoint(
+                self.directory.checkpoints, self.trainer.step, state, self.settings.keep_checkpoints
+            )
+            write_networks(self.trainer, self.directory, self.data)
+        self.last_saved = self.trainer.step

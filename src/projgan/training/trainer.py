@@ -167,6 +167,11 @@ class Trainer:
             self.average.update(self.generator, self.step)
         self.pending.append(torch.stack([generator_loss, discriminator_loss / updates]))
 
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the last step."""
+        return float(self.optimizers[0].param_groups[0]["lr"])
+
     def _set_learning_rate(self) -> None:
         settings = self.config.optimizer
         factor = learning_rate_factor(self.step, settings.decay_start, settings.decay_end)

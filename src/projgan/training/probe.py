@@ -1,0 +1,155 @@
+"""What a run would cost, found by a few steps on made-up images: nothing is written."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+
+from projgan.config import RunConfig
+from projgan.data import open_source
+from projgan.distributed import Ranks
+from projgan.training.trainer import Trainer
+
+PROBE_BATCH = 8
+BYTES_PER_PARAMETER = 16
+"""float32 weight, gradient and Adam's two moments."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Sizes, memory and time of a run."""
+
+    data: str
+    num_images: int
+    num_classes: int
+    generator_parameters: int
+    discriminator_parameters: int
+    device: str
+    seconds_per_step: float
+    images_per_second: float
+    hours: float
+    """Of the whole run at this speed, without samples and checkpoints."""
+    memory_bytes: int
+    """Weights, gradients and optimiser of both networks, and the activations of the larger update."""
+    probed_batch_size: int
+    """Images per discriminator update of the probed steps; time and activations are scaled from it."""
+
+    def to_json(self) -> str:
+        """Return it as JSON."""
+        return json.dumps(asdict(self), indent=2)
+
+    def to_text(self) -> str:
+        """Return it as lines for a person."""
+        scaled = f", scaled from batches of {self.probed_batch_size}"
+        return "\n".join(
+            [
+                f"data            {self.data}: {self.num_images:,} images of {self.num_classes} classes",
+                f"generator       {self.generator_parameters:,} parameters",
+                f"discriminator   {self.discriminator_parameters:,} parameters",
+                f"device          {self.device}",
+                f"time            {self.seconds_per_step:.3g} s a step, "
+                f"{self.images_per_second:.3g} images/s, {_duration(self.hours)} in all{scaled}",
+                f"memory          {self.memory_bytes / 2**30:.2f} GiB for networks and activations",
+            ]
+        )
+
+
+def _duration(hours: float) -> str:
+    if hours < 1:
+        return f"{max(hours * 60, 0.1):.1f} minutes"
+    return f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.1f} days"
+
+
+def probe(config: RunConfig, ranks: Ranks, said: Callable[[str], None] = lambda message: None) -> Estimate:
+    """Build the run's networks and time a few steps on random images, at a small batch on a CPU.
+
+    Raises:
+        UserError: what `train` would say of the settings and of the data's form.
+    """
+    source = open_source(config.data.source, config.data.split)
+    num_classes = len(source.class_names)
+    size = config.training.batch_size
+    batch = size if ranks.device.type == "cuda" else max(min(size, PROBE_BATCH) // ranks.size, 1) * ranks.size
+    generator_batch = (config.training.generator_batch_size or 2 * size) * batch // size
+    small = config.training.model_copy(update={"batch_size": batch, "generator_batch_size": generator_batch})
+    shape = (batch, config.data.channels, config.data.resolution, config.data.resolution)
+    images = torch.randint(0, 256, shape, dtype=torch.uint8)
+    labels = torch.arange(batch) % num_classes
+    said(f"probing {config.generator.architecture} on {ranks.device} with batches of {batch}")
+    trainer = Trainer(config.model_copy(update={"training": small}), images, labels, num_classes, ranks)
+    activations = _largest_activations(trainer)
+    seconds = _seconds_per_step(trainer) * size / batch
+    parameters = [
+        sum(parameter.numel() for parameter in network.parameters())
+        for network in (trainer.generator, trainer.discriminator)
+    ]
+    copies = parameters[0] * 4 if trainer.average else 0
+    return Estimate(
+        data=source.name,
+        num_images=len(source.labels),
+        num_classes=num_classes,
+        generator_parameters=parameters[0],
+        discriminator_parameters=parameters[1],
+        device=torch.cuda.get_device_name() if ranks.device.type == "cuda" else _cpu_name(),
+        seconds_per_step=seconds,
+        images_per_second=size * config.training.discriminator_updates / seconds,
+        hours=seconds * config.training.steps / 3600,
+        memory_bytes=sum(parameters) * BYTES_PER_PARAMETER + copies + activations * size // batch,
+        probed_batch_size=batch,
+    )
+
+
+def _cpu_name() -> str:
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+def _seconds_per_step(trainer: Trainer, budget: float = 10.0) -> float:
+    """Median of up to five steps after a first one, or as many as fit into the budget in seconds."""
+    times: list[float] = []
+    while len(times) < 2 or (len(times) < 6 and sum(times) < budget):
+        start = time.perf_counter()
+        trainer.advance()
+        trainer.read_losses()  # waits for the device
+        times.append(time.perf_counter() - start)
+    return sorted(times[1:])[len(times[1:]) // 2]
+
+
+def _largest_activations(trainer: Trainer) -> int:
+    """Bytes that autograd keeps between forward and backward, in the hungrier of the two updates."""
+    device, generator = trainer.ranks.device, trainer.generator
+    count = trainer.generator_batch_size // trainer.ranks.size
+    latents = torch.randn(count, generator.latent_size, device=device)
+    labels = torch.zeros(count, dtype=torch.int64, device=device)
+    own = {parameter.untyped_storage().data_ptr() for parameter in generator.parameters()}
+    own |= {parameter.untyped_storage().data_ptr() for parameter in trainer.discriminator.parameters()}
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    def measure(images: Tensor, condition: Tensor) -> int:
+        logits = trainer.discriminator(images, condition).logits  # the graph must be alive while counted
+        total = sum(kept.values())
+        kept.clear()
+        del logits
+        return total
+
+    with saved_tensors_hooks(pack, lambda tensor: tensor):
+        for_generator = measure(generator(latents, labels), labels)
+        images = torch.zeros(
+            2 * trainer.batch_size // trainer.ranks.size,
+            generator.channels,
+            generator.resolution,
+            generator.resolution,
+            device=device,
+        )
+        zeros = torch.zeros(len(images), dtype=torch.int64, device=device)
+        for_discriminator = measure(images, zeros)
+    return max(for_generator, for_discriminator)
