@@ -65,6 +65,7 @@ def test_exif_orientation_is_applied(orientation, expected):
     assert decode(image, 2, 1)[0].tolist() == expected
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_damaged_exif_does_not_cost_the_image():
     image = through_file(Image.new("L", (2, 2), 7), "PNG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff garbage")
     assert np.all(decode(image, 2, 1) == 7)
@@ -189,3 +190,9 @@ def test_our_own_mistakes_are_not_blamed_on_the_image(monkeypatch):
     monkeypatch.setattr(decoding, "fit", broken)
     with pytest.raises(AssertionError, match="ours"):
         decode(Image.new("L", (2, 2)), 2, 1)
+
+
+def test_control_characters_of_a_name_do_not_reach_the_terminal():
+    with pytest.raises(UnreadableImageError) as caught:
+        open_image(b"x", "a\n\x1b[2Jb.png")
+    assert str(caught.value).startswith("a  [2Jb.png: not an image")

@@ -37,11 +37,16 @@ class Unreadable:
         return f"{self.name}: {self.reason}"
 
 
+def one_line(text: str) -> str:
+    """Return `text` without line breaks and control characters, which a file's name may hold."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 class UnreadableImageError(UserError):
     """One image cannot be read."""
 
     def __init__(self, name: str, reason: str) -> None:
-        self.unreadable = Unreadable(name, " ".join(reason.split())[:200])
+        self.unreadable = Unreadable(one_line(name), one_line(reason)[:200])
         super().__init__(str(self.unreadable))
 
 

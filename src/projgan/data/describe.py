@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from projgan.data.decode import Unreadable, UnreadableImageError, to_eight_bits
+from projgan.data.decode import Unreadable, UnreadableImageError, one_line, to_eight_bits
 from projgan.data.decoding import Progress
 from projgan.data.parallel import map_items
 from projgan.data.sources import Item, Source, open_source
@@ -70,7 +70,7 @@ class Description(BaseModel):
 
     def to_text(self) -> str:
         """Return the facts as lines a person reads, without a newline at the end."""
-        return "\n".join(_lines(self))
+        return "\n".join(one_line(line) for line in _lines(self))
 
 
 def describe(location: str | Path, split: str | None = None, progress: Progress | None = None) -> Description:
@@ -206,11 +206,16 @@ def _some(names: Sequence[str]) -> str:
 
 def _lines(description: Description) -> list[str]:
     splits = f" (split {description.split} of {', '.join(description.splits)})" if description.split else ""
+    balance = (
+        "equally large"
+        if description.imbalance == 1
+        else f"the largest {description.imbalance:.3g} times the smallest"
+    )
     facts = {
         "data": f"{description.name}{splits}",
         "kind": description.kind,
         "images": f"{description.count:,}, {_readable_size(description.bytes)}",
-        "classes": f"{len(description.classes)}, the largest {description.imbalance:.3g} times the smallest",
+        "classes": f"{len(description.classes)}, {balance}",
         "width": _span_text(description.width),
         "height": _span_text(description.height),
         "sizes": _counts_text(description.sizes),
