@@ -270,3 +270,10 @@ def test_tiny_imagenet_has_a_few_grey_images(real_data):
     assert len(grey) == 3
     for index in grey:
         assert np.array_equal(images[index, 0], images[index, 2])
+
+
+def test_two_files_with_one_number_are_told(shards):
+    path = shards / "test-00000-of-00001.parquet"
+    (shards / "test-00000-of-00001-0a1b.parquet").write_bytes(path.read_bytes())
+    with pytest.raises(UserError, match="split 'test' has 2 of its 1 Parquet files"):
+        open_source(shards)
