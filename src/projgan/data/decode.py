@@ -1,5 +1,6 @@
 """From an image file of any kind to uint8 pixels of one size: orient, make 8-bit, crop, resize."""
 
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -22,16 +23,31 @@ _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 _ORIENTATION_TAG = 0x0112
 
 
-class UnreadableImageError(UserError):
-    """One image cannot be read: `item` names it, `reason` says why in a few words.
+@dataclass(frozen=True)
+class Unreadable:
+    """An image that cannot be read, and why in a few words.
 
-    Whoever reads many collects these and says once what to do.
+    Whoever reads many images collects these, not the errors, whose tracebacks hold on to the files' bytes.
     """
 
-    def __init__(self, item: str, reason: str) -> None:
-        self.item = item
-        self.reason = " ".join(reason.split())[:200]
-        super().__init__(f"{item}: {self.reason}")
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"
+
+
+def one_line(text: str) -> str:
+    """Return `text` without line breaks and control characters, which a file's name may hold."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+class UnreadableImageError(UserError):
+    """One image cannot be read."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.unreadable = Unreadable(one_line(name), one_line(reason)[:200])
+        super().__init__(str(self.unreadable))
 
 
 def open_image(content: bytes | Path, name: str) -> Image.Image:

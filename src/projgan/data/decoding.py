@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from projgan.data.decode import UnreadableImageError, decode
+from projgan.data.decode import Unreadable, UnreadableImageError, decode
 from projgan.data.packed import SKIPPED_NAMED, Sizes, packed_fingerprint
 from projgan.data.parallel import map_items
 from projgan.data.sources import Item, Source
@@ -38,7 +38,7 @@ class Decoding:
     ) -> None:
         self.source, self.resolution, self.channels = source, resolution, channels
         self.labels: list[int] = []
-        self.failures: list[UnreadableImageError] = []
+        self.failures: list[Unreadable] = []
         self.upscaled = 0
         self._widths: set[int] = set()
         self._heights: set[int] = set()
@@ -56,7 +56,7 @@ class Decoding:
         total = len(self.source)
         results = map_items(self.source.iterate(), self._decode, self._workers)
         for done, (item, result) in enumerate(results, start=1):
-            if isinstance(result, UnreadableImageError):
+            if isinstance(result, Unreadable):
                 self.failures.append(result)
             elif self._skip or not self.failures:
                 size, pixels = result
@@ -66,13 +66,13 @@ class Decoding:
                 self._progress(done, total)
         self._judge()
 
-    def _decode(self, item: Item) -> tuple[Item, tuple[tuple[int, int], np.ndarray] | UnreadableImageError]:
+    def _decode(self, item: Item) -> tuple[Item, tuple[tuple[int, int], np.ndarray] | Unreadable]:
         try:
             image = item.open()
             pixels = decode(image, self.resolution, self.channels, self.source.item_name(item.index))
             return item, (image.size, pixels)
         except UnreadableImageError as error:
-            return item, error
+            return item, error.unreadable
 
     def _note(self, index: int, size: tuple[int, int]) -> None:
         self.labels.append(int(self.source.labels[index]))
@@ -82,7 +82,9 @@ class Decoding:
 
     def _judge(self) -> None:
         if self.failures and not self._skip:
-            raise unreadable_images(self.source, [str(error) for error in self.failures], len(self.failures))
+            raise unreadable_images(
+                self.source, [str(failure) for failure in self.failures], len(self.failures)
+            )
         lost = sorted(set(np.unique(self.source.labels).tolist()) - set(self.labels))
         if lost:
             names = ", ".join(self.source.class_names[label] for label in lost[:_NAMED])
@@ -104,7 +106,7 @@ class Decoding:
     @property
     def skipped(self) -> tuple[str, ...]:
         """Names of the images left out, the first hundred."""
-        return tuple(error.item[:4096] for error in self.failures[:SKIPPED_NAMED])
+        return tuple(failure.name[:4096] for failure in self.failures[:SKIPPED_NAMED])
 
     @property
     def fingerprint(self) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from projgan.data.decode import UnreadableImageError, to_eight_bits
+from projgan.data.decode import Unreadable, UnreadableImageError, one_line, to_eight_bits
 from projgan.data.decoding import Progress
 from projgan.data.parallel import map_items
 from projgan.data.sources import Item, Source, open_source
@@ -27,15 +27,6 @@ class Span(BaseModel):
     minimum: int
     median: int
     maximum: int
-
-
-class Unreadable(BaseModel):
-    """An image that cannot be decoded, and why."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    reason: str
 
 
 class Description(BaseModel):
@@ -79,7 +70,7 @@ class Description(BaseModel):
 
     def to_text(self) -> str:
         """Return the facts as lines a person reads, without a newline at the end."""
-        return "\n".join(_lines(self))
+        return "\n".join(one_line(line) for line in _lines(self))
 
 
 def describe(location: str | Path, split: str | None = None, progress: Progress | None = None) -> Description:
@@ -107,7 +98,7 @@ def describe(location: str | Path, split: str | None = None, progress: Progress 
         sizes={f"{width}x{height}": count for (width, height), count in seen.sizes.most_common(_SHOWN)},
         modes=dict(seen.modes.most_common()),
         formats=dict(seen.formats.most_common()),
-        unreadable=tuple(Unreadable(name=error.item, reason=error.reason) for error in seen.failures),
+        unreadable=tuple(seen.failures),
         bytes=source.total_bytes,
         fingerprint=source.fingerprint,
         remarks=(*source.problems, *source.remarks, *_remarks(classes, seen)),
@@ -119,21 +110,21 @@ class _Seen:
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     modes: Counter[str] = field(default_factory=Counter)
     formats: Counter[str] = field(default_factory=Counter)
-    failures: list[UnreadableImageError] = field(default_factory=list)
+    failures: list[Unreadable] = field(default_factory=list)
 
 
 def _look(source: Source, progress: Progress | None) -> _Seen:
-    def examine(item: Item) -> tuple[tuple[int, int], str, str] | UnreadableImageError:
+    def examine(item: Item) -> tuple[tuple[int, int], str, str] | Unreadable:
         try:
             image = item.open()
             mode, kind = image.mode, image.format or "pixels"
             return to_eight_bits(image, source.item_name(item.index)).size, mode, kind
         except UnreadableImageError as error:
-            return error
+            return error.unreadable
 
     seen = _Seen()
     for done, result in enumerate(map_items(source.iterate(), examine), start=1):
-        if isinstance(result, UnreadableImageError):
+        if isinstance(result, Unreadable):
             seen.failures.append(result)
         else:
             size, mode, kind = result
@@ -215,11 +206,16 @@ def _some(names: Sequence[str]) -> str:
 
 def _lines(description: Description) -> list[str]:
     splits = f" (split {description.split} of {', '.join(description.splits)})" if description.split else ""
+    balance = (
+        "equally large"
+        if description.imbalance == 1
+        else f"the largest {description.imbalance:.3g} times the smallest"
+    )
     facts = {
         "data": f"{description.name}{splits}",
         "kind": description.kind,
         "images": f"{description.count:,}, {_readable_size(description.bytes)}",
-        "classes": f"{len(description.classes)}, the largest {description.imbalance:.3g} times the smallest",
+        "classes": f"{len(description.classes)}, {balance}",
         "width": _span_text(description.width),
         "height": _span_text(description.height),
         "sizes": _counts_text(description.sizes),
@@ -231,7 +227,7 @@ def _lines(description: Description) -> list[str]:
     lines += ["", *_class_lines(description.classes)]
     if description.unreadable:
         lines += ["", "cannot be read:"]
-        lines += [f"  {bad.name}: {bad.reason}" for bad in description.unreadable[: 2 * _SHOWN]]
+        lines += [f"  {bad}" for bad in description.unreadable[: 2 * _SHOWN]]
         if len(description.unreadable) > 2 * _SHOWN:
             lines.append(f"  … and {len(description.unreadable) - 2 * _SHOWN} more")
     if description.remarks:

@@ -93,6 +93,8 @@ class ZipArchive:
         expanded = 0
         for count, info in enumerate(self._zip.infolist(), start=1):
             name = _check_member(path, info.filename, info.file_size, count)
+            if info.flag_bits & 1:
+                raise UserError(f"{path} is encrypted; unpack it and give the folder")
             expanded += info.file_size
             if info.is_dir():
                 self.folders.add(name)

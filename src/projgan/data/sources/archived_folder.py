@@ -57,7 +57,7 @@ class ArchivedFolderSource(Source):
         try:
             content = self._archive.read(name)
         except UserError as error:
-            raise UnreadableImageError(name, str(error)) from error
+            raise UnreadableImageError(name, str(error.__cause__ or error)) from error
         return open_image(content, name)
 
     def iterate(self) -> Iterator[Item]:

@@ -88,7 +88,7 @@ def _read_header(stream: IO[bytes], place: str) -> tuple[tuple[int, ...], np.dty
             shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
         else:
             shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(stream)
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+    except Exception as error:  # NumPy parses the header as Python, which fails in many ways
         raise UserError(f"{place} has a damaged header; write the file again with numpy.savez") from error
     if any(length < 0 for length in shape) or (shape and shape[0] > MAX_ITEMS):
         raise UserError(f"{place} has the shape {shape}; {_FORM}")

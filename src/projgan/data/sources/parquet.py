@@ -30,7 +30,7 @@ from projgan.errors import UserError
 IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("label", "fine_label")
 _BATCH_ROWS = 64
-_BATCH_BYTES = 2**30
+_BATCH_BYTES = 2**28
 _MAX_METADATA_BYTES = 64 * 2**20
 
 
@@ -203,12 +203,16 @@ class _File:
         rows = max(1, min(_BATCH_ROWS, _BATCH_BYTES // max(1, self._largest_chunk)))
         with _errors(self.path):
             for batch in self._open().iter_batches(
-                batch_size=rows, row_groups=list(groups), columns=[self.layout.bytes_column]
+                batch_size=rows,
+                row_groups=list(groups),
+                columns=[self.layout.bytes_column],
+                use_threads=False,
             ):
                 column = batch.column(0)
                 if self.layout.bytes_column != self.layout.image:
                     column = column.field("bytes")
-                yield from column.to_pylist()
+                for value in column:  # one at a time, so that the batch is not there twice
+                    yield value.as_py()
 
 
 class _errors:  # noqa: N801 - reads as a phrase: with _errors(path)
@@ -248,7 +252,7 @@ def _read_layout(schema: Any, path: Path) -> _Layout:
         if types.is_struct(kind)
         else {}
     )
-    if not is_bytes(kind) and not is_bytes(fields.get("bytes")):
+    if not is_bytes(fields.get("bytes", kind)):
         raise UserError(
             f"{path}: column {image!r} is {str(kind)[:100]}, not encoded images (a struct of bytes and path)"
         )

@@ -1,0 +1,67 @@
+import os
+
+import pytest
+
+from projgan.data import label_of, load_images, open_source, pack
+from projgan.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("location", "message"),
+    [
+        ("digit", "no data at 'digit'; did you mean 'digits'"),
+        ("/no/such/place", "no data at '/no/such/place'; accepted are 'digits', a folder of class folders"),
+        ("a\0b", r"no data at 'a.x00b'"),
+        ("x" * 5000, "cannot be read"),
+    ],
+)
+def test_nothing_there(location, message):
+    with pytest.raises(UserError, match=message) as caught:
+        open_source(location)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is an empty file; accepted are"),
+        (b"%PDF-1.7 ...", "is a file that starts with b'%PDF-1.7'; accepted are"),
+        (b"PK\x03\x04 nothing", "cannot be read as an archive"),
+        (b"\x1f\x8b nothing", "cannot be read as an archive"),
+        (b"PAR1 nothing", "cannot be read as Parquet"),
+    ],
+)
+def test_other_files_are_told_what_they_are(tmp_path, content, message):
+    path = tmp_path / "data.bin"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=message) as caught:
+        open_source(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_pipe_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="is neither a file nor a folder"):
+        open_source(tmp_path / "pipe")
+
+
+def test_the_name_of_the_digits_wins_over_a_folder_of_that_name(tmp_path, monkeypatch, write_files, png):
+    write_files({"cat/a.png": png()}, "digits")
+    monkeypatch.chdir(tmp_path)
+    assert open_source("digits").kind == "built-in digits"
+    assert open_source("./digits").kind == "folder of class folders"
+
+
+def test_a_packed_store_is_a_source(two_classes, tmp_path):
+    pack(open_source(two_classes), tmp_path / "store", resolution=4, channels=1)
+    source = open_source(tmp_path / "store")
+    assert (source.kind, source.name, source.class_names) == ("packed store", "set", ("cat", "dog"))
+    assert [source.read(index).getpixel((0, 0)) for index in range(3)] == [10, 20, 30]
+    with pytest.raises(UserError, match="packed store of 'all there was', not of 'test'"):
+        load_images(tmp_path / "store", split="test", resolution=4, channels=1, cache=None)
+
+
+def test_class_names_are_looked_up():
+    assert label_of("dog", ("cat", "dog")) == 1
+    with pytest.raises(UserError, match="no class is named 'dgo'; did you mean 'dog'"):
+        label_of("dgo", ("cat", "dog"))

@@ -1,0 +1,241 @@
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from projgan.data import load_images, open_packed, open_source, pack
+from projgan.data import packing as packing_module
+from projgan.errors import UserError
+
+
+def first_pixels(packed):
+    return packed.images[:, 0, 0, 0].tolist()
+
+
+def test_order_is_kept_whatever_the_number_of_workers(write_files, png, tmp_path):
+    files = {f"{label}/{index:03}.png": png(index, mode="L") for label in range(2) for index in range(150)}
+    source = open_source(write_files(files))
+    for workers in (1, 3, None):
+        packed = pack(source, tmp_path / f"store{workers}", resolution=4, channels=1, workers=workers)
+        assert first_pixels(packed) == [*range(150), *range(150)]
+        assert packed.labels.tolist() == [0] * 150 + [1] * 150
+
+
+def test_progress_counts_every_image(two_classes, tmp_path):
+    seen = []
+    load_images(
+        two_classes, resolution=4, channels=3, cache=tmp_path, progress=lambda *step: seen.append(step)
+    )
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_the_cache_is_filled_once(two_classes, tmp_path, monkeypatch):
+    cache = tmp_path / "cache"
+    first = load_images(two_classes, resolution=4, channels=3, cache=cache)
+    assert isinstance(first.images, np.memmap)
+    monkeypatch.setattr(packing_module, "Decoding", lambda *a, **k: pytest.fail("decoded again"))
+    second = load_images(two_classes, resolution=4, channels=3, cache=cache)
+    assert second.fingerprint == first.fingerprint
+    assert first_pixels(second) == [10, 20, 30]
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_other_sizes_channels_and_contents_have_other_places_in_the_cache(two_classes, tmp_path, png):
+    cache = tmp_path / "cache"
+    prints = {
+        load_images(two_classes, resolution=resolution, channels=channels, cache=cache).fingerprint
+        for resolution, channels in ((4, 3), (4, 1), (8, 3))
+    }
+    (two_classes / "dog" / "d.png").write_bytes(png(40))
+    prints.add(load_images(two_classes, resolution=4, channels=3, cache=cache).fingerprint)
+    assert len(prints) == 4
+    assert len(list(cache.iterdir())) == 4
+
+
+def test_memory_and_cache_give_the_same(two_classes, tmp_path):
+    (two_classes / "dog" / "bad.png").write_bytes(b"x")
+    options = {"resolution": 6, "channels": 3, "on_unreadable": "skip"}
+    in_memory = load_images(two_classes, cache=None, **options)
+    on_disk = load_images(two_classes, cache=tmp_path / "cache", **options)
+    assert np.array_equal(in_memory.images, on_disk.images)
+    assert np.array_equal(in_memory.labels, on_disk.labels)
+    assert in_memory.fingerprint == on_disk.fingerprint
+    assert (
+        (in_memory.skipped, in_memory.upscaled)
+        == (on_disk.skipped, on_disk.upscaled)
+        == (("dog/bad.png",), 3)
+    )
+    assert not in_memory.images.flags.writeable
+
+
+def test_all_unreadable_images_are_counted_and_the_first_named(write_files, png, tmp_path):
+    files = {f"cat/{index:02}.png": b"broken" for index in range(17)} | {"dog/a.png": png()}
+    folder = write_files(files)
+    with pytest.raises(UserError) as caught:
+        load_images(folder, resolution=4, channels=3, cache=tmp_path / "cache")
+    message = str(caught.value)
+    assert "17 of 18 images cannot be read: cat/00.png: not an image" in message
+    assert "cat/04.png" in message
+    assert "cat/05.png" not in message
+    assert "and 12 more; " in message
+    assert "--data.on-unreadable skip" in message
+    assert "\n" not in message
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_skipping_leaves_them_out_and_says_so(two_classes, tmp_path):
+    (two_classes / "cat" / "a.png").write_bytes(b"broken")
+    packed = pack(
+        open_source(two_classes), tmp_path / "store", resolution=4, channels=3, on_unreadable="skip"
+    )
+    assert first_pixels(packed) == [20, 30]
+    assert packed.labels.tolist() == [0, 1]
+    assert (packed.skipped, packed.skipped_count) == (("cat/a.png",), 1)
+    assert open_packed(tmp_path / "store", verify=True).skipped == ("cat/a.png",)
+
+
+def test_a_store_with_images_left_out_does_not_pass_for_a_whole_one(two_classes, tmp_path):
+    (two_classes / "cat" / "a.png").write_bytes(b"broken")
+    options = {"resolution": 4, "channels": 3, "cache": tmp_path / "cache"}
+    load_images(two_classes, on_unreadable="skip", **options)
+    assert len(load_images(two_classes, on_unreadable="skip", **options)) == 2
+    with pytest.raises(UserError, match=r"1 of 3 images cannot be read: cat/a\.png; repair"):
+        load_images(two_classes, **options)
+
+
+def test_a_class_may_not_be_skipped_whole(two_classes):
+    (two_classes / "dog" / "c.png").write_bytes(b"broken")
+    with pytest.raises(UserError, match=r"every image of 1 classes is unreadable \(dog\)"):
+        load_images(two_classes, resolution=4, channels=3, cache=None, on_unreadable="skip")
+
+
+def test_what_is_already_there_is_reused_if_it_is_the_same_and_never_overwritten(two_classes, tmp_path, png):
+    source = open_source(two_classes)
+    out = tmp_path / "store"
+    pack(source, out, resolution=4, channels=3)
+    before = (out / "images.npy").stat().st_mtime_ns
+    assert first_pixels(pack(source, out, resolution=4, channels=3)) == [10, 20, 30]
+    assert (out / "images.npy").stat().st_mtime_ns == before
+    with pytest.raises(UserError, match=r"is a packed store of other images .* nothing is overwritten"):
+        pack(source, out, resolution=8, channels=3)
+    (two_classes / "dog" / "d.png").write_bytes(png(4))
+    with pytest.raises(UserError, match="is a packed store of other images"):
+        pack(open_source(two_classes), out, resolution=4, channels=3)
+    with pytest.raises(UserError, match="exists and is not a packed store"):
+        pack(source, two_classes, resolution=4, channels=3)
+    note = tmp_path / "note.txt"
+    note.write_text("mine")
+    with pytest.raises(UserError, match="exists and is not a packed store"):
+        pack(source, note, resolution=4, channels=3)
+    assert note.read_text() == "mine"
+
+
+def test_an_empty_folder_may_become_a_store(two_classes, tmp_path):
+    (tmp_path / "out").mkdir()
+    assert len(pack(open_source(two_classes), tmp_path / "out", resolution=4, channels=3)) == 3
+
+
+def test_a_packed_store_loads_directly_and_only_at_its_size(two_classes, tmp_path):
+    pack(open_source(two_classes), tmp_path / "store", resolution=4, channels=3)
+    packed = load_images(tmp_path / "store", resolution=4, channels=3, cache=tmp_path / "cache")
+    assert first_pixels(packed) == [10, 20, 30]
+    assert not (tmp_path / "cache").exists()
+    with pytest.raises(UserError, match="holds 4x4 images with 3 channels, and 8x8 with 1 are asked for"):
+        load_images(tmp_path / "store", resolution=8, channels=1, cache=None)
+
+
+def test_upscaling_is_counted(write_files, png):
+    folder = write_files(
+        {"a/1.png": png(size=(7, 9)), "a/2.png": png(size=(8, 8)), "b/3.png": png(size=(9, 20))}
+    )
+    assert load_images(folder, resolution=8, channels=1, cache=None).upscaled == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"resolution": 0, "channels": 3}, r"resolution 0 is outside 1\.\.4096"),
+        ({"resolution": 10**9, "channels": 3}, "resolution 1000000000 is outside"),
+        ({"resolution": 4, "channels": 2}, r"channels 2 is neither 1 \(grey\) nor 3 \(RGB\)"),
+        ({"resolution": 4, "channels": 1, "on_unreadable": "skp"}, "did you mean 'skip'"),
+    ],
+)
+def test_impossible_requests_are_told(two_classes, options, message):
+    with pytest.raises(UserError, match=message):
+        load_images(two_classes, cache=None, **options)
+
+
+def test_too_little_disk_is_told_before_anything_is_written(two_classes, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(UserError, match=r"packing needs 0\.00 GiB and .* has 0\.00 GiB free"):
+        pack(open_source(two_classes), tmp_path / "deep" / "store", resolution=4, channels=3)
+    assert list((tmp_path / "deep").iterdir()) == []
+
+
+def test_too_much_memory_is_told(two_classes, monkeypatch):
+    monkeypatch.setattr(packing_module, "MAX_IN_MEMORY_BYTES", 100)
+    with pytest.raises(UserError, match="too much for memory; give a cache folder"):
+        load_images(two_classes, resolution=4, channels=3, cache=None)
+
+
+def test_a_place_that_cannot_be_written_is_told(two_classes, tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UserError, match="cannot write the packed store"):
+        pack(open_source(two_classes), tmp_path / "file" / "store", resolution=4, channels=3)
+
+
+def test_an_interruption_leaves_nothing(two_classes, tmp_path):
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load_images(two_classes, resolution=4, channels=3, cache=tmp_path / "cache", progress=interrupt)
+    assert list((tmp_path / "cache").iterdir()) == []
+    assert threading.active_count() == 1
+
+
+def test_a_killed_process_leaves_nothing_that_passes_for_a_store(two_classes, tmp_path):
+    program = (
+        "import os, sys\nfrom projgan.data import load_images\nfrom projgan.data import packing\n"
+        "write = packing._sync_folder\n"
+        "packing._sync_folder = lambda folder: os._exit(9)\n"  # all files written, the name not yet given
+        "load_images(sys.argv[1], resolution=4, channels=3, cache=sys.argv[2])\n"
+    )
+    cache = tmp_path / "cache"
+    done = subprocess.run([sys.executable, "-c", program, str(two_classes), str(cache)], check=False)
+    assert done.returncode == 9
+    assert [path.suffix for path in cache.iterdir()] == [".partial"]
+    assert first_pixels(load_images(two_classes, resolution=4, channels=3, cache=cache)) == [10, 20, 30]
+
+
+def test_the_loser_of_a_race_takes_what_the_winner_made(two_classes, tmp_path, monkeypatch):
+    source, out = open_source(two_classes), tmp_path / "store"
+    rename = Path.rename
+
+    def late(self, target):
+        monkeypatch.setattr(Path, "rename", rename)
+        pack(source, out, resolution=4, channels=3)  # another process is done just before this one
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", late)
+    packed = pack(source, out, resolution=4, channels=3)
+    assert first_pixels(packed) == [10, 20, 30]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["set", "store"]
+
+
+def test_two_processes_may_pack_at_once(two_classes, tmp_path):
+    program = (
+        "import sys\nfrom projgan.data import load_images\n"
+        "print(load_images(sys.argv[1], resolution=4, channels=3, cache=sys.argv[2]).fingerprint)\n"
+    )
+    command = [sys.executable, "-c", program, str(two_classes), str(tmp_path / "cache")]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    prints = {process.communicate()[0] for process in processes}
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert len(prints) == 1
+    assert len(list((tmp_path / "cache").iterdir())) == 1
