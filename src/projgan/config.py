@@ -43,7 +43,7 @@ class Section(BaseModel):
 class DataConfig(Section):
     """Which images, and what happens to one between the disk and the discriminator."""
 
-    source: str = "digits"
+    source: Annotated[str | None, MayBeOff] = None
     """Folder, archive, Parquet, .npz, packed store, or the built-in `digits`; `--data` for short."""
     split: Annotated[str | None, MayBeOff] = None
     """Part of the data to use, such as `train`; None takes the training part where there are several."""
