@@ -147,6 +147,7 @@ def sample(
     count: int = 10,
     seed: int = 0,
     truncation: float | None = None,
+    batch_size: int | None = None,
     out: Path = Path("samples.png"),
     json: Json = False,
 ) -> None:
@@ -168,6 +169,8 @@ def sample(
         Seed of the first image.
     truncation
         Bound of the latents' entries: lower is more typical and less varied. Around 0.5 to 2.
+    batch_size
+        Images made between two writes; it changes nothing in them.
     out
         `FILE.png` for one grid with a row per class, else a folder of PNGs.
     json
@@ -176,7 +179,14 @@ def sample(
     from projgan.export import SampleRequest, write_images
 
     request = SampleRequest(
-        run=run, classes=class_, mixes=mix, count=count, seed=seed, truncation=truncation, out=out
+        run=run,
+        classes=class_,
+        mixes=mix,
+        count=count,
+        seed=seed,
+        truncation=truncation,
+        batch_size=batch_size,
+        out=out,
     )
     written = write_images(request, counted("sampling", "image"))
     if json:

@@ -26,6 +26,7 @@ class SampleRequest:
     count: int = 10
     seed: int = 0
     truncation: float | None = None
+    batch_size: int | None = None
     out: Path = Path("samples.png")
 
 
@@ -74,7 +75,7 @@ def write_images(request: SampleRequest, progress: Callable[[int, int], None] | 
     seeds = list(range(request.seed, request.seed + request.count))
     written = Written(path, tuple(names), (seeds[0], seeds[-1]))
     repeated = None if conditions is None else conditions.repeat_interleave(len(seeds), dim=0)
-    lanes = sample(generator, seeds * len(names), repeated, request.truncation)
+    lanes = sample(generator, seeds * len(names), repeated, request.truncation, request.batch_size)
     total = len(seeds) * len(names)
     if request.out.suffix.lower() == ".png":
         if total > LARGEST_GRID:
@@ -105,6 +106,8 @@ def _check(request: SampleRequest) -> None:
         raise UserError(f"--count is {request.count}; it must be at least 1")
     if not 0 <= request.seed < 2**63 - request.count:
         raise UserError(f"--seed is {request.seed}; it must be from 0 to 2**63")
+    if request.batch_size is not None and request.batch_size < 1:
+        raise UserError(f"--batch-size is {request.batch_size}; it must be at least 1")
     if request.truncation is not None and not 0 < request.truncation < 10:
         raise UserError(f"--truncation is {request.truncation}; it must be above 0 and below 10")
     if request.classes and request.mixes:
