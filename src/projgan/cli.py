@@ -86,7 +86,7 @@ def train(
         from projgan.training.run import train as train_run
 
         run_dir = run_dir or Path("runs") / Path(preset).stem
-        listener = training_listener(config) if ranks.is_first else Listener()
+        listener = training_listener() if ranks.is_first else Listener()
         result = train_run(config, run_dir, ranks, listener)
         if ranks.is_first:
             _report_training(result.step, result.interrupted_by, result.generator, as_json=json)
@@ -120,7 +120,7 @@ def demo(run_dir: Path = Path("runs/demo"), *, json: Json = False) -> int:
 
     config = load_config("demo")
     with join_ranks(config.training.device) as ranks:
-        run = train_run(config, run_dir, ranks, training_listener(config))
+        run = train_run(config, run_dir, ranks, training_listener())
     if run.interrupted_by:
         Say.line(f"stopped at step {run.step}; the same command resumes")
         return 128 + run.interrupted_by
@@ -188,7 +188,7 @@ def sample(
         batch_size=batch_size,
         out=out,
     )
-    written = write_images(request, counted("sampling", "image"))
+    written = write_images(request, counted("sampling", " images"))
     if json:
         print(_dumps(written.to_dict()))
     else:
@@ -210,7 +210,7 @@ def describe(path: str, *, split: str | None = None, json: Json = False) -> None
     """
     from projgan.data import describe as describe_images
 
-    description = describe_images(path, split, counted("reading", "image"))
+    description = describe_images(path, split, counted("reading", " images"))
     print(_dumps(description.to_dict()) if json else description.to_text())
 
 
@@ -252,7 +252,7 @@ def pack(
         out,
         resolution=resolution,
         channels=int(channels),
-        progress=counted("decoding", "image"),
+        progress=counted("decoding", " images"),
         on_unreadable=on_unreadable,
     )
     if json:
