@@ -119,7 +119,7 @@ class _Run:
     def __init__(
         self, config: RunConfig, directory: RunDirectory, data: PackedImages, ranks: Ranks, listener: Listener
     ) -> None:
-        self.settings, self.sampling = config.training, config.sampling
+        self.config, self.settings, self.sampling = config, config.training, config.sampling
         self.directory, self.data, self.ranks, self.listener = directory, data, ranks, listener
         images, labels = as_tensor(data.images), as_tensor(data.labels)
         self.trainer = Trainer(config, images, labels, data.num_classes, ranks)
@@ -163,6 +163,8 @@ class _Run:
                 "raise training.steps to go on"
             )
         if self.ranks.is_first:
+            # Only now, when nothing can refuse the folder any more, is anything in it changed.
+            directory.save_config(self.config)
             directory.forget_stats_after(trainer.step)
 
     def _load(self, state: dict[str, object], path: Path) -> None:
