@@ -63,13 +63,13 @@ class Ranks:
         if self.size > 1:
             dist.barrier()
 
-    def any(self, flag: bool) -> bool:
-        """Whether the flag is set on any rank; every rank must ask."""
+    def largest(self, number: int) -> int:
+        """The largest of the numbers that all ranks give; every rank must ask."""
         if self.size == 1:
-            return flag
-        answer = torch.tensor(int(flag))
+            return number
+        answer = torch.tensor(number)
         dist.all_reduce(answer, op=dist.ReduceOp.MAX)
-        return bool(answer.item())
+        return int(answer.item())
 
     def average_values(self, values: Tensor) -> Tensor:
         """Average a detached tensor over all ranks."""

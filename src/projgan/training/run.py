@@ -130,23 +130,23 @@ class _Run:
         self._resume()
         self.listener.started(trainer.step, steps, trainer.images_per_step)
         self._restart_clock()
-        stopping = False
+        signal = 0  # the same on every rank, whichever got it
         with Interruption() as interruption:
-            while trainer.step < steps and not stopping:
+            while trainer.step < steps and not signal:
                 trainer.advance()
                 self.listener.stepped(Progress(trainer.step, steps, trainer.images_seen, trainer.pending[-1]))
-                stopping = self.ranks.any(interruption.signal is not None)
+                signal = self.ranks.largest(interruption.signal or 0)
                 if trainer.step % self.settings.log_every == 0:
                     self._log()
                 if self.ranks.is_first and self.sampling.every and trainer.step % self.sampling.every == 0:
                     write_samples(trainer, self.directory, self.data)
-                if stopping or trainer.step == steps or trainer.step % self.settings.checkpoint_every == 0:
+                if signal or trainer.step == steps or trainer.step % self.settings.checkpoint_every == 0:
                     self._save()
         if self.ranks.is_first:
             # Also where nothing was left to do: a kill may have come between checkpoint and networks.
             write_networks(trainer, self.directory, self.data)
         finished = trainer.step == steps
-        return RunResult(self.directory.generator, trainer.step, None if finished else interruption.signal)
+        return RunResult(self.directory.generator, trainer.step, None if finished else signal)
 
     def _resume(self) -> None:
         directory, trainer = self.directory, self.trainer
@@ -183,12 +183,15 @@ class _Run:
         try:
             self.trainer.read_losses()
         except UserError as error:
-            good = (
-                f"the last good checkpoint is {checkpoint_path(self.directory.checkpoints, self.last_saved)}"
-                if self.last_saved is not None
-                else "no checkpoint had been written"
-            )
-            raise UserError(f"{error}; {good}; a lower optimizer.learning_rate may help") from None
+            raise self._diverged(str(error)) from None
+
+    def _diverged(self, what: str) -> UserError:
+        good = (
+            f"the last good checkpoint is {checkpoint_path(self.directory.checkpoints, self.last_saved)}"
+            if self.last_saved is not None
+            else "no checkpoint had been written"
+        )
+        return UserError(f"{what}; {good}; a lower optimizer.learning_rate may help")
 
     def _log(self) -> None:
         self._check_losses()
@@ -213,6 +216,9 @@ class _Run:
 
     def _save(self) -> None:
         self._check_losses()
+        # A finite loss may come before the very update that broke the weights.
+        if self.ranks.largest(int(not self.trainer.is_finite())):
+            raise self._diverged(f"step {self.trainer.step}: a weight is not finite")
         if self.ranks.is_first:
             state = self.trainer.state_dict() | {"data_fingerprint": self.data.fingerprint}
             save_checkpoint(

@@ -206,6 +206,13 @@ class Trainer:
         generator, discriminator = rows.double().mean(dim=0).tolist()
         return LossRow(generator, discriminator)
 
+    def is_finite(self) -> bool:
+        """Whether all weights and buffers of the networks are finite."""
+        networks = [self.generator, self.discriminator, *([self.average.generator] if self.average else [])]
+        return all(
+            bool(tensor.isfinite().all()) for network in networks for tensor in network.state_dict().values()
+        )
+
     def forget_losses(self) -> None:
         """Start a new row of statistics."""
         self.pending = []
