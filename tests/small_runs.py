@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,17 @@ SMALL: dict[str, Any] = {
     "training.device": "cpu",
     "training.log_every": 3,
     "training.checkpoint_every": 5,
+    "optimizer.learning_rate": 5e-4,
     "optimizer.decay_start": 4,
     "optimizer.decay_end": 24,
     "sampling.every": None,
 }
+
+ENVIRONMENT = dict(os.environ)
+if sys.dont_write_bytecode:
+    # Compiling torch's Python takes many times as long as importing it: let the processes share that once.
+    compiled = Path(tempfile.gettempdir()) / f"projgan-tests-bytecode-{os.getuid()}"
+    ENVIRONMENT |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(compiled)}
 
 
 def small_settings(changes: dict[str, Any] | None = None) -> dict[str, dict[str, Any]]:
@@ -67,16 +75,21 @@ def command_line(run_dir: Path, changes: dict[str, Any] | None = None) -> list[s
     ]
 
 
-def start(words: list[str], **options: Any) -> "subprocess.Popen[str]":
-    """Start Python in another process, with text pipes for what it says."""
+def start(words: list[str], **environment: str) -> "subprocess.Popen[str]":
+    """Start Python in another process, with text pipes to it and from it."""
     return subprocess.Popen(
-        [sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+        [sys.executable, *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT | environment,
     )
 
 
-def projgan(*words: str, environment: dict[str, str] | None = None, **options: Any) -> tuple[int, str, str]:
+def projgan(*words: str, **environment: str) -> tuple[int, str, str]:
     """Run one command line in another process; returns its exit code, stdout and stderr."""
-    process = start(["-m", "projgan", *words], env=os.environ | (environment or {}), **options)
+    process = start(["-m", "projgan", *words], **environment)
     out, err = process.communicate(timeout=120)
     return process.returncode, out, err
 
@@ -142,13 +155,16 @@ def _bits(tensor: torch.Tensor) -> torch.Tensor:
 
 def assert_same_run(one: Path, other: Path) -> None:
     """Check that two runs have the same last checkpoint, networks and statistics, bit for bit."""
-    assert differences(last_checkpoint(one), last_checkpoint(other)) == []
+    found = differences(last_checkpoint(one), last_checkpoint(other))
     for name in ("generator.safetensors", "discriminator.safetensors"):
-        assert differences(load_file(one / name), load_file(other / name)) == [], name
-    assert read_rows(one) == read_rows(other)
-    assert [row["step"] for row in read_rows(one)] == sorted({row["step"] for row in read_rows(one)})
+        found += differences(load_file(one / name), load_file(other / name), name)
+    found += differences(read_rows(one), read_rows(other), "stats.jsonl")
+    assert not found, found
+    steps = [row["step"] for row in read_rows(one)]
+    assert steps == sorted(set(steps)), steps
 
 
 def assert_no_leftovers(run_dir: Path) -> None:
     """Check that no temporary file is left anywhere in a run."""
-    assert [path for path in run_dir.rglob("*") if path.name.endswith(".tmp")] == []
+    leftovers = [path for path in run_dir.rglob("*") if path.name.endswith(".tmp")]
+    assert not leftovers, leftovers

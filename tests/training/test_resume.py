@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
+
+from projgan.data import load_images
+from projgan.run_directory import RunDirectory
+from projgan.training.run import Progress, as_tensor
+from projgan.training.trainer import Trainer, learning_rate_factor
 from small_runs import (
     ONE_RANK,
     assert_no_leftovers,
@@ -16,11 +21,6 @@ from small_runs import (
     small_config,
     train_small,
 )
-
-from projgan.data import load_images
-from projgan.run_directory import RunDirectory
-from projgan.training.run import Progress, as_tensor
-from projgan.training.trainer import Trainer, learning_rate_factor
 
 
 def test_the_comparison_finds_a_single_bit() -> None:
@@ -67,7 +67,7 @@ def test_a_checkpoint_holds_everything_the_next_step_depends_on(uninterrupted: P
     for optimizer in ("generator_optimizer", "discriminator_optimizer"):
         assert state[optimizer]["state"][0].keys() == {"step", "exp_avg", "exp_avg_sq"}
         # The rate of the last step, numbered 19 from 0: a fall from step 4 to zero at 24.
-        assert state[optimizer]["param_groups"][0]["lr"] == 2e-4 * (1 - 15 / 20)
+        assert state[optimizer]["param_groups"][0]["lr"] == pytest.approx(5e-4 * (1 - 15 / 20))
     assert state["pending"].shape == (2, 2)  # steps 19 and 20, for the row at 21
 
 
@@ -191,7 +191,7 @@ def test_rows_average_the_losses_of_their_steps_and_say_the_rate(tmp_path: Path)
         expected = window.mean(dim=0).tolist()
         assert [row["loss_generator"], row["loss_discriminator"]] == expected
         assert row["images_seen"] == row["step"] * 8 * 2
-        assert row["learning_rate"] == 2e-4 * learning_rate_factor(row["step"] - 1, 4, 24)
+        assert row["learning_rate"] == 5e-4 * learning_rate_factor(row["step"] - 1, 4, 24)
 
 
 def test_rows_later_than_the_checkpoint_are_written_again_and_not_twice(
