@@ -16,7 +16,7 @@ from cyclopts.argument import ArgumentCollection
 from pydantic import ValidationError
 
 import projgan
-from projgan.config import RunConfig, dump_config, explain, read_preset
+from projgan.config import RunConfig, dump_config, explain, load_config, read_preset
 from projgan.errors import UserError
 from projgan.progress import Say, counted, training_listener
 
@@ -113,13 +113,18 @@ def demo(run_dir: Path = Path("runs/demo"), *, json: Json = False) -> int:
     json
         Print the result as JSON.
     """
-    from projgan.config import load_config
-    from projgan.demo import run_demo
+    from projgan.demo import score_demo
+    from projgan.distributed import join_ranks
+    from projgan.run_directory import RunDirectory
+    from projgan.training.run import train as train_run
 
-    result = run_demo(run_dir, training_listener(load_config("demo")))
-    if result is None:
-        Say.line("stopped; the same command resumes")
-        return 130
+    config = load_config("demo")
+    with join_ranks(config.training.device) as ranks:
+        run = train_run(config, run_dir, ranks, training_listener(config))
+    if run.interrupted_by:
+        Say.line(f"stopped at step {run.step}; the same command resumes")
+        return 128 + run.interrupted_by
+    result = score_demo(RunDirectory(run_dir))
     if json:
         print(_dumps(vars(result)))
         return 0

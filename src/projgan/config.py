@@ -43,7 +43,7 @@ class Section(BaseModel):
 class DataConfig(Section):
     """Which images, and what happens to one between the disk and the discriminator."""
 
-    source: str = "digits"
+    source: Annotated[str | None, MayBeOff] = None
     """Folder, archive, Parquet, .npz, packed store, or the built-in `digits`; `--data` for short."""
     split: Annotated[str | None, MayBeOff] = None
     """Part of the data to use, such as `train`; None takes the training part where there are several."""
@@ -141,6 +141,8 @@ class TrainingConfig(Section):
     """Arithmetic of the networks; parameters and losses stay in float32."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; `auto` takes a GPU if there is one."""
+    cpu_threads: Annotated[Positive | None, MayBeOff] = None
+    """Threads of one process on a CPU; None leaves the choice to torch."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Seed of every random stream of the run."""
     log_every: Positive = 50
@@ -197,6 +199,7 @@ RESUMABLE_KEYS = frozenset(
         "data.cache",
         "training.steps",
         "training.device",
+        "training.cpu_threads",
         "training.log_every",
         "training.checkpoint_every",
         "training.keep_checkpoints",

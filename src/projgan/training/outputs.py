@@ -1,5 +1,6 @@
 """What a run leaves for people: its networks as self-describing files, and sample grids."""
 
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -48,7 +49,7 @@ def _describe(
 def _without_paths(config: RunConfig) -> dict[str, object]:
     """The settings, without folders of the machine the run was made on: the file is meant to travel."""
     settings: dict[str, dict[str, object]] = config.model_dump(mode="json")
-    settings["data"]["source"] = str(settings["data"]["source"]).rstrip("/").split("/")[-1]
+    settings["data"]["source"] = Path(config.data.source).name if config.data.source else None
     settings["data"]["cache"] = None
     return dict(settings)
 

@@ -12,6 +12,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from projgan.config import RunConfig
 from projgan.data import open_source
 from projgan.distributed import Ranks
+from projgan.training.run import data_location
 from projgan.training.trainer import Trainer
 
 PROBE_BATCH = 8
@@ -70,7 +71,7 @@ def probe(config: RunConfig, ranks: Ranks, said: Callable[[str], None] = lambda 
     Raises:
         UserError: what `train` would say of the settings and of the data's form.
     """
-    source = open_source(config.data.source, config.data.split)
+    source = open_source(data_location(config), config.data.split)
     num_classes = len(source.class_names)
     size = config.training.batch_size
     batch = size if ranks.device.type == "cuda" else max(min(size, PROBE_BATCH) // ranks.size, 1) * ranks.size

@@ -83,6 +83,19 @@ def stored_resolution(config: RunConfig) -> int:
     return round(config.data.resolution / (config.data.random_crop or 1.0))
 
 
+def data_location(config: RunConfig) -> str:
+    """Where the images are.
+
+    Raises:
+        UserError: neither the preset nor the person says so.
+    """
+    if config.data.source is None:
+        raise UserError(
+            "these settings name no images; add --data with a folder, an archive or a Parquet set"
+        )
+    return config.data.source
+
+
 def read_data(config: RunConfig, listener: Listener) -> PackedImages:
     """Open or decode the run's images.
 
@@ -90,7 +103,7 @@ def read_data(config: RunConfig, listener: Listener) -> PackedImages:
         UserError: nothing there, unreadable images, one class only where a condition is to be learned.
     """
     data = load_images(
-        config.data.source,
+        data_location(config),
         split=config.data.split,
         resolution=stored_resolution(config),
         channels=config.data.channels,

@@ -85,6 +85,8 @@ class Trainer:
                 raise UserError(
                     f"training.{key} is {size}, which {ranks.size} processes cannot share equally"
                 )
+        if training.cpu_threads:
+            torch.set_num_threads(training.cpu_threads)
         generator, discriminator = build_networks(config, num_classes)
         self.generator, self.discriminator = (
             place(generator, ranks.device),

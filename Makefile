@@ -1,0 +1,31 @@
+# `make demo` and `make test` need nothing but Python 3.11 or newer: each makes its environment once.
+VENV ?= .venv
+PYTHON ?= python3
+
+.PHONY: demo test unit check format
+
+demo: $(VENV)/.installed
+	$(VENV)/bin/projgan demo
+
+test: check
+	$(VENV)/bin/python -m pytest --cov --cov-report=term --cov-fail-under=90
+
+unit: $(VENV)/.installed
+	$(VENV)/bin/python -m pytest -m "not slow"
+
+check: $(VENV)/.installed
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: $(VENV)/.installed
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("projgan needs Python 3.11 or newer; name one: make PYTHON=python3.12 " + "$(MAKECMDGOALS)")'
+	@echo "making $(VENV): about a minute and 1.2 GB, most of it PyTorch"
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

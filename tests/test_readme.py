@@ -1,0 +1,115 @@
+"""The demo keeps its promise, and every command and example of the README and the docs runs.
+
+What would take hours is run with narrow networks for one step; everything else is run as it is written.
+"""
+
+import io
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from projgan.cli import run_command
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SMALL = (
+    "--training.steps 1 --training.batch-size 2 --training.generator-batch-size 2 --data.cache cache "
+    "--generator.width 4 --discriminator.width 4 --sampling.every 1"
+).split()
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+
+
+def commands(page: Path) -> list[str]:
+    lines = [line.split("  #")[0].strip() for block in blocks(page, "sh") for line in block.splitlines()]
+    return [line for line in lines if line and not line.startswith(("make ", "#"))]
+
+
+@pytest.fixture(scope="session")
+def workplace(tmp_path_factory):
+    """A folder with the demo's run and the images that the README's commands name."""
+    folder = tmp_path_factory.mktemp("workplace")
+    demo = subprocess.run(
+        [sys.executable, "-m", "projgan", "demo"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert demo.returncode == 0, demo.stderr
+    (folder / "demo.txt").write_text(demo.stdout)
+    draw = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (folder / "photos" / name).mkdir(parents=True)
+        for index in range(3):
+            pixels = draw.integers(0, 256, (70, 80, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / "photos" / name / f"{index}.jpg")
+    write_cifar(folder / "cifar-10-binary.tar.gz", draw)
+    return folder
+
+
+def write_cifar(path: Path, draw: np.random.Generator) -> None:
+    """A CIFAR-10 archive of the published binary form with two images a batch."""
+    names = "airplane automobile bird cat deer dog frog horse ship truck".split()
+    files = {"batches.meta.txt": "\n".join(names).encode()}
+    for batch in [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]:
+        rows = draw.integers(0, 256, (2, 3073), dtype=np.uint8)
+        rows[:, 0] %= 10
+        files[f"{batch}.bin"] = rows.tobytes()
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+
+
+@pytest.mark.slow
+def test_demo_draws_what_was_asked_for(workplace, capsys, monkeypatch):
+    said = re.search(
+        r"recognised as the digit asked for: (\d+) of (\d+)", (workplace / "demo.txt").read_text()
+    )
+    assert said is not None
+    recognised, samples = map(int, said.groups())
+    assert samples == 1000
+    assert recognised >= 900
+    monkeypatch.chdir(workplace)
+    assert run_command(["demo", "--json"]) == 0  # the same command again has nothing left to train
+    again = json.loads(capsys.readouterr().out)
+    assert again["recognised"] == recognised
+    assert again["classifier_accuracy"] > 0.95
+    grid = Image.open(workplace / "runs/demo/demo.png")
+    assert np.asarray(grid.convert("L")).std() > 30  # digits, not one grey
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands(page, workplace, monkeypatch, capfd):
+    monkeypatch.chdir(workplace)
+    for line in commands(page):
+        words = shlex.split(line)
+        trains = "train" in words and words[-1] != "runs/demo"
+        extra = SMALL if trains else []
+        if words[0] == "torchrun":
+            launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+            assert subprocess.run([*launcher, *words[1:], *extra], check=False).returncode == 0, line
+        else:
+            assert words[0] == "projgan", line
+            assert run_command([*words[1:], *extra]) == 0, f"{line}\n{capfd.readouterr().err}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_examples(page):
+    for block in blocks(page, "python"):
+        exec(compile(block, str(page), "exec"), {})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
