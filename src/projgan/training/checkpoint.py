@@ -61,5 +61,7 @@ def load_checkpoint(folder: Path, step: int) -> dict[str, Any]:
         raise UserError(f"{path}: damaged ({reason}); {remedy}") from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise UserError(f"{path}: not a checkpoint of this version of projgan; {remedy}")
+    if state.get("step") != step:
+        raise UserError(f"{path}: a checkpoint of step {state.get('step')}, renamed; {remedy}")
     state.pop("format")
     return state

@@ -189,7 +189,7 @@ class _Run:
         try:
             self.trainer.load_state_dict(state)
         except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
-            reason = str(error).splitlines()[0][:120]
+            reason = " ".join(str(error).split())[:160]
             raise UserError(f"{path}: not a checkpoint of this run ({reason})") from None
 
     def _check_losses(self) -> None:
