@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,13 +69,14 @@ def train(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener | N
     """
     listener = listener or Listener()
     directory = RunDirectory(run_dir)
-    if not ranks.is_first:
-        ranks.barrier()  # the first rank checks the folder and decodes the data
-        return _Run(config, directory, read_data(config, listener), ranks, Listener()).run()
-    with directory.locked():
-        directory.prepare(config)
-        data = read_data(config, listener)
-        ranks.barrier()
+    with ExitStack() as held:
+        with ranks.first_goes_ahead():
+            if ranks.is_first:
+                held.enter_context(directory.locked())
+                directory.prepare(config)
+                data = read_data(config, listener)
+        if not ranks.is_first:
+            data, listener = read_data(config, Listener()), Listener()
         return _Run(config, directory, data, ranks, listener).run()
 
 
@@ -158,6 +160,7 @@ class _Run:
         if self.ranks.is_first:
             # Also where nothing was left to do: a kill may have come between checkpoint and networks.
             write_networks(trainer, self.directory, self.data)
+        self.ranks.barrier()  # torchrun ends the others when one fails, also in its last breath
         finished = trainer.step == steps
         return RunResult(self.directory.generator, trainer.step, None if finished else signal)
 
