@@ -50,6 +50,10 @@ class RunDirectory:
                 raise UserError(
                     f"{self.path}: another process is training here; wait for it or choose another --run-dir"
                 ) from None
+            except OSError as error:
+                raise UserError(
+                    f"{self.path}: cannot be locked ({error.strerror}); choose a --run-dir on a local disk"
+                ) from error
             yield
 
     def prepare(self, config: RunConfig) -> None:
@@ -110,10 +114,10 @@ class RunDirectory:
 
     def read_stats(self) -> list[dict[str, Any]]:
         """Return the rows written so far; a line cut short by a kill is left out."""
-        if not self.stats.exists():
+        if not self.stats.is_file():
             return []
         rows = []
-        for line in self.stats.read_text(encoding="utf-8").splitlines():
+        for line in self.stats.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 rows.append(json.loads(line))
             except json.JSONDecodeError:
