@@ -23,6 +23,8 @@ from projgan.progress import Say, counted, training_listener
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from projgan.training.probe import Estimate
+
 Json = Annotated[bool, Parameter(negative=())]
 
 
@@ -80,7 +82,8 @@ def train(
             from projgan.training.probe import probe
 
             estimate = probe(config, ranks, Say.line if ranks.is_first else lambda message: None)
-            print(estimate.to_json() if json else f"{dump_config(config)}\n{estimate.to_text()}")
+            if ranks.is_first:
+                _report_estimate(config, estimate, as_json=json)
             return 0
         from projgan.training.run import Listener
         from projgan.training.run import train as train_run
@@ -91,6 +94,13 @@ def train(
         if ranks.is_first:
             _report_training(result.step, result.interrupted_by, result.generator, as_json=json)
         return 128 + result.interrupted_by if result.interrupted_by else 0
+
+
+def _report_estimate(config: RunConfig, estimate: "Estimate", *, as_json: bool) -> None:
+    if as_json:
+        print(_dumps({"config": config.model_dump(mode="json"), **vars(estimate)}))
+    else:
+        print(f"{dump_config(config)}\n{estimate.to_text()}")
 
 
 def _report_training(step: int, interrupted_by: int | None, generator: Path, *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.rendezvous import rendezvous
 
 from projgan.errors import UserError
 
@@ -63,13 +64,28 @@ class Ranks:
         if self.size > 1:
             dist.barrier()
 
-    def any(self, flag: bool) -> bool:
-        """Whether the flag is set on any rank; every rank must ask."""
+    @contextmanager
+    def first_goes_ahead(self) -> Iterator[None]:
+        """Let the others wait for what the first rank does in here; where it fails, they end quietly."""
+        if self.is_first:
+            failed = 1
+            try:
+                yield
+                failed = 0
+            finally:
+                self.largest(failed)
+        else:
+            yield
+            if self.largest(0):
+                raise SystemExit(2)
+
+    def largest(self, number: int) -> int:
+        """The largest of the numbers that all ranks give; every rank must ask."""
         if self.size == 1:
-            return flag
-        answer = torch.tensor(int(flag))
+            return number
+        answer = torch.tensor(number)
         dist.all_reduce(answer, op=dist.ReduceOp.MAX)
-        return bool(answer.item())
+        return int(answer.item())
 
     def average_values(self, values: Tensor) -> Tensor:
         """Average a detached tensor over all ranks."""
@@ -113,11 +129,33 @@ def choose_device(wanted: str, local_rank: int = 0) -> torch.device:
     return torch.device("cuda", local_rank)
 
 
+def _connect(backend: str) -> None:
+    """Meet the other ranks where torchrun says.
+
+    On one machine, torchrun restarts all ranks with the store of the ones that died, in which their addresses
+    still stand; a prefix for each restart keeps the living from calling the dead.
+    """
+    try:
+        store, rank, size = next(rendezvous("env://", timeout=PATIENCE))
+    except ValueError as error:
+        raise UserError(
+            f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but not all of torchrun's variables are there "
+            f"({error}); start several processes with torchrun, or unset WORLD_SIZE"
+        ) from None
+    if os.environ.get("LOCAL_WORLD_SIZE") == os.environ["WORLD_SIZE"]:
+        restart = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+        store = dist.PrefixStore(f"restart-{restart}", store)  # type: ignore[attr-defined]
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
+
+
 @contextmanager
 def join_ranks(device: str = "auto") -> Iterator[Ranks]:
     """Take part in the run that torchrun started, or be a run of one process.
 
     gloo carries CPU tensors and NCCL those of GPUs.
+
+    Raises:
+        UserError: torchrun's variables are missing, or another process of the run was lost.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
@@ -126,8 +164,14 @@ def join_ranks(device: str = "auto") -> Iterator[Ranks]:
     chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", "0")))
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo", timeout=PATIENCE)
+    _connect("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo")
     try:
         yield Ranks(rank=dist.get_rank(), size=size, device=chosen)
+    except RuntimeError as error:
+        if not isinstance(error, dist.DistError) and "gloo" not in str(error):
+            raise
+        raise UserError(
+            "another process of this run ended or cannot be reached; the same command resumes"
+        ) from error
     finally:
         dist.destroy_process_group()

@@ -24,7 +24,9 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         temporary.replace(path)
         _sync_folder(path.parent)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error).splitlines()[0]
+        reason = (error.strerror if isinstance(error, OSError) else None) or " ".join(str(error).split())[
+            :120
+        ]
         raise UserError(
             f"{path}: cannot be written ({reason}); what was there before is untouched"
         ) from error

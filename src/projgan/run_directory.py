@@ -12,6 +12,9 @@ from projgan.config import read_preset as read_settings
 from projgan.errors import UserError
 from projgan.files import write_atomically
 
+LEFTOVERS = ".*.tmp"
+"""What `write_atomically` calls a file while it is being written; only a kill leaves one."""
+
 
 class RunDirectory:
     """A folder that is the whole truth of one run; the same command on it again resumes."""
@@ -31,47 +34,75 @@ class RunDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep every other process from training here; the lock ends with the process, however it ends."""
-        try:
+        """Keep every other process from training here; the lock ends with the process, however it ends.
+
+        Raises:
+            UserError: another process is training here, or the folder is not one for a run.
+        """
+        with self._writing():
+            self._refuse_other_things()
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / ".lock").open("w")
-        except OSError as error:
-            raise UserError(
-                f"{self.path}: cannot be written ({error.strerror}); choose another --run-dir"
-            ) from error
+            lock = (self.path / ".lock").open("a")
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 raise UserError(
                     f"{self.path}: another process is training here; wait for it or choose another --run-dir"
                 ) from None
+            except OSError as error:
+                raise UserError(
+                    f"{self.path}: cannot be locked ({error.strerror}); choose a --run-dir on a local disk"
+                ) from error
             yield
 
     def prepare(self, config: RunConfig) -> None:
-        """Save the configuration in a new folder, or check that the folder's own is the same run.
+        """Check that the folder is new or holds this very run, and remove what a kill left half written.
 
         Raises:
             UserError: the folder holds a run of another configuration, or something else.
         """
-        if self.config.exists():
-            stored = check_config(*read_settings(str(self.config)))
-            changed = differing_keys(stored, config)
-            fixed = {key: values for key, values in changed.items() if key not in RESUMABLE_KEYS}
-            if fixed:
-                key, (before, now) = next(iter(fixed.items()))
-                more = f" (and {len(fixed) - 1} more: {', '.join(list(fixed)[1:])})" if len(fixed) > 1 else ""
-                raise UserError(
-                    f"{self.path} holds a run with {key} {before}, not {now}{more}; "
-                    "use its settings or choose another --run-dir"
-                )
-        elif any(entry.name != ".lock" for entry in self.path.iterdir()):
+        with self._writing():
+            self._refuse_other_things()
+            if self.config.exists():
+                self._refuse_another_run(config)
+            for folder in (self.path, self.checkpoints, self.samples):
+                for leftover in folder.glob(LEFTOVERS):
+                    leftover.unlink()
+
+    def save_config(self, config: RunConfig) -> None:
+        """Make the folder a run of this configuration, or note what has changed in it on resuming."""
+        with self._writing():
+            write_atomically(self.config, lambda file: file.write(dump_config(config).encode()))
+            self.checkpoints.mkdir(exist_ok=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UserError(
+                f"{self.path}: cannot be written ({error.strerror}); choose another --run-dir"
+            ) from error
+
+    def _refuse_other_things(self) -> None:
+        if not self.path.is_dir() or self.config.exists():
+            return
+        ours = {self.path / ".lock", *self.path.glob(f".{self.config.name}{LEFTOVERS}")}
+        if any(entry not in ours for entry in self.path.iterdir()):
             raise UserError(f"{self.path} is not empty and holds no run; choose another --run-dir")
-        for folder in (self.checkpoints, self.samples):
-            folder.mkdir(exist_ok=True)
-            for leftover in folder.glob(".*.tmp"):
-                leftover.unlink()
-        write_atomically(self.config, lambda file: file.write(dump_config(config).encode()))
+
+    def _refuse_another_run(self, config: RunConfig) -> None:
+        stored = check_config(*read_settings(str(self.config)))
+        changed = differing_keys(stored, config)
+        fixed = {key: values for key, values in changed.items() if key not in RESUMABLE_KEYS}
+        if fixed:
+            key, (before, now) = next(iter(fixed.items()))
+            more = f" (and {len(fixed) - 1} more: {', '.join(list(fixed)[1:])})" if len(fixed) > 1 else ""
+            raise UserError(
+                f"{self.path} holds a run with {key} {before}, not {now}{more}; "
+                "use its settings or choose another --run-dir"
+            )
 
     def append_stats(self, row: dict[str, Any]) -> None:
         """Add one line of statistics."""
@@ -83,10 +114,10 @@ class RunDirectory:
 
     def read_stats(self) -> list[dict[str, Any]]:
         """Return the rows written so far; a line cut short by a kill is left out."""
-        if not self.stats.exists():
+        if not self.stats.is_file():
             return []
         rows = []
-        for line in self.stats.read_text(encoding="utf-8").splitlines():
+        for line in self.stats.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 rows.append(json.loads(line))
             except json.JSONDecodeError:

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,9 @@ def load_checkpoint(folder: Path, step: int) -> dict[str, Any]:
         else "remove it to start again, or choose another --run-dir"
     )
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of odd pickles before it refuses them
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise UserError(
             f"{path}: holds more than tensors and numbers, so it was not loaded; {remedy}"
@@ -61,5 +64,7 @@ def load_checkpoint(folder: Path, step: int) -> dict[str, Any]:
         raise UserError(f"{path}: damaged ({reason}); {remedy}") from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise UserError(f"{path}: not a checkpoint of this version of projgan; {remedy}")
+    if state.get("step") != step:
+        raise UserError(f"{path}: a checkpoint of step {state.get('step')}, renamed; {remedy}")
     state.pop("format")
     return state

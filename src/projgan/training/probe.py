@@ -1,9 +1,8 @@
 """What a run would cost, found by a few steps on made-up images: nothing is written."""
 
-import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -39,10 +38,6 @@ class Estimate:
     probed_batch_size: int
     """Images per discriminator update of the probed steps; time and activations are scaled from it."""
 
-    def to_json(self) -> str:
-        """Return it as JSON."""
-        return json.dumps(asdict(self), indent=2)
-
     def to_text(self) -> str:
         """Return it as lines for a person."""
         scaled = f", scaled from batches of {self.probed_batch_size}"
@@ -76,6 +71,7 @@ def probe(config: RunConfig, ranks: Ranks, said: Callable[[str], None] = lambda 
     size = config.training.batch_size
     batch = size if ranks.device.type == "cuda" else max(min(size, PROBE_BATCH) // ranks.size, 1) * ranks.size
     generator_batch = (config.training.generator_batch_size or 2 * size) * batch // size
+    generator_batch = max(generator_batch // ranks.size, 1) * ranks.size
     small = config.training.model_copy(update={"batch_size": batch, "generator_batch_size": generator_batch})
     shape = (batch, config.data.channels, config.data.resolution, config.data.resolution)
     images = torch.randint(0, 256, shape, dtype=torch.uint8)

@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,13 +69,14 @@ def train(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener | N
     """
     listener = listener or Listener()
     directory = RunDirectory(run_dir)
-    if not ranks.is_first:
-        ranks.barrier()  # the first rank checks the folder and decodes the data
-        return _Run(config, directory, read_data(config, listener), ranks, Listener()).run()
-    with directory.locked():
-        directory.prepare(config)
-        data = read_data(config, listener)
-        ranks.barrier()
+    with ExitStack() as held:
+        with ranks.first_goes_ahead():
+            if ranks.is_first:
+                held.enter_context(directory.locked())
+                directory.prepare(config)
+                data = read_data(config, listener)
+        if not ranks.is_first:
+            data, listener = read_data(config, Listener()), Listener()
         return _Run(config, directory, data, ranks, listener).run()
 
 
@@ -132,7 +134,7 @@ class _Run:
     def __init__(
         self, config: RunConfig, directory: RunDirectory, data: PackedImages, ranks: Ranks, listener: Listener
     ) -> None:
-        self.settings, self.sampling = config.training, config.sampling
+        self.config, self.settings, self.sampling = config, config.training, config.sampling
         self.directory, self.data, self.ranks, self.listener = directory, data, ranks, listener
         images, labels = as_tensor(data.images), as_tensor(data.labels)
         self.trainer = Trainer(config, images, labels, data.num_classes, ranks)
@@ -143,23 +145,24 @@ class _Run:
         self._resume()
         self.listener.started(trainer.step, steps, trainer.images_per_step)
         self._restart_clock()
-        stopping = False
+        signal = 0  # the same on every rank, whichever got it
         with Interruption() as interruption:
-            while trainer.step < steps and not stopping:
+            while trainer.step < steps and not signal:
                 trainer.advance()
                 self.listener.stepped(Progress(trainer.step, steps, trainer.images_seen, trainer.pending[-1]))
-                stopping = self.ranks.any(interruption.signal is not None)
+                signal = self.ranks.largest(interruption.signal or 0)
                 if trainer.step % self.settings.log_every == 0:
                     self._log()
                 if self.ranks.is_first and self.sampling.every and trainer.step % self.sampling.every == 0:
                     write_samples(trainer, self.directory, self.data)
-                if stopping or trainer.step == steps or trainer.step % self.settings.checkpoint_every == 0:
+                if signal or trainer.step == steps or trainer.step % self.settings.checkpoint_every == 0:
                     self._save()
         if self.ranks.is_first:
             # Also where nothing was left to do: a kill may have come between checkpoint and networks.
             write_networks(trainer, self.directory, self.data)
+        self.ranks.barrier()  # torchrun ends the others when one fails, also in its last breath
         finished = trainer.step == steps
-        return RunResult(self.directory.generator, trainer.step, None if finished else interruption.signal)
+        return RunResult(self.directory.generator, trainer.step, None if finished else signal)
 
     def _resume(self) -> None:
         directory, trainer = self.directory, self.trainer
@@ -176,6 +179,8 @@ class _Run:
                 "raise training.steps to go on"
             )
         if self.ranks.is_first:
+            # Only now, when nothing can refuse the folder any more, is anything in it changed.
+            directory.save_config(self.config)
             directory.forget_stats_after(trainer.step)
 
     def _load(self, state: dict[str, object], path: Path) -> None:
@@ -187,19 +192,22 @@ class _Run:
         try:
             self.trainer.load_state_dict(state)
         except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
-            reason = str(error).splitlines()[0][:120]
+            reason = " ".join(str(error).split())[:160]
             raise UserError(f"{path}: not a checkpoint of this run ({reason})") from None
 
     def _check_losses(self) -> None:
         try:
             self.trainer.read_losses()
         except UserError as error:
-            good = (
-                f"the last good checkpoint is {checkpoint_path(self.directory.checkpoints, self.last_saved)}"
-                if self.last_saved is not None
-                else "no checkpoint had been written"
-            )
-            raise UserError(f"{error}; {good}; a lower optimizer.learning_rate may help") from None
+            raise self._diverged(str(error)) from None
+
+    def _diverged(self, what: str) -> UserError:
+        good = (
+            f"the last good checkpoint is {checkpoint_path(self.directory.checkpoints, self.last_saved)}"
+            if self.last_saved is not None
+            else "no checkpoint had been written"
+        )
+        return UserError(f"{what}; {good}; a lower optimizer.learning_rate may help")
 
     def _log(self) -> None:
         self._check_losses()
@@ -224,6 +232,9 @@ class _Run:
 
     def _save(self) -> None:
         self._check_losses()
+        # A finite loss may come before the very update that broke the weights.
+        if self.ranks.largest(int(not self.trainer.is_finite())):
+            raise self._diverged(f"step {self.trainer.step}: a weight is not finite")
         if self.ranks.is_first:
             state = self.trainer.state_dict() | {"data_fingerprint": self.data.fingerprint}
             save_checkpoint(

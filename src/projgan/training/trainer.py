@@ -208,6 +208,13 @@ class Trainer:
         generator, discriminator = rows.double().mean(dim=0).tolist()
         return LossRow(generator, discriminator)
 
+    def is_finite(self) -> bool:
+        """Whether all weights and buffers of the networks are finite."""
+        networks = [self.generator, self.discriminator, *([self.average.generator] if self.average else [])]
+        return all(
+            bool(tensor.isfinite().all()) for network in networks for tensor in network.state_dict().values()
+        )
+
     def forget_losses(self) -> None:
         """Start a new row of statistics."""
         self.pending = []
@@ -234,11 +241,41 @@ class Trainer:
         self.discriminator.load_state_dict(state["discriminator"])
         if self.average:
             self.average.generator.load_state_dict(state["average"])
-        self.optimizers[0].load_state_dict(state["generator_optimizer"])
-        self.optimizers[1].load_state_dict(state["discriminator_optimizer"])
+        load_moments(self.optimizers[0], state["generator_optimizer"])
+        load_moments(self.optimizers[1], state["discriminator_optimizer"])
         pending = state["pending"]
+        if pending is not None and pending.shape[1:] != (2,):
+            raise ValueError(f"losses of shape {tuple(pending.shape)}")
         self.pending = [] if pending is None else list(pending.to(self.ranks.device))
         self.step = int(state["step"])
+
+
+def load_moments(optimizer: torch.optim.Adam, state: dict[str, Any]) -> None:
+    """Take an Adam's moments and last learning rate; its other settings stay those of the configuration.
+
+    torch does not check the shapes and the fused kernel writes wherever they lead, so they are checked here,
+    and copied into memory laid out as the parameters are.
+
+    Raises:
+        ValueError: not the moments of these parameters.
+    """
+    (group,) = optimizer.param_groups
+    moments = state["state"]
+    if moments.keys() != set(range(len(group["params"]))):
+        raise ValueError(f"an optimiser of {len(moments)} tensors, not {len(group['params'])}")
+    taken: dict[int, dict[str, Tensor]] = {}
+    for index, parameter in enumerate(group["params"]):
+        taken[index] = {"step": torch.tensor(float(moments[index]["step"]))}
+        for name in ("exp_avg", "exp_avg_sq"):
+            moment = moments[index][name]
+            if moment.shape != parameter.shape:
+                raise ValueError(
+                    f"an optimiser with {tuple(moment.shape)} in place of {tuple(parameter.shape)}"
+                )
+            taken[index][name] = torch.empty_like(parameter).copy_(moment)
+    (settings,) = optimizer.state_dict()["param_groups"]
+    rate = float(state["param_groups"][0]["lr"])
+    optimizer.load_state_dict({"state": taken, "param_groups": [settings | {"lr": rate}]})
 
 
 def share_batch_norm_statistics(network: Generator, ranks: Ranks) -> None:

@@ -1,0 +1,85 @@
+import os
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from projgan.errors import UserError
+from projgan.files import write_atomically
+
+
+def test_the_file_is_there_whole_and_nothing_else_is(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "file", lambda file: file.write(b"new"))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_until_the_last_moment_the_old_file_is_whole_and_the_new_one_is_synced_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, events = tmp_path / "file", []
+    path.write_bytes(b"old")
+    fsync, replace = os.fsync, Path.replace
+
+    def noting_fsync(descriptor: int) -> None:
+        is_folder = os.path.isdir(f"/proc/self/fd/{descriptor}")  # noqa: PTH112
+        events.append(("sync folder" if is_folder else "sync file", path.read_bytes()))
+        fsync(descriptor)
+
+    def noting_replace(temporary: Path, target: Path) -> Path:
+        events.append(("rename", path.read_bytes()))
+        assert temporary.read_bytes() == b"new"
+        return replace(temporary, target)
+
+    monkeypatch.setattr(os, "fsync", noting_fsync)
+    monkeypatch.setattr(Path, "replace", noting_replace)
+    write_atomically(path, lambda file: file.write(b"new"))
+    assert events == [("sync file", b"old"), ("rename", b"old"), ("sync folder", b"new")]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (RuntimeError("PytorchStreamWriter failed\nmore"), "PytorchStreamWriter failed more"),
+        (RuntimeError(), ""),
+    ],
+)
+def test_a_failure_is_one_line_and_leaves_what_was_there(
+    tmp_path: Path, error: Exception, reason: str
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def fail(file: IO[bytes]) -> None:
+        file.write(b"half")
+        raise error
+
+    with pytest.raises(UserError) as caught:
+        write_atomically(path, fail)
+    assert f"{path}: cannot be written ({reason}" in str(caught.value)
+    assert "what was there before is untouched" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+    assert path.read_bytes() == b"old"
+
+
+def test_other_errors_and_interruptions_pass_and_leave_nothing(tmp_path: Path) -> None:
+    def stop(file: IO[bytes]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "file", stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No such file or directory"):
+        write_atomically(tmp_path / "absent" / "file", lambda file: file.write(b""))
+
+
+def test_a_folder_in_the_place_of_the_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").mkdir()
+    with pytest.raises(UserError, match="cannot be written"):
+        write_atomically(tmp_path / "file", lambda file: file.write(b""))
+    assert (tmp_path / "file").is_dir()

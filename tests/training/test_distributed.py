@@ -1,0 +1,252 @@
+"""Two processes under torchrun, on a CPU with gloo, are the run that one process would be."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from projgan.data import load_images
+from projgan.distributed import Ranks, choose_device, join_ranks
+from projgan.errors import UserError
+from projgan.training.run import as_tensor
+from projgan.training.trainer import Trainer
+from small_runs import (
+    ONE_RANK,
+    assert_no_leftovers,
+    command_line,
+    differences,
+    files_of,
+    last_checkpoint,
+    read_rows,
+    small_config,
+    start,
+    train_small,
+)
+
+SHARED = {"training.batch_norm_statistics": "shared"}
+PER_RANK = {"training.batch_norm_statistics": "per-rank"}
+HERE = Path(__file__).parent
+
+
+def torchrun(*words: str) -> "subprocess.Popen[str]":
+    """Start two ranks of a command, each with one thread."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    paths = [str(HERE.parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    path = os.pathsep.join(filter(None, paths))
+    return start([*launcher, *words], OMP_NUM_THREADS="1", PYTHONPATH=path)
+
+
+def train_on_two(
+    run_dir: Path, changes: dict[str, Any] | None = None, *options: str
+) -> "subprocess.Popen[str]":
+    return torchrun(*options, "-m", "projgan", *command_line(run_dir, changes))
+
+
+def ended(process: "subprocess.Popen[str]", seconds: float = 120) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=seconds)
+    return process.returncode, out, err
+
+
+def wait_for_step(run_dir: Path, step: int, process: "subprocess.Popen[str]") -> None:
+    deadline, stats = time.monotonic() + 90, run_dir / "stats.jsonl"
+    while time.monotonic() < deadline and process.poll() is None:
+        lines = stats.read_text().splitlines() if stats.exists() else []
+        if lines and lines[-1].endswith("}") and json.loads(lines[-1])["step"] >= step:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"step {step} was not reached: {process.poll()}")
+
+
+def ranks_of(run_dir: Path) -> list[int]:
+    """Ids of the processes that train in a run directory, the launcher left out."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().decode().split("\0")
+            except OSError:
+                continue
+            if str(run_dir) in words and "torch.distributed.run" not in words:
+                found.append(int(entry.name))
+    return sorted(found)
+
+
+@pytest.fixture(scope="module")
+def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    out = tmp_path_factory.mktemp("ranks") / "losses.json"
+    process = torchrun(str(HERE / "ranks_script.py"), json.dumps([SHARED, PER_RANK]), str(out))
+    code, _, err = ended(process)
+    assert code == 0, err
+    found: dict[str, Any] = json.loads(out.read_text())
+    assert found["ranks"] == 2
+    return dict(zip(("shared", "per-rank"), found["results"], strict=True))
+
+
+@pytest.fixture(scope="module")
+def one_rank() -> torch.Tensor:
+    """Losses of the same steps in this process."""
+    data = load_images("digits", resolution=8, channels=1, cache=None)
+    images, labels = as_tensor(data.images), as_tensor(data.labels)
+    trainer = Trainer(small_config(SHARED), images, labels, data.num_classes, ONE_RANK)
+    for _ in range(4):
+        trainer.advance()
+    return torch.stack(trainer.pending).double()
+
+
+@pytest.mark.parametrize("statistics", ["shared", "per-rank"])
+def test_parameters_are_the_same_bits_on_every_rank(two_ranks: dict[str, Any], statistics: str) -> None:
+    same = two_ranks[statistics]["same_on_all_ranks"]
+    assert same["parameters"]
+    assert not same["images"]  # each rank has its own share, or equality would mean nothing
+    assert same["statistics"] == (statistics == "shared")
+
+
+def test_two_ranks_with_shared_statistics_have_the_losses_of_one(
+    two_ranks: dict[str, Any], one_rank: torch.Tensor
+) -> None:
+    # The same sums in another order: float32 rounds at 6e-8, sums of thousands of terms at some 1e-6. Adam
+    # divides by the gradient's size, so rounding near zero gradients moves weights by a share of the rate:
+    # 5e-4 x 1e-2 a step. That is what 1e-4 allows; per-rank statistics differ by far more (next test).
+    difference = (torch.tensor(two_ranks["shared"]["losses"]) - one_rank).abs()
+    assert difference[0].max() < 5e-6  # before any update has been compounded
+    assert difference.max() < 1e-4
+
+
+def test_per_rank_statistics_give_other_losses(two_ranks: dict[str, Any], one_rank: torch.Tensor) -> None:
+    difference = (torch.tensor(two_ranks["per-rank"]["losses"]) - one_rank).abs()
+    assert difference.max() > 1e-3
+
+
+def test_two_ranks_train_and_either_number_resumes_the_other(tmp_path: Path) -> None:
+    changes = SHARED | {"training.steps": 6, "sampling.every": 6, "sampling.columns": 2}
+    one, two = tmp_path / "one", tmp_path / "two"
+    code, out, err = ended(train_on_two(two, changes))
+    assert code == 0, err
+    assert out.splitlines() == [str(two / "generator.safetensors")]  # said once, not by each rank
+    assert "Traceback" not in err
+    assert (two / "samples" / "step-00000006.png").is_file()
+    train_small(one, changes)
+    rows = list(zip(read_rows(one), read_rows(two), strict=True))
+    assert [ours["step"] for ours, _ in rows] == [3, 6]
+    for ours, theirs in rows:
+        assert theirs == pytest.approx(ours, abs=1e-4)
+    assert_close(one, two)
+    assert_no_leftovers(two)
+
+    more = changes | {"training.steps": 9}
+    train_small(two, more)  # two ranks' checkpoint goes on with one
+    assert ended(train_on_two(one, more))[0] == 0  # and one's with two
+    assert last_checkpoint(one)["step"] == last_checkpoint(two)["step"] == 9
+    assert [row["step"] for row in read_rows(one)] == [row["step"] for row in read_rows(two)] == [3, 6, 9]
+    assert_close(one, two)
+
+
+def assert_close(one: Path, two: Path) -> None:
+    """Adam moves even a weight whose gradient is but rounding by the whole rate, 5e-4, a step."""
+    ours, theirs = (load_file(run / "generator.safetensors") for run in (one, two))
+    assert ours.keys() == theirs.keys()
+    for name, tensor in ours.items():
+        assert (tensor - theirs[name]).abs().max() < 9 * 5e-4, name
+
+
+def test_sigterm_to_torchrun_checkpoints_once_and_ends(tmp_path: Path) -> None:
+    endless = {"training.steps": 10**6, "training.checkpoint_every": 10**6}
+    process = train_on_two(tmp_path, endless)
+    wait_for_step(tmp_path, 6, process)
+    process.send_signal(signal.SIGTERM)
+    code, out, err = ended(process, 60)
+    assert code != 0
+    step = last_checkpoint(tmp_path)["step"]
+    assert step >= 6
+    assert f"stopped at step {step}; the same command resumes" in err
+    assert out == ""
+    assert ranks_of(tmp_path) == []
+    assert train_small(tmp_path, endless | {"training.steps": step + 1}).step == step + 1
+
+
+def test_a_killed_rank_is_restarted_and_the_run_finishes(tmp_path: Path) -> None:
+    # 60 steps leave time to kill one; what it lost is at most the two steps since a checkpoint.
+    changes = {"training.steps": 60, "training.checkpoint_every": 2}
+    process = train_on_two(tmp_path, changes, "--max-restarts", "1")
+    wait_for_step(tmp_path, 6, process)
+    os.kill(ranks_of(tmp_path)[-1], signal.SIGKILL)
+    code, _, err = ended(process, 90)
+    assert code == 0, err
+    assert "resuming" in err
+    assert last_checkpoint(tmp_path)["step"] == 60
+    assert [row["step"] for row in read_rows(tmp_path)] == list(range(3, 61, 3))
+    assert_no_leftovers(tmp_path)
+    whole = tmp_path.with_name("whole")
+    assert ended(train_on_two(whole, changes))[0] == 0
+    assert differences(last_checkpoint(whole), last_checkpoint(tmp_path)) == []
+
+
+def test_a_killed_rank_ends_the_job_in_bounded_time(tmp_path: Path) -> None:
+    process = train_on_two(tmp_path, {"training.steps": 10**6})
+    wait_for_step(tmp_path, 6, process)
+    os.kill(ranks_of(tmp_path)[0], signal.SIGKILL)
+    code, _, _ = ended(process, 60)
+    assert code != 0
+    assert ranks_of(tmp_path) == []
+    assert last_checkpoint(tmp_path)["step"] >= 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"training.batch_size": 9}, "training.batch_size is 9, which 2 processes cannot share equally"),
+        ({"data.source": "/nowhere/at/all"}, "/nowhere/at/all"),
+    ],
+)
+def test_a_mistake_is_one_line_under_torchrun_too(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    code, out, err = ended(train_on_two(tmp_path / "run", changes))
+    assert code != 0
+    assert out == ""
+    lines = {line for line in err.splitlines() if line.startswith("projgan: ")}
+    assert len(lines) == 1, err
+    assert message in lines.pop()
+    assert "projgan/cli.py" not in err  # torchrun shows a traceback of its own; none is ours
+    assert files_of(tmp_path / "run") == {}
+
+
+def test_a_launcher_without_its_variables_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(UserError, match="torchrun"), join_ranks("cpu"):
+        pass
+
+
+def test_shares_are_equal_in_order_and_together_the_whole() -> None:
+    ranks = [Ranks(rank, 4, torch.device("cpu")) for rank in range(4)]
+    batch = list(range(24))
+    assert [index for rank in ranks for index in batch[rank.share(24)]] == batch
+    assert {len(batch[rank.share(24)]) for rank in ranks} == {6}
+    assert [rank.is_first for rank in ranks] == [True, False, False, False]
+
+
+def test_one_process_passes_everything_through() -> None:
+    values = torch.tensor([1.0, 2.0])
+    assert ONE_RANK.largest(15) == 15
+    assert ONE_RANK.average_values(values) is values
+    ONE_RANK.barrier()
+
+
+def test_a_gpu_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == choose_device("cpu") == torch.device("cpu")
+    with pytest.raises(UserError, match=r"use --training.device cpu"):
+        choose_device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert choose_device("auto", 0) == torch.device("cuda", 0)
+    with pytest.raises(UserError, match="2 processes on this machine but 1 GPUs"):
+        choose_device("auto", 1)
