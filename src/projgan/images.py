@@ -18,6 +18,8 @@ from projgan.errors import UserError
 from projgan.files import write_atomically
 
 LEVELS = 128.0
+LARGEST_NOISE = 1 - 2**-16
+"""In float32 a level of 128 and more, plus anything closer to 1, would round up to the next level."""
 MARGIN = 2
 
 
@@ -25,7 +27,7 @@ def to_float(images: Tensor, noise: Tensor | None = None) -> Tensor:
     """uint8 [...] -> float32 in [-1, 1); `noise` in [0, 1) is in grey levels and of the images' shape."""
     levels = images.float()
     if noise is not None:
-        levels = levels + noise
+        levels = levels + noise.clamp(max=LARGEST_NOISE)
     return levels / LEVELS - 1
 
 
