@@ -241,11 +241,24 @@ def read_preset(preset: str) -> tuple[dict[str, Any], str]:
         settings = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError) as error:
         raise UserError(f"{place}: not valid YAML: {' '.join(str(error).split())[:300]}") from None
-    if not isinstance(settings, dict) or not all(isinstance(value, dict) for value in settings.values()):
+    if not isinstance(settings, dict) or not all(map(_is_section, settings, settings.values())):
         raise UserError(
-            f"{place}: expected sections ({', '.join(RunConfig.model_fields)}), each with its keys"
+            f"{place}: expected sections ({', '.join(RunConfig.model_fields)}), each with its keys and "
+            "their values, which are single or plain lists"
         )
     return settings, place
+
+
+def _is_section(name: object, keys: object) -> bool:
+    """Whether these are names and flat values; YAML can also make a mapping that contains itself."""
+    if not isinstance(name, str) or not isinstance(keys, dict):
+        return False
+    return all(
+        isinstance(key, str)
+        and not isinstance(value, dict)
+        and not (isinstance(value, list) and any(isinstance(part, dict | list) for part in value))
+        for key, value in keys.items()
+    )
 
 
 def check_config(settings: dict[str, Any], place: str) -> RunConfig:
