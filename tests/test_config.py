@@ -231,7 +231,11 @@ def written(tmp_path: Path) -> Any:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "3", "- data", "data", "data: 3", "data:\n", "data: [1]", "{a: {}, b: 1}"]
+    "text",
+    [
+        *("", "3", "- data", "data", "data: 3", "data:\n", "data: [1]", "{a: {}, b: 1}", "1: {}"),
+        *("data: {1: 2}", "data: &a {source: *a}", "data: {source: &a [*a]}", "data: {source: {}}"),
+    ],
 )
 def test_yaml_that_is_no_mapping_of_sections(text: str, written: Any) -> None:
     with pytest.raises(UserError, match=r"x\.yaml: expected sections \(data, generator, discriminator, loss"):
@@ -271,10 +275,11 @@ def test_a_bomb_of_aliases_is_refused_at_once(written: Any, key: str) -> None:
     """A billion lists in four hundred bytes: to print the value is to run out of memory."""
     lines = ["data:", "  cache: &b0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"  k{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9)}]" for n in range(1, 12)]
+    text = "\n".join([*lines, f"  {key}: *b11"])
     start = time.monotonic()
-    with pytest.raises(UserError) as caught:
-        load_config(written("\n".join([*lines, f"  {key}: *b11"])))
-    assert len(str(caught.value)) < 1000
+    with pytest.raises(UserError, match="expected sections"):
+        load_config(written(text))
+    refusal(data={key: yaml.safe_load(text)["data"][key]})  # nor does the check itself write it out
     assert time.monotonic() - start < 5
 
 
