@@ -1,6 +1,6 @@
 """A request for images by class name to PNG files on disk."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def write_images(request: SampleRequest, progress: Callable[[int, int], None] | 
     _check(request)
     path = generator_path(request.run)
     generator, description = load_generator(path)
-    names, conditions = _rows(request, generator, description.class_names)
+    names, stems, conditions = _rows(request, generator, description.class_names)
     seeds = list(range(request.seed, request.seed + request.count))
     written = Written(path, tuple(names), (seeds[0], seeds[-1]))
     repeated = None if conditions is None else conditions.repeat_interleave(len(seeds), dim=0)
@@ -93,7 +93,7 @@ def write_images(request: SampleRequest, progress: Callable[[int, int], None] | 
     for images in lanes:
         for image in images:
             row, seed = divmod(done, len(seeds))
-            file = request.out / f"{_file_name(names[row])}_seed{seeds[seed]:06d}.png"
+            file = request.out / f"{stems[row]}_seed{seeds[seed]:06d}.png"
             write_png(to_pil(image), file)
             written.files.append(file)
             done += 1
@@ -116,21 +116,31 @@ def _check(request: SampleRequest) -> None:
 
 def _rows(
     request: SampleRequest, generator: Generator, class_names: tuple[str, ...]
-) -> tuple[list[str], Tensor | None]:
+) -> tuple[list[str], list[str], Tensor | None]:
+    """Name each row and its files, which do not depend on what else is asked for, and its condition."""
     if generator.num_classes is None:
         if request.classes or request.mixes:
             raise UserError(f"{request.run}: an unconditional generator; leave --class and --mix out")
-        return ["sample"], None
+        return ["sample"], ["sample"], None
     if request.mixes:
-        return list(request.mixes), torch.stack([mixing_weights(mix, class_names) for mix in request.mixes])
-    labels = class_labels(request.classes or ["all"], class_names)
-    return [class_names[label] for label in labels], torch.tensor(labels)
+        weights = torch.stack([mixing_weights(mix, class_names) for mix in request.mixes])
+        return list(request.mixes), _file_names(request.mixes), weights
+    labels, stems = class_labels(request.classes or ["all"], class_names), _file_names(class_names)
+    return [class_names[label] for label in labels], [stems[label] for label in labels], torch.tensor(labels)
 
 
-def _file_name(name: str) -> str:
-    """A class name as part of a file name: it may come from anywhere, so it names no other folder."""
-    safe = "".join(letter if letter.isalnum() or letter in "-_=,." else "_" for letter in name)
-    return safe.lstrip(".")[:100] or "_"
+def _file_names(names: Sequence[str]) -> list[str]:
+    """Names as parts of file names, all different: they may come from anywhere, so none names a folder."""
+    taken: set[str] = set()
+    result = []
+    for index, name in enumerate(names):
+        safe = "".join(letter if letter.isalnum() or letter in "-_=,." else "_" for letter in name)
+        unique = safe.lstrip(".").encode()[:100].decode(errors="ignore") or "_"
+        while unique.casefold() in taken:  # also where a disk does not tell case apart
+            unique += f"_{index}"
+        taken.add(unique.casefold())
+        result.append(unique)
+    return result
 
 
 def _tell(progress: Callable[[int, int], None] | None, done: int, total: int) -> None:

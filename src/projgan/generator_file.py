@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from projgan.errors import UserError
+from projgan.errors import UserError, printable
 from projgan.files import write_atomically
 from projgan.networks.resnet import Discriminator, Generator
 
@@ -146,15 +146,17 @@ def _build(network: Any, arguments: dict[str, Any], path: Path) -> Any:
 
 
 def _fill(network: Any, tensors: dict[str, Tensor], path: Path) -> Any:
-    expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
-    found = {name: tensor.shape for name, tensor in tensors.items()}
+    expected = {name: (tensor.shape, tensor.dtype) for name, tensor in network.state_dict().items()}
+    found = {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
     for name in expected.keys() | found.keys():
         if expected.get(name) != found.get(name):
-            raise UserError(f"{path}: tensor {name} is not that of the network it describes; damaged")
+            raise UserError(
+                f"{path}: tensor {printable(name)} is not that of the network it describes; damaged"
+            )
     network.load_state_dict(tensors, assign=True)
     return network
 
 
 def _first(error: ValidationError) -> str:
     first = error.errors()[0]
-    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    return f"{printable('.'.join(str(part) for part in first['loc']))}: {first['msg']}"
