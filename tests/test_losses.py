@@ -1,9 +1,12 @@
 import math
+from dataclasses import dataclass
 
 import pytest
 import torch
+from torch import Tensor
 
-from projgan.losses import ADVERSARIAL_LOSSES
+from projgan.losses import ADVERSARIAL_LOSSES, OBJECTIVES
+from projgan.networks.conditions import CONDITIONS
 
 F64 = torch.float64
 LOG2 = math.log(2)
@@ -66,3 +69,31 @@ def test_the_standard_discriminator_is_best_at_the_log_ratio() -> None:
 
 def test_names_of_configurations() -> None:
     assert set(ADVERSARIAL_LOSSES) == {"hinge", "standard"}
+
+
+@dataclass(frozen=True)
+class Said:
+    logits: Tensor
+    class_logits: Tensor | None = None
+
+
+def test_the_adversarial_objective_looks_at_the_logits_only() -> None:
+    objective = OBJECTIVES["projection"](ADVERSARIAL_LOSSES["hinge"], 3.0)
+    said, labels = Said(torch.tensor([-0.5, 2.0])), torch.tensor([0, 1])
+    assert objective.real(said, labels).tolist() == [1.5, 0]
+    assert objective.fake(said, labels).tolist() == [0.5, 3]
+    assert objective.generator(said, labels).tolist() == [0.5, -2]
+
+
+def test_ac_gan_adds_the_weighted_cross_entropy_to_all_three() -> None:
+    """Class logits (0, log 3): p = (1/4, 3/4), so label 0 costs log 4 and label 1 log 4/3."""
+    objective = OBJECTIVES["ac-gan"](ADVERSARIAL_LOSSES["hinge"], 0.5)
+    said = Said(torch.tensor([-0.5, 2.0]), torch.tensor([[0.0, math.log(3)]] * 2))
+    labels, costs = torch.tensor([0, 1]), [0.5 * math.log(4), 0.5 * math.log(4 / 3)]
+    for part, adversarial in (("real", [1.5, 0]), ("fake", [0.5, 3]), ("generator", [0.5, -2])):
+        values = getattr(objective, part)(said, labels)
+        assert values.tolist() == pytest.approx([a + c for a, c in zip(adversarial, costs, strict=True)])
+
+
+def test_every_condition_has_its_objective() -> None:
+    assert OBJECTIVES.keys() == CONDITIONS.keys()

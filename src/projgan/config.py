@@ -29,6 +29,7 @@ Number = BeforeValidator(_number)
 MayBeOff = BeforeValidator(_none)
 """`None` on a command line is the word; in YAML it is null."""
 Architecture = Literal["resnet-8", "resnet-32", "resnet-64", "resnet-128", "resnet-128-small", "resnet-256"]
+Condition = Literal["projection", "input-concat", "hidden-concat", "output-concat", "ac-gan", "unconditional"]
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
@@ -84,8 +85,12 @@ class DiscriminatorConfig(Section):
     """Row of the table of widths."""
     width: Annotated[Positive | None, MayBeOff] = None
     """Base width in place of the table's."""
-    condition: Literal["projection", "unconditional"] = "projection"
+    condition: Condition = "projection"
     """How the discriminator meets the label."""
+    hidden_block: Annotated[Positive | None, MayBeOff] = None
+    """Block after which `hidden-concat` joins, counted from 1; None is the paper's for this architecture."""
+    embedding_size: Positive = 128
+    """Entries of the embedded label in `hidden-concat` and `output-concat`."""
 
 
 class LossConfig(Section):
@@ -93,6 +98,8 @@ class LossConfig(Section):
 
     adversarial: Literal["hinge", "standard"] = "hinge"
     """Hinge, or the standard (softplus) loss that the derivation starts from."""
+    class_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    """Weight of the classification error of `ac-gan`."""
 
 
 class OptimizerConfig(Section):

@@ -70,6 +70,8 @@ class _DiscriminatorArguments(_Checked):
     channels: Literal[1, 3]
     num_classes: Count
     width: Count | None
+    hidden_block: Count | None = None
+    embedding_size: Count = 128
 
 
 def save_network(network: nn.Module, description: NetworkDescription, path: Path) -> None:
