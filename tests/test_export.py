@@ -175,13 +175,21 @@ def test_a_very_long_name_does_not_blow_up_a_grid(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"count": 0}, "--count is 0; it must be at least 1"),
+        ({"count": 0}, "--count is 0; it must be from 1 to 1,000,000"),
         ({"seed": -1}, "--seed is -1; it must be from 0 to 2**63"),
         ({"seed": 2**63}, f"--seed is {2**63}; it must be from 0 to 2**63"),
         ({"truncation": 0.0}, "--truncation is 0.0; it must be above 0 and below 10"),
         ({"truncation": float("nan")}, "--truncation is nan; it must be above 0 and below 10"),
         ({"classes": ["cat"], "mixes": ["cat=1"]}, "--class and --mix exclude each other; give one of them"),
         ({"classes": ["ct"]}, "unknown class 'ct'; did you mean 'cat'?"),
+        (
+            {"count": 10**11},
+            "--count is 100000000000; it must be from 1 to 1,000,000",
+        ),
+        (
+            {"out": Path("x.jpg")},
+            "--out x.jpg: images are written as PNG; give FILE.png or a folder",
+        ),
         (
             {"count": 5001, "out": Path("x.png")},
             "--out x.png: 10002 images are too many for one grid; give a folder",

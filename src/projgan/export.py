@@ -14,6 +14,8 @@ from projgan.networks.resnet import Generator
 from projgan.sampling import class_labels, mixing_weights, sample
 
 LARGEST_GRID = 10_000
+LARGEST_COUNT = 1_000_000
+"""Per class; more is surely a slip, and the seeds alone would fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,10 @@ def write_images(request: SampleRequest, progress: Callable[[int, int], None] | 
 
 
 def _check(request: SampleRequest) -> None:
-    if request.count < 1:
-        raise UserError(f"--count is {request.count}; it must be at least 1")
+    if not 1 <= request.count <= LARGEST_COUNT:
+        raise UserError(f"--count is {request.count}; it must be from 1 to {LARGEST_COUNT:,}")
+    if request.out.suffix.lower() in {".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"}:
+        raise UserError(f"--out {request.out}: images are written as PNG; give FILE.png or a folder")
     if not 0 <= request.seed < 2**63 - request.count:
         raise UserError(f"--seed is {request.seed}; it must be from 0 to 2**63")
     if request.batch_size is not None and request.batch_size < 1:
@@ -125,7 +129,8 @@ def _rows(
     if request.mixes:
         weights = torch.stack([mixing_weights(mix, class_names) for mix in request.mixes])
         return list(request.mixes), _file_names(request.mixes), weights
-    labels, stems = class_labels(request.classes or ["all"], class_names), _file_names(class_names)
+    labels = list(dict.fromkeys(class_labels(request.classes or ["all"], class_names)))
+    stems = _file_names(class_names)
     return [class_names[label] for label in labels], [stems[label] for label in labels], torch.tensor(labels)
 
 
