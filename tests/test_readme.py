@@ -70,6 +70,7 @@ def write_cifar(path: Path, draw: np.random.Generator) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_demo_draws_what_was_asked_for(workplace, capsys, monkeypatch):
     said = re.search(
         r"recognised as the digit asked for: (\d+) of (\d+)", (workplace / "demo.txt").read_text()
@@ -88,6 +89,7 @@ def test_demo_draws_what_was_asked_for(workplace, capsys, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands(page, workplace, monkeypatch, capfd):
     monkeypatch.chdir(workplace)

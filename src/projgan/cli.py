@@ -89,7 +89,7 @@ def train(
         from projgan.training.run import train as train_run
 
         run_dir = run_dir or Path("runs") / Path(preset).stem
-        listener = training_listener(config) if ranks.is_first else Listener()
+        listener = training_listener() if ranks.is_first else Listener()
         result = train_run(config, run_dir, ranks, listener)
         if ranks.is_first:
             _report_training(result.step, result.interrupted_by, result.generator, as_json=json)
@@ -130,7 +130,7 @@ def demo(run_dir: Path = Path("runs/demo"), *, json: Json = False) -> int:
 
     config = load_config("demo")
     with join_ranks(config.training.device) as ranks:
-        run = train_run(config, run_dir, ranks, training_listener(config))
+        run = train_run(config, run_dir, ranks, training_listener())
     if run.interrupted_by:
         Say.line(f"stopped at step {run.step}; the same command resumes")
         return 128 + run.interrupted_by
@@ -157,6 +157,7 @@ def sample(
     count: int = 10,
     seed: int = 0,
     truncation: float | None = None,
+    batch_size: int | None = None,
     out: Path = Path("samples.png"),
     json: Json = False,
 ) -> None:
@@ -178,6 +179,8 @@ def sample(
         Seed of the first image.
     truncation
         Bound of the latents' entries: lower is more typical and less varied. Around 0.5 to 2.
+    batch_size
+        Images made between two writes; it changes nothing in them.
     out
         `FILE.png` for one grid with a row per class, else a folder of PNGs.
     json
@@ -186,9 +189,16 @@ def sample(
     from projgan.export import SampleRequest, write_images
 
     request = SampleRequest(
-        run=run, classes=class_, mixes=mix, count=count, seed=seed, truncation=truncation, out=out
+        run=run,
+        classes=class_,
+        mixes=mix,
+        count=count,
+        seed=seed,
+        truncation=truncation,
+        batch_size=batch_size,
+        out=out,
     )
-    written = write_images(request, counted("sampling", "image"))
+    written = write_images(request, counted("sampling", " images"))
     if json:
         print(_dumps(written.to_dict()))
     else:
@@ -210,7 +220,7 @@ def describe(path: str, *, split: str | None = None, json: Json = False) -> None
     """
     from projgan.data import describe as describe_images
 
-    description = describe_images(path, split, counted("reading", "image"))
+    description = describe_images(path, split, counted("reading", " images"))
     print(_dumps(description.to_dict()) if json else description.to_text())
 
 
@@ -252,7 +262,7 @@ def pack(
         out,
         resolution=resolution,
         channels=int(channels),
-        progress=counted("decoding", "image"),
+        progress=counted("decoding", " images"),
         on_unreadable=on_unreadable,
     )
     if json:

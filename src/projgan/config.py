@@ -5,6 +5,7 @@ The same classes check the command line, a YAML file and the configuration store
 `training.discriminator_updates` discriminator updates.
 """
 
+import reprlib
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,11 +13,11 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from projgan.errors import UserError, nearest_name
+from projgan.errors import UserError, nearest_name, printable
 
 
 def _number(value: object) -> object:
-    return int(value) if isinstance(value, str) and value.isdigit() else value
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 def _none(value: object) -> object:
@@ -28,6 +29,7 @@ Number = BeforeValidator(_number)
 MayBeOff = BeforeValidator(_none)
 """`None` on a command line is the word; in YAML it is null."""
 Architecture = Literal["resnet-8", "resnet-32", "resnet-64", "resnet-128", "resnet-128-small", "resnet-256"]
+Condition = Literal["projection", "input-concat", "hidden-concat", "output-concat", "ac-gan", "unconditional"]
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
@@ -83,8 +85,12 @@ class DiscriminatorConfig(Section):
     """Row of the table of widths."""
     width: Annotated[Positive | None, MayBeOff] = None
     """Base width in place of the table's."""
-    condition: Literal["projection", "unconditional"] = "projection"
+    condition: Condition = "projection"
     """How the discriminator meets the label."""
+    hidden_block: Annotated[Positive | None, MayBeOff] = None
+    """Block after which `hidden-concat` joins, counted from 1; None is the paper's for this architecture."""
+    embedding_size: Positive = 128
+    """Entries of the embedded label in `hidden-concat` and `output-concat`."""
 
 
 class LossConfig(Section):
@@ -92,16 +98,18 @@ class LossConfig(Section):
 
     adversarial: Literal["hinge", "standard"] = "hinge"
     """Hinge, or the standard (softplus) loss that the derivation starts from."""
+    class_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    """Weight of the classification error of `ac-gan`."""
 
 
 class OptimizerConfig(Section):
     """Adam, the same for both networks."""
 
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 2e-4
     """Adam's alpha before any decay."""
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.0, 0.9)
     """Adam's beta1 and beta2; the paper's code has 0.0 and 0.9 everywhere."""
-    epsilon: Annotated[float, Field(gt=0)] = 1e-8
+    epsilon: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-8
     """Adam's epsilon."""
     decay_start: Annotated[Annotated[int, Field(ge=0)] | None, MayBeOff] = None
     """Step at which the learning rate begins to fall linearly; None for no decay."""
@@ -243,11 +251,24 @@ def read_preset(preset: str) -> tuple[dict[str, Any], str]:
         settings = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError) as error:
         raise UserError(f"{place}: not valid YAML: {' '.join(str(error).split())[:300]}") from None
-    if not isinstance(settings, dict) or not all(isinstance(value, dict) for value in settings.values()):
+    if not isinstance(settings, dict) or not all(map(_is_section, settings, settings.values())):
         raise UserError(
-            f"{place}: expected sections ({', '.join(RunConfig.model_fields)}), each with its keys"
+            f"{place}: expected sections ({', '.join(RunConfig.model_fields)}), each with its keys and "
+            "their values, which are single or plain lists"
         )
     return settings, place
+
+
+def _is_section(name: object, keys: object) -> bool:
+    """Whether these are names and flat values; YAML can also make a mapping that contains itself."""
+    if not isinstance(name, str) or not isinstance(keys, dict):
+        return False
+    return all(
+        isinstance(key, str)
+        and not isinstance(value, dict)
+        and not (isinstance(value, list) and any(isinstance(part, dict | list) for part in value))
+        for key, value in keys.items()
+    )
 
 
 def check_config(settings: dict[str, Any], place: str) -> RunConfig:
@@ -283,11 +304,17 @@ def differing_keys(one: RunConfig, other: RunConfig) -> dict[str, tuple[Any, Any
     }
 
 
+_BRIEF = reprlib.Repr()
+_BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxother = 2, 120, 120
+"""A few aliases make a YAML value that would fill the memory if written out."""
+
+
 def explain(error: ValidationError) -> str:
     """Say in one line what pydantic found first."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
+        key = printable(key)
         section = RunConfig.model_fields.get(str(first["loc"][0]))
         in_section = len(first["loc"]) > 1 and section is not None and section.annotation is not None
         known = section.annotation.model_fields if in_section else RunConfig.model_fields  # type: ignore[union-attr]
@@ -298,4 +325,4 @@ def explain(error: ValidationError) -> str:
         return message
     if first["type"] == "value_error":
         return message
-    return f"{key} is {first['input']!r}: {message[0].lower()}{message[1:]}"
+    return f"{printable(key)} is {_BRIEF.repr(first['input'])}: {message[0].lower()}{message[1:]}"

@@ -11,6 +11,11 @@ class UserError(ValueError):
     """
 
 
+def printable(name: str) -> str:
+    """Make a name that a stranger may have chosen fit for one line: cut, and quoted where not printable."""
+    return name[:100] if name.isprintable() else repr(name[:100])
+
+
 def nearest_name(name: str, known: Iterable[str]) -> str:
     """Return `"; did you mean 'x'?"` for the closest known name, or a list of the known ones."""
     known = [str(candidate) for candidate in known]
@@ -18,5 +23,5 @@ def nearest_name(name: str, known: Iterable[str]) -> str:
     matches = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
     if matches:
         return f"; did you mean {lowered[matches[0]]!r}?"
-    shown = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
+    shown = ", ".join(map(printable, known[:20])) + (", …" if len(known) > 20 else "")
     return f"; known: {shown}"

@@ -1,6 +1,6 @@
 """A request for images by class name to PNG files on disk."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from projgan.networks.resnet import Generator
 from projgan.sampling import class_labels, mixing_weights, sample
 
 LARGEST_GRID = 10_000
+LARGEST_COUNT = 1_000_000
+"""Per class; more is surely a slip, and the seeds alone would fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class SampleRequest:
     count: int = 10
     seed: int = 0
     truncation: float | None = None
+    batch_size: int | None = None
     out: Path = Path("samples.png")
 
 
@@ -70,11 +73,11 @@ def write_images(request: SampleRequest, progress: Callable[[int, int], None] | 
     _check(request)
     path = generator_path(request.run)
     generator, description = load_generator(path)
-    names, conditions = _rows(request, generator, description.class_names)
+    names, stems, conditions = _rows(request, generator, description.class_names)
     seeds = list(range(request.seed, request.seed + request.count))
     written = Written(path, tuple(names), (seeds[0], seeds[-1]))
     repeated = None if conditions is None else conditions.repeat_interleave(len(seeds), dim=0)
-    lanes = sample(generator, seeds * len(names), repeated, request.truncation)
+    lanes = sample(generator, seeds * len(names), repeated, request.truncation, request.batch_size)
     total = len(seeds) * len(names)
     if request.out.suffix.lower() == ".png":
         if total > LARGEST_GRID:
@@ -92,7 +95,7 @@ def write_images(request: SampleRequest, progress: Callable[[int, int], None] | 
     for images in lanes:
         for image in images:
             row, seed = divmod(done, len(seeds))
-            file = request.out / f"{_file_name(names[row])}_seed{seeds[seed]:06d}.png"
+            file = request.out / f"{stems[row]}_seed{seeds[seed]:06d}.png"
             write_png(to_pil(image), file)
             written.files.append(file)
             done += 1
@@ -101,10 +104,14 @@ def write_images(request: SampleRequest, progress: Callable[[int, int], None] | 
 
 
 def _check(request: SampleRequest) -> None:
-    if request.count < 1:
-        raise UserError(f"--count is {request.count}; it must be at least 1")
+    if not 1 <= request.count <= LARGEST_COUNT:
+        raise UserError(f"--count is {request.count}; it must be from 1 to {LARGEST_COUNT:,}")
+    if request.out.suffix.lower() in {".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"}:
+        raise UserError(f"--out {request.out}: images are written as PNG; give FILE.png or a folder")
     if not 0 <= request.seed < 2**63 - request.count:
         raise UserError(f"--seed is {request.seed}; it must be from 0 to 2**63")
+    if request.batch_size is not None and request.batch_size < 1:
+        raise UserError(f"--batch-size is {request.batch_size}; it must be at least 1")
     if request.truncation is not None and not 0 < request.truncation < 10:
         raise UserError(f"--truncation is {request.truncation}; it must be above 0 and below 10")
     if request.classes and request.mixes:
@@ -113,21 +120,32 @@ def _check(request: SampleRequest) -> None:
 
 def _rows(
     request: SampleRequest, generator: Generator, class_names: tuple[str, ...]
-) -> tuple[list[str], Tensor | None]:
+) -> tuple[list[str], list[str], Tensor | None]:
+    """Name each row and its files, which do not depend on what else is asked for, and its condition."""
     if generator.num_classes is None:
         if request.classes or request.mixes:
             raise UserError(f"{request.run}: an unconditional generator; leave --class and --mix out")
-        return ["sample"], None
+        return ["sample"], ["sample"], None
     if request.mixes:
-        return list(request.mixes), torch.stack([mixing_weights(mix, class_names) for mix in request.mixes])
-    labels = class_labels(request.classes or ["all"], class_names)
-    return [class_names[label] for label in labels], torch.tensor(labels)
+        weights = torch.stack([mixing_weights(mix, class_names) for mix in request.mixes])
+        return list(request.mixes), _file_names(request.mixes), weights
+    labels = list(dict.fromkeys(class_labels(request.classes or ["all"], class_names)))
+    stems = _file_names(class_names)
+    return [class_names[label] for label in labels], [stems[label] for label in labels], torch.tensor(labels)
 
 
-def _file_name(name: str) -> str:
-    """A class name as part of a file name: it may come from anywhere, so it names no other folder."""
-    safe = "".join(letter if letter.isalnum() or letter in "-_=,." else "_" for letter in name)
-    return safe.lstrip(".")[:100] or "_"
+def _file_names(names: Sequence[str]) -> list[str]:
+    """Names as parts of file names, all different: they may come from anywhere, so none names a folder."""
+    taken: set[str] = set()
+    result = []
+    for index, name in enumerate(names):
+        safe = "".join(letter if letter.isalnum() or letter in "-_=,." else "_" for letter in name)
+        unique = safe.lstrip(".").encode()[:100].decode(errors="ignore") or "_"
+        while unique.casefold() in taken:  # also where a disk does not tell case apart
+            unique += f"_{index}"
+        taken.add(unique.casefold())
+        result.append(unique)
+    return result
 
 
 def _tell(progress: Callable[[int, int], None] | None, done: int, total: int) -> None:

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from projgan.errors import UserError
+from projgan.errors import UserError, printable
 from projgan.files import write_atomically
 from projgan.networks.resnet import Discriminator, Generator
 
@@ -70,6 +70,8 @@ class _DiscriminatorArguments(_Checked):
     channels: Literal[1, 3]
     num_classes: Count
     width: Count | None
+    hidden_block: Count | None = None
+    embedding_size: Count = 128
 
 
 def save_network(network: nn.Module, description: NetworkDescription, path: Path) -> None:
@@ -86,13 +88,9 @@ def load_generator(path: Path, device: torch.device | str = "cpu") -> tuple[Gene
         UserError: no such file, not a generator file of this package, or damaged.
     """
     description, tensors = _read(path, "generator")
-    arguments = _check(_GeneratorArguments, description.network, path)
+    arguments = _check(_GeneratorArguments, description, path)
     with torch.device("meta"):
         network = _build(Generator, arguments, path)
-    if description.network["num_classes"] not in (None, len(description.class_names)):
-        raise UserError(
-            f"{path}: {description.network['num_classes']} classes but other class names; damaged"
-        )
     return _fill(network, tensors, path).to(device).eval(), description
 
 
@@ -101,7 +99,7 @@ def load_discriminator(
 ) -> tuple[Discriminator, NetworkDescription]:
     """Read a discriminator and its description, in evaluation mode; errors as in `load_generator`."""
     description, tensors = _read(path, "discriminator")
-    arguments = _check(_DiscriminatorArguments, description.network, path)
+    arguments = _check(_DiscriminatorArguments, description, path)
     with torch.device("meta"):
         network = _build(Discriminator, arguments, path)
     return _fill(network, tensors, path).to(device).eval(), description
@@ -129,11 +127,14 @@ def _read(path: Path, kind: str) -> tuple[NetworkDescription, dict[str, Tensor]]
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def _check(model: type[_Checked], arguments: dict[str, Any], path: Path) -> dict[str, Any]:
+def _check(model: type[_Checked], description: NetworkDescription, path: Path) -> dict[str, Any]:
     try:
-        return model.model_validate(arguments).model_dump()
+        arguments = model.model_validate(description.network).model_dump()
     except ValidationError as error:
         raise UserError(f"{path}: its description is not one this version reads: {_first(error)}") from None
+    if arguments["num_classes"] not in (None, len(description.class_names)):
+        raise UserError(f"{path}: {arguments['num_classes']} classes but other class names; damaged")
+    return arguments
 
 
 def _build(network: Any, arguments: dict[str, Any], path: Path) -> Any:
@@ -146,15 +147,17 @@ def _build(network: Any, arguments: dict[str, Any], path: Path) -> Any:
 
 
 def _fill(network: Any, tensors: dict[str, Tensor], path: Path) -> Any:
-    expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
-    found = {name: tensor.shape for name, tensor in tensors.items()}
+    expected = {name: (tensor.shape, tensor.dtype) for name, tensor in network.state_dict().items()}
+    found = {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
     for name in expected.keys() | found.keys():
         if expected.get(name) != found.get(name):
-            raise UserError(f"{path}: tensor {name} is not that of the network it describes; damaged")
+            raise UserError(
+                f"{path}: tensor {printable(name)} is not that of the network it describes; damaged"
+            )
     network.load_state_dict(tensors, assign=True)
     return network
 
 
 def _first(error: ValidationError) -> str:
     first = error.errors()[0]
-    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    return f"{printable('.'.join(str(part) for part in first['loc']))}: {first['msg']}"

@@ -18,14 +18,17 @@ from projgan.errors import UserError
 from projgan.files import write_atomically
 
 LEVELS = 128.0
+LARGEST_NOISE = 1 - 2**-16
+"""In float32 a level of 128 and more, plus anything closer to 1, would round up to the next level."""
 MARGIN = 2
+LONGEST_NAME = 40
 
 
 def to_float(images: Tensor, noise: Tensor | None = None) -> Tensor:
     """uint8 [...] -> float32 in [-1, 1); `noise` in [0, 1) is in grey levels and of the images' shape."""
     levels = images.float()
     if noise is not None:
-        levels = levels + noise
+        levels = levels + noise.clamp(max=LARGEST_NOISE)
     return levels / LEVELS - 1
 
 
@@ -56,6 +59,9 @@ def grid(images: Tensor, columns: int, row_names: Sequence[str] | None = None) -
     cell_height, cell_width = height * scale + MARGIN, width * scale + MARGIN
     font = ImageFont.load_default(size=max(11, min(20, cell_height // 3)))
     margin = 0
+    row_names = [
+        name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…" for name in row_names or ()
+    ]
     if row_names:
         margin = math.ceil(max(font.getlength(name) for name in row_names)) + 12
     canvas = Image.new("RGB", (margin + columns * cell_width + MARGIN, rows * cell_height + MARGIN), "white")
@@ -64,7 +70,7 @@ def grid(images: Tensor, columns: int, row_names: Sequence[str] | None = None) -
         picture = to_pil(image).resize((width * scale, height * scale), Image.Resampling.NEAREST)
         canvas.paste(picture, (margin + column * cell_width + MARGIN, row * cell_height + MARGIN))
     draw = ImageDraw.Draw(canvas)
-    for row, name in enumerate(row_names or ()):
+    for row, name in enumerate(row_names):
         draw.text((6, row * cell_height + cell_height / 2), name, fill="black", font=font, anchor="lm")
     return canvas
 

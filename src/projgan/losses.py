@@ -1,4 +1,4 @@
-"""Adversarial losses: pure functions from the discriminator's logits [N] to one loss per image [N].
+"""Losses: pure functions from what the discriminator says of N images to one loss per image [N].
 
 Hinge: Miyato & Koyama 2018, equation 8. Standard: their equation 1 with A the sigmoid and the generator's
 loss in its non-saturating form; it is the loss that the derivation of the projection starts from.
@@ -6,6 +6,7 @@ loss in its non-saturating form; it is the loss that the derivation of the proje
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -60,3 +61,68 @@ ADVERSARIAL_LOSSES: dict[str, AdversarialLoss] = {
     "standard": AdversarialLoss(standard_real, standard_fake, standard_generator),
 }
 """Every adversarial loss, by the name used in configurations."""
+
+
+class Judgement(Protocol):
+    """What a loss may see of a discriminator's output."""
+
+    @property
+    def logits(self) -> Tensor:
+        """[N]: positive means real."""
+
+    @property
+    def class_logits(self) -> Tensor | None:
+        """[N, num_classes] where the method classifies."""
+
+
+JudgementLoss = Callable[[Judgement, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What the two networks minimise: functions of an output and its condition, one value per image."""
+
+    real: JudgementLoss
+    """The discriminator's, on real images."""
+    fake: JudgementLoss
+    """The discriminator's, on generated images."""
+    generator: JudgementLoss
+    """The generator's, on generated images."""
+
+
+def adversarial_objective(loss: AdversarialLoss, class_weight: float) -> Objective:
+    """The adversarial loss alone: the condition has entered the logits."""
+    return Objective(
+        real=lambda output, condition: loss.real(output.logits),
+        fake=lambda output, condition: loss.fake(output.logits),
+        generator=lambda output, condition: loss.generator(output.logits),
+    )
+
+
+def auxiliary_classifier_objective(loss: AdversarialLoss, class_weight: float) -> Objective:
+    """AC-GAN (Odena et al. 2017): both networks also minimise the classification error.
+
+    The discriminator on real and generated images (their L_S + L_C), the generator on generated ones
+    (L_C - L_S). Their weight is 1; the paper does not say its own.
+    """
+
+    def classify(output: Judgement, condition: Tensor) -> Tensor:
+        assert output.class_logits is not None
+        return class_weight * F.cross_entropy(output.class_logits, condition, reduction="none")
+
+    return Objective(
+        real=lambda output, condition: loss.real(output.logits) + classify(output, condition),
+        fake=lambda output, condition: loss.fake(output.logits) + classify(output, condition),
+        generator=lambda output, condition: loss.generator(output.logits) + classify(output, condition),
+    )
+
+
+OBJECTIVES: dict[str, Callable[[AdversarialLoss, float], Objective]] = {
+    "projection": adversarial_objective,
+    "input-concat": adversarial_objective,
+    "hidden-concat": adversarial_objective,
+    "output-concat": adversarial_objective,
+    "ac-gan": auxiliary_classifier_objective,
+    "unconditional": adversarial_objective,
+}
+"""The objective that belongs to each way in which the discriminator meets the condition."""

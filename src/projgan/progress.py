@@ -1,12 +1,11 @@
 """Progress for people, on stderr: one tqdm line that says how far, how fast and how long still."""
 
 import sys
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
-
-from projgan.config import RunConfig
 
 if TYPE_CHECKING:
     from projgan.training.run import Listener, Progress
@@ -21,9 +20,24 @@ class Say:
         tqdm.write(message, file=sys.stderr)
 
 
+class _LinePerUpdate:
+    """stderr for a log file: where a terminal would draw a line anew, write a new one."""
+
+    def write(self, text: str) -> None:
+        sys.stderr.write(text.replace("\r", "\n"))
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+def _interval() -> float:
+    """Seconds between two updates: often on a terminal, seldom in a log file."""
+    return 0.2 if sys.stderr.isatty() else 10.0
+
+
 def _bar(**options: Any) -> "tqdm[Any]":
-    interval = 0.2 if sys.stderr.isatty() else 10.0
-    return tqdm(file=sys.stderr, mininterval=interval, dynamic_ncols=True, smoothing=0.1, **options)
+    file = sys.stderr if sys.stderr.isatty() else _LinePerUpdate()
+    return tqdm(file=file, dynamic_ncols=True, **options)
 
 
 def counted(what: str, unit: str) -> Callable[[int, int], None]:
@@ -33,7 +47,7 @@ def counted(what: str, unit: str) -> Callable[[int, int], None]:
     def update(done: int, total: int) -> None:
         nonlocal bar
         if bar is None:
-            bar = _bar(desc=what, unit=unit, total=total, delay=2.0, leave=False)
+            bar = _bar(desc=what, unit=unit, total=total, delay=2.0, leave=False, mininterval=_interval())
         bar.update(done - bar.n)
         if done >= total:
             bar.close()
@@ -42,31 +56,33 @@ def counted(what: str, unit: str) -> Callable[[int, int], None]:
     return update
 
 
-def training_listener(config: RunConfig) -> "Listener":
+def training_listener() -> "Listener":
     """Return a listener that shows images seen, images per second, losses and the time left."""
     from projgan.training.run import Listener
 
     bar: tqdm[Any] | None = None
+    shown = -float("inf")
 
     def started(step: int, steps: int, images_per_step: int) -> None:
         nonlocal bar
-        bar = _bar(
-            desc="training",
-            unit=" images",
-            unit_scale=True,
-            initial=step * images_per_step,
-            total=steps * images_per_step,
-        )
+        if step < steps:
+            images, total = step * images_per_step, steps * images_per_step
+            bar = _bar(
+                desc="training", unit=" images", unit_scale=True, initial=images, total=total, mininterval=0
+            )
 
     def stepped(progress: "Progress") -> None:
+        nonlocal shown
         assert bar is not None
-        if bar.update(progress.images_seen - bar.n):
+        last = progress.step == progress.steps
+        if last or time.monotonic() - shown >= _interval():
             # Only a line that is shown asks the device for its losses.
             generator, discriminator = progress.losses.tolist()
-            bar.set_postfix_str(
-                f"step {progress.step}, loss G {generator:.3f} D {discriminator:.3f}", refresh=False
-            )
-        if progress.step == progress.steps:
+            losses = f"step {progress.step}, loss G {generator:.3f} D {discriminator:.3f}"
+            bar.set_postfix_str(losses, refresh=False)
+            bar.update(progress.images_seen - bar.n)
+            shown = time.monotonic()
+        if last:
             bar.close()
 
-    return Listener(started=started, stepped=stepped, said=Say.line, decoded=counted("decoding", "image"))
+    return Listener(started=started, stepped=stepped, said=Say.line, decoded=counted("decoding", " images"))

@@ -15,7 +15,7 @@ from projgan.errors import UserError, nearest_name
 from projgan.images import to_uint8
 from projgan.networks.resnet import Generator
 
-LANES = {"cpu": 8, "cuda": 250}
+LANES = {"cpu": 8, "cuda": 64}
 """Images the generator sees at once, by device type."""
 
 
@@ -41,18 +41,36 @@ def sample(
     seeds: Sequence[int],
     condition: Tensor | None,
     truncation: float | None = None,
+    batch_size: int | None = None,
 ) -> Iterator[Tensor]:
-    """Generate one image per seed, lane by lane.
+    """Generate one image per seed, batch by batch.
 
     Args:
         generator: in evaluation mode, on any device.
         seeds: N seeds, each in [0, 2**63).
         condition: labels [N] or mixing weights [N, num_classes]; None for an unconditional generator.
         truncation: bound of the latents' entries, or None.
+        batch_size: images per batch handed over, which changes nothing in them; None is one lane.
 
     Yields:
-        uint8 [n, channels, R, R] on the CPU, together N images in the order of the seeds.
+        uint8 [batch_size, channels, R, R] on the CPU in the order of the seeds, the last one perhaps short.
     """
+    if batch_size is None:
+        yield from _lanes(generator, seeds, condition, truncation)
+        return
+    waiting = torch.empty(0, dtype=torch.uint8)
+    for lane in _lanes(generator, seeds, condition, truncation):
+        waiting = torch.cat([waiting, lane]) if len(waiting) else lane
+        while len(waiting) >= batch_size:
+            yield waiting[:batch_size]
+            waiting = waiting[batch_size:]
+    if len(waiting):
+        yield waiting
+
+
+def _lanes(
+    generator: Generator, seeds: Sequence[int], condition: Tensor | None, truncation: float | None
+) -> Iterator[Tensor]:
     device = next(generator.parameters()).device
     lane = LANES.get(device.type, LANES["cpu"])
     if condition is None:

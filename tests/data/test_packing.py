@@ -1,7 +1,9 @@
+import os
 import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -239,3 +241,14 @@ def test_two_processes_may_pack_at_once(two_classes, tmp_path):
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert len(prints) == 1
     assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_what_a_kill_left_a_day_ago_is_removed_and_younger_work_is_not(tmp_path):
+    old, young = tmp_path / ".store-old.partial", tmp_path / ".store-young.partial"
+    for folder in (old, young):
+        folder.mkdir()
+    two_days_ago = time.time() - 2 * 24 * 3600
+    os.utime(old, (two_days_ago, two_days_ago))
+    pack(open_source("digits"), tmp_path / "store", resolution=8, channels=1)
+    assert not old.exists()
+    assert young.exists()

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import time
 import uuid
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +25,7 @@ from projgan.data.sources import Source, open_source
 from projgan.errors import UserError, nearest_name
 
 MAX_IN_MEMORY_BYTES = 16 * 2**30
+ABANDONED_SECONDS = 24 * 3600
 
 
 def load_images(
@@ -101,6 +103,7 @@ def pack(
     if _is_occupied(out):
         return _reuse(out, source, resolution, channels, on_unreadable)
     _refuse_problems(source)
+    _remove_abandoned(out)
     temporary = out.parent / f".{out.name}-{uuid.uuid4().hex}.partial"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -176,6 +179,13 @@ def _reuse(
     if store.skipped_count and on_unreadable == "error":
         raise unreadable_images(source, list(store.skipped), store.skipped_count)
     return store
+
+
+def _remove_abandoned(out: Path) -> None:
+    """Remove what a killed process left half-made for this store a day ago or longer."""
+    for partial in out.parent.glob(f".{out.name}-*.partial"):
+        if time.time() - partial.stat().st_mtime > ABANDONED_SECONDS:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def _check_space(folder: Path, needed: int) -> None:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from projgan.networks.conditions import CONDITIONS, DiscriminatorOutput
+from projgan.networks.conditions import CONDITIONS, ConditionShape, DiscriminatorOutput
 from projgan.networks.layers import (
     RESIDUAL_GAIN,
     ConditionalBatchNorm2d,
@@ -49,6 +49,8 @@ class DiscriminatorShape:
     multipliers: tuple[int, ...]
     num_downsampling: int
     linear_bias: bool = True
+    hidden_block: int = 3
+    """Where `hidden-concat` joins, counted from 1."""
 
 
 GENERATORS: dict[str, GeneratorShape] = {
@@ -62,8 +64,8 @@ GENERATORS: dict[str, GeneratorShape] = {
 """Base width and its multiples, by name: the linear layer's, then each block's output."""
 
 DISCRIMINATORS: dict[str, DiscriminatorShape] = {
-    "resnet-8": DiscriminatorShape(8, 64, (1, 1, 1), 2),
-    "resnet-32": DiscriminatorShape(32, 128, (1, 1, 1, 1), 2, linear_bias=False),
+    "resnet-8": DiscriminatorShape(8, 64, (1, 1, 1), 2, hidden_block=2),
+    "resnet-32": DiscriminatorShape(32, 128, (1, 1, 1, 1), 2, linear_bias=False, hidden_block=2),
     "resnet-64": DiscriminatorShape(64, 64, (1, 2, 4, 8, 16), 5),
     "resnet-128": DiscriminatorShape(128, 64, (1, 2, 4, 8, 16, 16), 5),
     "resnet-128-small": DiscriminatorShape(128, 64, (1, 2, 4, 4, 8, 8), 5),
@@ -200,6 +202,8 @@ class Discriminator(nn.Module):
         channels: 1 for grey images, 3 for RGB.
         num_classes: rows of the label embedding, where the condition has one.
         width: base width in place of the table's.
+        hidden_block: where `hidden-concat` joins, counted from 1, in place of the table's.
+        embedding_size: entries of the embedded label in `hidden-concat` and `output-concat`.
 
     Source: pfnet-research/sngan_projection, source/dis_models.
     """
@@ -212,24 +216,40 @@ class Discriminator(nn.Module):
         channels: int = 3,
         num_classes: int,
         width: int | None = None,
+        hidden_block: int | None = None,
+        embedding_size: int = 128,
     ) -> None:
         super().__init__()
         shape = DISCRIMINATORS[architecture]
         widths = [multiplier * (width or shape.width) for multiplier in shape.multipliers]
         self.resolution, self.channels = shape.resolution, channels
-        self.blocks = nn.ModuleList([DiscriminatorFirstBlock(channels, widths[0])])
-        for index, (before, after) in enumerate(itertools.pairwise(widths), start=1):
+        method = CONDITIONS[condition]
+        meeting = ConditionShape(
+            num_classes=num_classes,
+            num_features=widths[-1],
+            linear_bias=shape.linear_bias,
+            hidden_block=hidden_block or shape.hidden_block,
+            embedding_size=embedding_size,
+        )
+        joined = [
+            before + method.added_channels(meeting, block) for block, before in enumerate([channels, *widths])
+        ]
+        self.blocks = nn.ModuleList([DiscriminatorFirstBlock(joined[0], widths[0])])
+        for index, (before, after) in enumerate(zip(joined[1:], widths[1:], strict=False), start=1):
             self.blocks.append(DiscriminatorBlock(before, after, halve=index < shape.num_downsampling))
-        self.condition = CONDITIONS[condition](widths[-1], num_classes, linear_bias=shape.linear_bias)
+        self.condition = method(meeting)
 
-    def features(self, images: Tensor) -> Tensor:
-        """phi(x): images [N, channels, R, R] in [-1, 1] -> [N, num_features], summed over the last map."""
-        hidden = images
-        for block in self.blocks:
-            hidden = block(hidden)
+    def features(self, images: Tensor, condition: Tensor | None = None) -> Tensor:
+        """phi(x): images [N, channels, R, R] in [-1, 1] -> [N, num_features], summed over the last map.
+
+        The concatenating methods need the condition here; the others leave it alone.
+        """
+        hidden = self.condition.join(images, condition, block=0)
+        for number, block in enumerate(self.blocks, start=1):
+            hidden = self.condition.join(block(hidden), condition, block=number)
         return global_sum_pool(F.relu(hidden))
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
         """Images [N, channels, R, R] in [-1, 1] and their labels [N] or weights [N, num_classes]."""
-        output: DiscriminatorOutput = self.condition(self.features(images), condition)
+        output: DiscriminatorOutput = self.condition(self.features(images, condition), condition)
         return output

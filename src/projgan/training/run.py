@@ -24,7 +24,7 @@ from projgan.training.checkpoint import (
 )
 from projgan.training.interruption import Interruption
 from projgan.training.outputs import write_networks, write_samples
-from projgan.training.trainer import Trainer
+from projgan.training.trainer import LossRow, Trainer
 
 
 @dataclass(frozen=True)
@@ -195,9 +195,9 @@ class _Run:
             reason = " ".join(str(error).split())[:160]
             raise UserError(f"{path}: not a checkpoint of this run ({reason})") from None
 
-    def _check_losses(self) -> None:
+    def _read_losses(self) -> LossRow | None:
         try:
-            self.trainer.read_losses()
+            return self.trainer.read_losses()
         except UserError as error:
             raise self._diverged(str(error)) from None
 
@@ -210,8 +210,7 @@ class _Run:
         return UserError(f"{what}; {good}; a lower optimizer.learning_rate may help")
 
     def _log(self) -> None:
-        self._check_losses()
-        losses = self.trainer.read_losses()
+        losses = self._read_losses()
         self.trainer.forget_losses()
         if self.ranks.is_first and losses is not None:
             seen = self.trainer.images_seen
@@ -231,7 +230,7 @@ class _Run:
         self.clock, self.clock_images = time.perf_counter(), self.trainer.images_seen
 
     def _save(self) -> None:
-        self._check_losses()
+        self._read_losses()
         # A finite loss may come before the very update that broke the weights.
         if self.ranks.largest(int(not self.trainer.is_finite())):
             raise self._diverged(f"step {self.trainer.step}: a weight is not finite")

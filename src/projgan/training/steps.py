@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from projgan.losses import AdversarialLoss
+from projgan.losses import Objective
 from projgan.networks.resnet import Discriminator, Generator
 
 AverageGradients = Callable[[Iterable[nn.Parameter]], None]
@@ -20,7 +20,7 @@ def generator_step(
     generator: Generator,
     discriminator: Discriminator,
     optimizer: torch.optim.Optimizer,
-    loss: AdversarialLoss,
+    objective: Objective,
     latents: Tensor,
     condition: Tensor,
     average_gradients: AverageGradients,
@@ -32,7 +32,7 @@ def generator_step(
     """
     discriminator.requires_grad_(False)
     fake_output = discriminator(generator(latents, condition), condition)
-    value = loss.generator(fake_output.logits).mean()
+    value = objective.generator(fake_output, condition).mean()
     optimizer.zero_grad()
     value.backward()
     average_gradients(generator.parameters())
@@ -45,7 +45,7 @@ def discriminator_step(
     generator: Generator,
     discriminator: Discriminator,
     optimizer: torch.optim.Optimizer,
-    loss: AdversarialLoss,
+    objective: Objective,
     real: tuple[Tensor, Tensor],
     fake: tuple[Tensor, Tensor],
     average_gradients: AverageGradients,
@@ -60,7 +60,8 @@ def discriminator_step(
         fake_images = generator(latents, fake_condition)
     output = discriminator(torch.cat([real_images, fake_images]), torch.cat([real_condition, fake_condition]))
     real_output, fake_output = output.split(len(real_images))
-    value = loss.real(real_output.logits).mean() + loss.fake(fake_output.logits).mean()
+    real_loss = objective.real(real_output, real_condition).mean()
+    value = real_loss + objective.fake(fake_output, fake_condition).mean()
     optimizer.zero_grad()
     value.backward()
     average_gradients(discriminator.parameters())

@@ -10,7 +10,7 @@ from projgan.config import RunConfig
 from projgan.data.stream import ImageStream, uniform_labels
 from projgan.distributed import Ranks, average
 from projgan.errors import UserError
-from projgan.losses import ADVERSARIAL_LOSSES
+from projgan.losses import ADVERSARIAL_LOSSES, OBJECTIVES
 from projgan.networks.layers import BatchNorm2d
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.randomness import generator_at
@@ -42,6 +42,8 @@ def network_arguments(config: RunConfig, num_classes: int) -> tuple[dict[str, An
         "channels": config.data.channels,
         "num_classes": num_classes,
         "width": config.discriminator.width,
+        "hidden_block": config.discriminator.hidden_block,
+        "embedding_size": config.discriminator.embedding_size,
     }
     return generator, discriminator
 
@@ -109,7 +111,8 @@ class Trainer:
             )
             for network in (self.generator, self.discriminator)
         ]
-        self.loss = ADVERSARIAL_LOSSES[config.loss.adversarial]
+        adversarial = ADVERSARIAL_LOSSES[config.loss.adversarial]
+        self.objective = OBJECTIVES[config.discriminator.condition](adversarial, config.loss.class_weight)
         self.stream = ImageStream(
             images,
             labels,
@@ -147,7 +150,7 @@ class Trainer:
             self.generator,
             self.discriminator,
             self.optimizers[0],
-            self.loss,
+            self.objective,
             latents,
             labels,
             self.ranks.average_gradients,
@@ -159,7 +162,7 @@ class Trainer:
                 self.generator,
                 self.discriminator,
                 self.optimizers[1],
-                self.loss,
+                self.objective,
                 self.stream.batch(update * self.batch_size),
                 self._draw_fakes("discriminator", update, self.batch_size),
                 self.ranks.average_gradients,

@@ -1,0 +1,137 @@
+import pytest
+import torch
+from scipy import stats
+from torch import Tensor
+
+from projgan.data.stream import ImageStream, uniform_labels
+from projgan.images import to_uint8
+
+CPU = torch.device("cpu")
+
+
+def numbered(count: int, side: int = 2) -> Tensor:
+    """Images each filled with its own number, so that a batch says which images it holds."""
+    return torch.arange(count, dtype=torch.uint8)[:, None, None, None].expand(count, 1, side, side).clone()
+
+
+def stream(images: Tensor, batch_size: int, *, share: slice | None = None, **options: object) -> ImageStream:
+    options = {"resolution": images.shape[-1], "seed": 5, "dequantize": False} | options
+    labels = torch.arange(len(images)) * 10
+    share = share or slice(0, batch_size)
+    return ImageStream(images, labels, batch_size=batch_size, share=share, device=CPU, **options)
+
+
+def numbers(batch: tuple[Tensor, Tensor]) -> list[int]:
+    images, labels = batch
+    found = to_uint8(images)[:, 0, 0, 0].tolist()
+    assert labels.tolist() == [number * 10 for number in found]  # labels stay with their images
+    return found
+
+
+def test_every_epoch_is_a_new_permutation_and_batches_straddle_the_borders() -> None:
+    source = stream(numbered(10), 4)
+    drawn = [number for step in range(15) for number in numbers(source.batch(4 * step))]
+    epochs = [drawn[start : start + 10] for start in range(0, 60, 10)]
+    assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 6
+    assert epochs[0] != list(range(10))
+
+
+def test_a_batch_may_be_larger_than_the_data() -> None:
+    large, small = stream(numbered(3), 11), stream(numbered(3), 1)
+    assert numbers(large.batch(22)) == [numbers(small.batch(22 + index))[0] for index in range(11)]
+
+
+def test_the_order_follows_the_seed() -> None:
+    orders = {tuple(numbers(stream(numbered(50), 50, seed=seed).batch(0))) for seed in (1, 2, 3)}
+    assert len(orders) == 3
+
+
+def everything(images: Tensor, **options: object) -> ImageStream:
+    return stream(images, 6, resolution=6, horizontal_flip=True, dequantize=True, **options)
+
+
+def test_a_position_gives_one_batch_whatever_was_asked_before() -> None:
+    images = torch.randint(0, 256, (10, 3, 8, 8), dtype=torch.uint8)
+    inorder = everything(images)
+    batches = {position: inorder.batch(position) for position in range(0, 120, 6)}
+    other = everything(images)
+    for position in (114, 0, 60, 54, 0, 108, 6):
+        for found, expected in zip(other.batch(position), batches[position], strict=True):
+            assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_the_shares_of_all_ranks_together_are_the_batch_of_one(ranks: int) -> None:
+    """Images, flips, crops, noise and labels alike."""
+    images = torch.randint(0, 256, (10, 3, 8, 8), dtype=torch.uint8)
+    size = 6 // ranks
+    for position in (0, 6, 24):
+        whole = everything(images).batch(position)
+        parts = [
+            everything(images, share=slice(rank * size, (rank + 1) * size)).batch(position)
+            for rank in range(ranks)
+        ]
+        for kind in (0, 1):
+            assert torch.equal(torch.cat([part[kind] for part in parts]), whole[kind])
+
+
+def test_half_the_images_are_mirrored_and_left_to_right() -> None:
+    images = torch.tensor([[[[1, 2], [3, 4]]]], dtype=torch.uint8)
+    source = stream(images, 4000, horizontal_flip=True)
+    found = to_uint8(source.batch(0)[0])[:, 0].flatten(1).tolist()
+    mirrored = found.count([2, 1, 4, 3])
+    assert mirrored + found.count([1, 2, 3, 4]) == 4000
+    assert stats.binomtest(mirrored, 4000, 0.5).pvalue > 1e-4
+    # Without the option, and at the same positions, none is.
+    assert (to_uint8(stream(images, 100).batch(0)[0]) == images).all()
+
+
+def test_flips_change_from_epoch_to_epoch() -> None:
+    images = torch.tensor([[[[1, 2], [1, 2]]]], dtype=torch.uint8)
+    source = stream(images, 64, horizontal_flip=True)
+    first, second = (source.batch(position)[0][:, 0, 0, 0] for position in (0, 64))
+    assert not torch.equal(first, second)
+
+
+def test_crops_are_windows_of_the_image_at_every_offset_alike() -> None:
+    image = torch.arange(36, dtype=torch.uint8).view(1, 1, 6, 6)
+    crops = to_uint8(stream(image, 4500, resolution=4).batch(0)[0])
+    windows = image.unfold(2, 4, 1).unfold(3, 4, 1).reshape(9, 16).tolist()
+    counts = [0] * 9
+    for crop in crops.flatten(1).tolist():
+        counts[windows.index(crop)] += 1
+    assert stats.chisquare(counts).pvalue > 1e-4
+
+
+def test_crops_of_colour_keep_channels_together() -> None:
+    image = torch.arange(75, dtype=torch.uint8).view(1, 3, 5, 5)
+    crops = to_uint8(stream(image, 20, resolution=3).batch(0)[0]).int()
+    assert ((crops[:, 1] - crops[:, 0]) == 25).all()
+    assert ((crops[:, 2] - crops[:, 1]) == 25).all()
+
+
+def test_noise_is_uniform_over_one_grey_level_and_independent_of_it() -> None:
+    images = numbered(200, side=8)
+    source = stream(images, 200, dequantize=True)
+    batch, labels = source.batch(0)
+    levels = (labels // 10)[:, None, None, None]
+    noise = ((batch.double() + 1) * 128 - levels).flatten()
+    assert noise.min() >= 0
+    assert noise.max() < 1
+    assert stats.kstest(noise.numpy(), "uniform").pvalue > 1e-4
+    assert len(noise.unique()) > 0.9 * len(noise)  # each pixel its own
+    again = source.batch(200)[0]
+    assert not torch.equal(batch.sort(dim=0).values, again.sort(dim=0).values)  # anew at every access
+
+
+def test_without_noise_levels_are_exact() -> None:
+    batch, labels = stream(numbered(100), 100).batch(0)
+    assert torch.equal(batch[:, 0, 0, 0], (labels // 10) / 128 - 1)
+
+
+def test_labels_of_fakes_are_uniform() -> None:
+    labels = uniform_labels(7, 7000, torch.Generator().manual_seed(0))
+    assert labels.dtype == torch.int64
+    assert stats.chisquare(torch.bincount(labels, minlength=7)).pvalue > 1e-4
+    assert (labels.min(), labels.max()) == (0, 6)

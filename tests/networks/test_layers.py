@@ -1,0 +1,281 @@
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from scipy.signal import correlate2d
+from torch import Tensor, nn
+
+from projgan.networks.layers import (
+    ConditionalBatchNorm2d,
+    UnconditionalBatchNorm2d,
+    UpsampleConv2d,
+    conv2d_downsample,
+    downsample,
+    global_sum_pool,
+    initialize,
+    select,
+    upsample,
+    upsample_conv2d,
+)
+
+F64 = torch.float64
+
+
+def repeated(images: Tensor) -> Tensor:
+    return images.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+
+
+def averaged(images: Tensor) -> Tensor:
+    corners = [images[:, :, row::2, column::2] for row in (0, 1) for column in (0, 1)]
+    return sum(corners) / 4
+
+
+def test_upsample_repeats_and_downsample_averages_pixels() -> None:
+    small = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+    large = torch.tensor(
+        [[[[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0], [3.0, 3.0, 4.0, 4.0], [3.0, 3.0, 4.0, 4.0]]]]
+    )
+    torch.testing.assert_close(upsample(small), large, rtol=0, atol=0)
+    rows = torch.arange(16.0).view(1, 1, 4, 4)
+    expected = torch.tensor([[[[2.5, 4.5], [10.5, 12.5]]]])
+    torch.testing.assert_close(downsample(rows), expected, rtol=0, atol=0)
+
+
+FOLDED = {
+    "upsample": (upsample_conv2d, lambda x, w, b: F.conv2d(repeated(x), w, b, padding=1)),
+    "downsample": (conv2d_downsample, lambda x, w, b: averaged(F.conv2d(x, w, b, padding=1))),
+}
+
+
+@pytest.mark.parametrize("name", FOLDED)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(F64, 1e-12), (torch.float32, 1e-5)])
+@pytest.mark.parametrize("shape", [(2, 3, 5, 4, 6), (1, 1, 1, 2, 2), (3, 16, 8, 8, 8), (2, 7, 2, 16, 2)])
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_folded_convolutions_equal_the_two_steps_they_replace(
+    name: str, dtype: torch.dtype, tolerance: float, shape: tuple[int, ...], with_bias: bool
+) -> None:
+    folded, plain = FOLDED[name]
+    count, inputs, outputs, height, width = shape
+    images = torch.randn(count, inputs, height, width, dtype=dtype, requires_grad=True)
+    weight = torch.randn(outputs, inputs, 3, 3, dtype=dtype, requires_grad=True)
+    bias = torch.randn(outputs, dtype=dtype, requires_grad=True) if with_bias else None
+    leaves = [images, weight] + ([bias] if with_bias else [])
+    expected, found = plain(images, weight, bias), folded(images, weight, bias)
+    assert found.shape == expected.shape
+    direction = torch.randn_like(expected)
+    pairs = [(found, expected)]
+    pairs += zip(
+        torch.autograd.grad(found, leaves, direction),
+        torch.autograd.grad(expected, leaves, direction),
+        strict=True,
+    )
+    for ours, theirs in pairs:
+        scale = theirs.abs().max().item()
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("name", FOLDED)
+def test_folded_convolutions_equal_scipy(name: str) -> None:
+    """An oracle without torch: correlations one channel at a time, zeros beyond the border."""
+    draws = np.random.default_rng(0)
+    images, weight = draws.normal(size=(2, 3, 4, 6)), draws.normal(size=(5, 3, 3, 3))
+    before = images.repeat(2, axis=2).repeat(2, axis=3) if name == "upsample" else images
+    maps = np.array(
+        [
+            [sum(correlate2d(a, b, mode="same") for a, b in zip(x, w, strict=True)) for w in weight]
+            for x in before
+        ]
+    )
+    if name == "downsample":
+        maps = maps.reshape(2, 5, 2, 2, 3, 2).mean(axis=(3, 5))
+    found = FOLDED[name][0](torch.from_numpy(images), torch.from_numpy(weight), None)
+    np.testing.assert_allclose(found.numpy(), maps, rtol=0, atol=1e-12)
+
+
+def test_upsample_conv_layer_is_the_function_with_its_own_weight_and_bias() -> None:
+    layer = UpsampleConv2d(3, 4).double()
+    images = torch.randn(2, 3, 5, 5, dtype=F64)
+    expected = F.conv2d(repeated(images), layer.weight, layer.bias, padding=1)
+    torch.testing.assert_close(layer(images), expected, rtol=0, atol=1e-12)
+
+
+def test_a_1x1_convolution_commutes_with_resampling() -> None:
+    conv = nn.Conv2d(3, 5, 1).double()
+    images = torch.randn(2, 3, 6, 4, dtype=F64)
+    torch.testing.assert_close(upsample(conv(images)), conv(repeated(images)), rtol=0, atol=1e-13)
+    torch.testing.assert_close(conv(downsample(images)), averaged(conv(images)), rtol=0, atol=1e-13)
+
+
+def test_global_sum_pool_is_a_sum() -> None:
+    images = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]], [[0.0, -1.0], [0.0, 0.5]]]])
+    assert global_sum_pool(images).tolist() == [[10.0, -0.5]]
+    assert global_sum_pool(torch.ones(1, 1, 8, 8)).item() == 64
+
+
+def test_one_hot_weights_select_the_very_rows_of_labels() -> None:
+    table = torch.randn(7, 33)
+    labels = torch.tensor([6, 0, 3, 3])
+    assert torch.equal(select(table, F.one_hot(labels, 7).float()), select(table, labels))
+    assert torch.equal(select(table, labels), torch.stack([table[6], table[0], table[3], table[3]]))
+
+
+def test_weights_mix_rows_by_hand() -> None:
+    table = torch.tensor([[1.0, 10.0], [3.0, 0.0], [100.0, 100.0]])
+    assert select(table, torch.tensor([[0.25, 0.75, 0.0]])).tolist() == [[2.5, 2.5]]
+
+
+# --- batch norm -----------------------------------------------------------------------------------
+
+
+def by_hand(images: np.ndarray, gain: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Batch norm in NumPy; gain and bias are [N, C]."""
+    mean = images.mean(axis=(0, 2, 3), keepdims=True)
+    variance = images.var(axis=(0, 2, 3), keepdims=True)
+    return (images - mean) / np.sqrt(variance + 2e-5) * gain[:, :, None, None] + bias[:, :, None, None]
+
+
+def conditional(classes: int = 3, features: int = 4) -> ConditionalBatchNorm2d:
+    norm = ConditionalBatchNorm2d(features, classes).double()
+    with torch.no_grad():
+        norm.gain.copy_(torch.randn(classes, features))
+        norm.bias.copy_(torch.randn(classes, features))
+    return norm
+
+
+def test_conditional_batch_norm_starts_as_plain_normalisation() -> None:
+    norm = ConditionalBatchNorm2d(4, 3).double()
+    images = torch.randn(6, 4, 3, 3, dtype=F64) * 3 + 5
+    found = norm(images, torch.tensor([0, 1, 2, 0, 1, 2]))
+    np.testing.assert_allclose(
+        found.detach(), by_hand(images.numpy(), np.ones((6, 4)), np.zeros((6, 4))), atol=1e-12
+    )
+
+
+def test_classes_share_statistics_and_have_their_own_gain_and_bias() -> None:
+    norm = conditional()
+    labels = torch.tensor([2, 0, 0, 1, 2])
+    # Each class has its own mean: normalising each class by itself would give another result.
+    images = torch.randn(5, 4, 3, 3, dtype=F64) + 10 * labels[:, None, None, None]
+    gain, bias = norm.gain.detach().numpy()[labels], norm.bias.detach().numpy()[labels]
+    found = norm(images, labels).detach()
+    np.testing.assert_allclose(found, by_hand(images.numpy(), gain, bias), atol=1e-12)
+
+
+def test_epsilon_is_2e_5() -> None:
+    """With a variance of 2e-5 itself, the result is the deviation over sqrt(4e-5)."""
+    deviation = math.sqrt(2e-5)
+    images = torch.tensor([deviation, -deviation], dtype=F64).view(2, 1, 1, 1)
+    norm = UnconditionalBatchNorm2d(1).double()
+    assert norm(images)[0].item() == pytest.approx(math.sqrt(0.5), rel=1e-12)
+
+
+def test_one_hot_weights_give_the_very_images_of_labels() -> None:
+    norm = conditional().float()
+    images, labels = torch.randn(4, 4, 3, 3), torch.tensor([2, 0, 1, 2])
+    weights = F.one_hot(labels, 3).float()
+    norm.eval()
+    assert torch.equal(norm(images, labels), norm(images, weights))
+    norm.train()
+    assert torch.equal(norm(images, labels), norm(images, weights))
+
+
+def test_half_and_half_averages_gain_and_bias() -> None:
+    norm = conditional()
+    images = torch.randn(2, 4, 3, 3, dtype=F64)
+    gain = ((norm.gain[0] + norm.gain[2]) / 2).detach().numpy()
+    bias = ((norm.bias[0] + norm.bias[2]) / 2).detach().numpy()
+    found = norm(images, torch.tensor([[0.5, 0, 0.5]] * 2, dtype=F64)).detach()
+    expected = by_hand(images.numpy(), np.stack([gain] * 2), np.stack([bias] * 2))
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_unconditional_gain_and_bias() -> None:
+    norm = UnconditionalBatchNorm2d(2).double()
+    assert (norm.gain.tolist(), norm.bias.tolist()) == ([1, 1], [0, 0])
+    with torch.no_grad():
+        norm.gain.copy_(torch.tensor([2.0, -3.0]))
+        norm.bias.copy_(torch.tensor([0.5, 7.0]))
+    images = torch.randn(5, 2, 4, 4, dtype=F64)
+    expected = by_hand(images.numpy(), np.tile([2.0, -3.0], (5, 1)), np.tile([0.5, 7.0], (5, 1)))
+    np.testing.assert_allclose(norm(images).detach(), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["conditional", "unconditional"])
+def test_running_statistics_follow_with_momentum_a_tenth_and_unbiased_variance(kind: str) -> None:
+    norm = conditional() if kind == "conditional" else UnconditionalBatchNorm2d(4).double()
+    labels = torch.tensor([0, 1, 2])
+    mean, variance = np.zeros(4), np.ones(4)
+    for _ in range(3):
+        images = torch.randn(3, 4, 2, 2, dtype=F64) * 2 + 1
+        norm(images, labels)
+        mean = 0.9 * mean + 0.1 * images.numpy().mean(axis=(0, 2, 3))
+        variance = 0.9 * variance + 0.1 * images.numpy().var(axis=(0, 2, 3)) * 12 / 11
+    np.testing.assert_allclose(norm.running_mean, mean, atol=1e-12)
+    np.testing.assert_allclose(norm.running_var, variance, atol=1e-12)
+
+    norm.eval()
+    images = torch.randn(3, 4, 2, 2, dtype=F64)
+    gain, bias = norm.gain.detach(), norm.bias.detach()
+    gain, bias = (gain[labels], bias[labels]) if kind == "conditional" else (gain[None], bias[None])
+    shape = (1, 4, 1, 1)
+    expected = (images.numpy() - mean.reshape(shape)) / np.sqrt(variance.reshape(shape) + 2e-5)
+    expected = expected * gain.numpy()[:, :, None, None] + bias.numpy()[:, :, None, None]
+    np.testing.assert_allclose(norm(images, labels).detach(), expected, atol=1e-12)
+    np.testing.assert_allclose(norm.running_mean, mean, atol=0)  # evaluation leaves them alone
+
+
+@pytest.mark.parametrize("kind", ["conditional", "unconditional"])
+def test_the_path_of_several_ranks_equals_the_plain_one(kind: str) -> None:
+    plain = conditional() if kind == "conditional" else UnconditionalBatchNorm2d(4).double()
+    ranked = copy.deepcopy(plain)
+    ranked.average_over_ranks, ranked.num_ranks = (lambda tensor: tensor), 1
+    labels, direction = torch.tensor([0, 1, 2]), torch.randn(3, 4, 2, 2, dtype=F64)
+    results = []
+    for norm in (plain, ranked):
+        torch.manual_seed(3)
+        images = (torch.randn(3, 4, 2, 2, dtype=F64) * 2 + 100).requires_grad_()
+        output = norm(images, labels)
+        (output * direction).sum().backward()
+        results.append(
+            (output, images.grad, norm.gain.grad, norm.bias.grad, norm.running_mean, norm.running_var)
+        )
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-11)
+    plain.eval()
+    ranked.eval()
+    images = torch.randn(3, 4, 2, 2, dtype=F64)
+    torch.testing.assert_close(plain(images, labels), ranked(images, labels), rtol=1e-10, atol=1e-10)
+
+
+def test_two_ranks_normalise_like_one_with_both_batches() -> None:
+    """The other rank is played: its mean and variance about the shared mean are known beforehand."""
+    ours, theirs = torch.randn(3, 4, 2, 2, dtype=F64), torch.randn(3, 4, 2, 2, dtype=F64) + 2
+    both = torch.cat([ours, theirs])
+    mean = both.mean(dim=(0, 2, 3))
+    of_other = iter([theirs.mean(dim=(0, 2, 3)), (theirs - mean[:, None, None]).square().mean(dim=(0, 2, 3))])
+    one, two = UnconditionalBatchNorm2d(4).double(), UnconditionalBatchNorm2d(4).double()
+    two.average_over_ranks, two.num_ranks = (lambda tensor: (tensor + next(of_other)) / 2), 2
+    torch.testing.assert_close(two(ours), one(both)[:3], rtol=0, atol=1e-12)
+    torch.testing.assert_close(two.running_mean, one.running_mean, rtol=0, atol=1e-12)
+    torch.testing.assert_close(two.running_var, one.running_var, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("layer", "fans"),
+    [
+        (lambda: nn.Conv2d(40, 24, 3), (40 * 9, 24 * 9)),
+        (lambda: nn.Linear(300, 70), (300, 70)),
+        (lambda: nn.Embedding(90, 110), (110, 90)),
+    ],
+)
+@pytest.mark.parametrize("gain", [1.0, math.sqrt(2)])
+def test_initialize_is_glorot_uniform(layer: object, fans: tuple[int, int], gain: float) -> None:
+    module = layer()
+    initialize(module, gain)
+    limit = gain * math.sqrt(6 / sum(fans))
+    assert 0.99 * limit < module.weight.abs().max() <= limit
+    assert module.weight.var().item() == pytest.approx(limit**2 / 3, rel=0.05)
+    assert getattr(module, "bias", None) is None or not module.bias.any()

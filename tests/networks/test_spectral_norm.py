@@ -1,0 +1,195 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from projgan.networks.resnet import DISCRIMINATORS, Discriminator
+from projgan.networks.spectral_norm import (
+    SpectralNorm,
+    SpectralNormConv2d,
+    SpectralNormConv2dDownsample,
+    SpectralNormEmbedding,
+    SpectralNormLinear,
+)
+
+F64 = torch.float64
+
+LAYERS = {
+    "conv": lambda: SpectralNormConv2d(3, 5, 3, padding=1),
+    "conv1x1": lambda: SpectralNormConv2d(4, 3, 1),
+    "conv-downsample": lambda: SpectralNormConv2dDownsample(3, 5),
+    "linear": lambda: SpectralNormLinear(6, 1),
+    "embedding": lambda: SpectralNormEmbedding(7, 4),
+}
+
+
+@pytest.fixture(params=LAYERS)
+def layer(request: pytest.FixtureRequest) -> SpectralNorm:
+    return LAYERS[request.param]().double()
+
+
+def iterate(weight: Tensor, u: Tensor) -> tuple[np.ndarray, np.ndarray, float]:
+    """One power iteration in NumPy: new u, v, sigma."""
+    matrix = weight.detach().numpy().reshape(weight.shape[0], -1)
+    v = u.numpy() @ matrix
+    v = v / np.linalg.norm(v)
+    new = matrix @ v
+    new = new / np.linalg.norm(new)
+    return new, v, float(new @ matrix @ v)
+
+
+def test_one_power_iteration_per_training_forward_and_the_new_u_gives_sigma(layer: SpectralNorm) -> None:
+    for _ in range(3):
+        u, _, sigma = iterate(layer.weight, layer.u)
+        found = layer.normalized_weight()
+        np.testing.assert_allclose(layer.u.numpy(), u, rtol=0, atol=1e-14)
+        np.testing.assert_allclose(found.detach().numpy(), layer.weight.detach().numpy() / sigma, atol=1e-14)
+
+
+def test_evaluation_iterates_nothing(layer: SpectralNorm) -> None:
+    layer.eval()
+    before = layer.u.clone()
+    first, second = layer.normalized_weight(), layer.normalized_weight()
+    assert torch.equal(layer.u, before)
+    assert torch.equal(first, second)
+    # With u as it is, the best v gives sigma = |W'u|.
+    matrix = layer.weight.detach().numpy().reshape(len(before), -1)
+    sigma = np.linalg.norm(before.numpy() @ matrix)
+    np.testing.assert_allclose(first.detach(), layer.weight.detach() / sigma, atol=1e-14)
+
+
+def test_u_starts_as_a_unit_vector_and_is_saved(layer: SpectralNorm) -> None:
+    assert layer.u.shape == layer.weight.shape[:1]
+    layer.normalized_weight()
+    assert layer.u.norm().item() == pytest.approx(1, abs=1e-6)
+    assert "u" in layer.state_dict()
+    assert not any(name == "u" for name, _ in layer.named_parameters())
+    other = copy.deepcopy(layer)
+    with torch.no_grad():
+        other.u.zero_()
+    other.load_state_dict(layer.state_dict())
+    assert torch.equal(other.u, layer.u)
+
+
+def test_gradient_is_that_of_the_quotient_with_u_and_v_constant(layer: SpectralNorm) -> None:
+    """d<G, W/sigma> = (G - <G, W/sigma> uv') / sigma with sigma = u'Wv."""
+    u, v, sigma = iterate(layer.weight, layer.u)
+    direction = torch.randn_like(layer.weight)
+    (layer.normalized_weight() * direction).sum().backward()
+    normalized = layer.weight.detach().numpy() / sigma
+    inner = (direction.numpy() * normalized).sum()
+    expected = (direction.numpy() - inner * np.outer(u, v).reshape(normalized.shape)) / sigma
+    np.testing.assert_allclose(layer.weight.grad.numpy(), expected, rtol=0, atol=1e-13)
+
+
+def test_converged_gradient_equals_finite_differences_of_the_true_norm(layer: SpectralNorm) -> None:
+    """Where u has converged, the derivative of the true largest singular value, from an SVD, is met."""
+    for _ in range(3000):
+        layer.normalized_weight()
+    direction = np.random.default_rng(1).normal(size=layer.weight.shape)
+    (layer.normalized_weight() * torch.from_numpy(direction)).sum().backward()
+
+    def value(weight: np.ndarray) -> float:
+        largest = np.linalg.svd(weight.reshape(len(weight), -1), compute_uv=False)[0]
+        return float((direction * weight / largest).sum())
+
+    weight = layer.weight.detach().numpy()
+    step = 1e-6
+    for index in np.ndindex(weight.shape):
+        moved = np.zeros_like(weight)
+        moved[index] = step
+        slope = (value(weight + moved) - value(weight - moved)) / (2 * step)
+        assert layer.weight.grad[index].item() == pytest.approx(slope, abs=1e-7)
+
+
+def test_layers_use_the_normalised_weight_and_their_bias() -> None:
+    images, features = torch.randn(2, 3, 6, 6, dtype=F64), torch.randn(4, 6, dtype=F64)
+    conv, down, linear = (LAYERS[name]().double() for name in ("conv", "conv-downsample", "linear"))
+    for layer in (conv, down, linear):
+        nn.init.normal_(layer.bias)
+
+    def used(layer: SpectralNorm) -> Tensor:
+        return layer.weight.detach() / iterate(layer.weight, layer.u)[2]
+
+    expected = F.conv2d(images, used(conv), conv.bias, padding=1)
+    torch.testing.assert_close(conv(images), expected, rtol=0, atol=1e-12)
+    expected = F.avg_pool2d(F.conv2d(images, used(down), down.bias, padding=1), 2)
+    torch.testing.assert_close(down(images), expected, rtol=0, atol=1e-12)
+    expected = features @ used(linear).T + linear.bias
+    torch.testing.assert_close(linear(features), expected, rtol=0, atol=1e-12)
+
+
+def test_autocast_does_not_touch_the_norm() -> None:
+    layer = LAYERS["conv"]().eval()
+    plain = layer.normalized_weight()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = layer.normalized_weight()
+    assert found.dtype == torch.float32
+    assert torch.equal(found, plain)
+
+
+# --- the whole discriminator ----------------------------------------------------------------------
+
+
+def discriminator(architecture: str = "resnet-32", width: int = 8) -> Discriminator:
+    return Discriminator(architecture, num_classes=10, width=width)
+
+
+def test_every_weight_converges_to_largest_singular_value_1() -> None:
+    network = discriminator()
+    images, labels = torch.randn(2, 3, 32, 32), torch.tensor([3, 4])
+    with torch.no_grad():
+        for _ in range(250):
+            network(images, labels)
+    network.eval()
+    seen = 0
+    for module in network.modules():
+        if isinstance(module, SpectralNorm):
+            matrix = module.normalized_weight().detach().flatten(1).double().numpy()
+            assert np.linalg.svd(matrix, compute_uv=False)[0] == pytest.approx(1, abs=1e-3)
+            seen += 1
+    # 4 blocks of two 3x3, two 1x1 shortcuts, the linear layer and the embedding.
+    assert seen == 8 + 2 + 2
+
+
+@pytest.mark.parametrize("architecture", DISCRIMINATORS)
+def test_nothing_in_a_discriminator_has_a_weight_that_is_not_normalised(architecture: str) -> None:
+    network = discriminator(architecture, width=2)
+    names = {name for name, parameter in network.named_parameters() if parameter.ndim > 1}
+    normalised = {
+        f"{name}.weight" for name, module in network.named_modules() if isinstance(module, SpectralNorm)
+    }
+    assert names == normalised
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_scale_of_no_weight_matters(training: bool) -> None:
+    """Each weight used has norm 1 whatever its own, so tenfold weights change nothing, in either mode."""
+    network = discriminator().double().train(training)
+    scaled = copy.deepcopy(network)
+    with torch.no_grad():
+        for name, parameter in scaled.named_parameters():
+            if name.endswith("weight"):
+                parameter.mul_(10)
+    images, labels = torch.randn(3, 3, 32, 32, dtype=F64), torch.tensor([0, 9, 4])
+    ours, theirs = network(images, labels), scaled(images, labels)
+    torch.testing.assert_close(theirs.logits, ours.logits, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(theirs.conditional, ours.conditional, rtol=1e-9, atol=1e-12)
+
+
+def test_every_u_moves_once_a_training_forward_and_never_in_evaluation() -> None:
+    network = discriminator()
+    layers = [module for module in network.modules() if isinstance(module, SpectralNorm)]
+    images, labels = torch.randn(2, 3, 32, 32), torch.tensor([1, 2])
+    expected = [iterate(layer.weight, layer.u)[0] for layer in layers]
+    network(images, labels)
+    for layer, u in zip(layers, expected, strict=True):
+        np.testing.assert_allclose(layer.u.numpy(), u, atol=1e-6)
+    before = [layer.u.clone() for layer in layers]
+    network.eval()
+    network(images, labels)
+    assert all(torch.equal(layer.u, u) for layer, u in zip(layers, before, strict=True))
+    assert sum(name.endswith(".u") for name in network.state_dict()) == len(layers)

@@ -1,0 +1,124 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from projgan.errors import UserError
+from projgan.images import MARGIN, grid, to_float, to_pil, to_uint8, write_png
+
+LEVELS = torch.arange(256, dtype=torch.uint8)
+LARGEST_DRAW = 1 - 2**-24
+"""The largest number that torch.rand gives in float32."""
+
+
+def test_levels_are_the_lower_ends_of_their_intervals() -> None:
+    expected = np.arange(256, dtype=np.float64) / 128 - 1
+    np.testing.assert_array_equal(to_float(LEVELS).numpy(), expected)
+    assert to_float(LEVELS).dtype == torch.float32
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-8, 0.25, 0.5, 0.999, 1 - 2**-16, 1 - 2**-20, LARGEST_DRAW])
+def test_every_level_comes_back_under_any_noise(noise: float) -> None:
+    values = to_float(LEVELS, torch.full((256,), noise))
+    assert torch.equal(to_uint8(values), LEVELS)
+    assert values.min() >= -1
+    assert values.max() < 1
+
+
+@given(st.integers(0, 255), st.floats(0, LARGEST_DRAW, width=32))
+def test_noise_moves_within_the_level(level: int, noise: float) -> None:
+    value = to_float(torch.tensor([level], dtype=torch.uint8), torch.tensor([noise]))
+    assert value.item() == pytest.approx((level + noise) / 128 - 1, abs=2e-7)
+    assert to_uint8(value).item() == level
+
+
+def test_to_uint8_by_hand() -> None:
+    values = torch.tensor([-1.0, -0.9999, 0.0, 0.0077, 0.0079, 0.99, 1.0, -3.0, 3.0])
+    assert to_uint8(values).tolist() == [0, 0, 128, 128, 129, 254, 255, 0, 255]
+
+
+def test_to_pil_keeps_every_pixel_in_its_place() -> None:
+    colour = torch.arange(24, dtype=torch.uint8).view(3, 2, 4)
+    picture = to_pil(colour)
+    assert (picture.mode, picture.size) == ("RGB", (4, 2))
+    assert picture.getpixel((3, 1)) == (7, 15, 23)
+    grey = to_pil(torch.tensor([[[5, 6], [7, 8]]], dtype=torch.uint8))
+    assert (grey.mode, grey.getpixel((0, 1))) == ("L", 7)
+
+
+def test_grid_puts_image_n_at_its_row_and_column() -> None:
+    flat = torch.arange(5, dtype=torch.uint8)[:, None, None, None] * 40 + 10
+    stripe = torch.zeros(5, 3, 48, 64, dtype=torch.uint8)
+    stripe[:] = flat
+    stripe[:, 0, 0, 0] = 255  # the upper left corner of each
+    picture = np.asarray(grid(stripe, columns=3))
+    assert picture.shape == (2 * (48 + MARGIN) + MARGIN, 3 * (64 + MARGIN) + MARGIN, 3)
+    for index in range(5):
+        row, column = divmod(index, 3)
+        top, left = row * (48 + MARGIN) + MARGIN, column * (64 + MARGIN) + MARGIN
+        cell = picture[top : top + 48, left : left + 64]
+        np.testing.assert_array_equal(cell, stripe[index].permute(1, 2, 0).numpy())
+    assert (picture[:MARGIN] == 255).all()  # the border, and the place of the sixth, are white
+    assert (picture[48 + 2 * MARGIN :, 2 * (64 + MARGIN) + MARGIN :] == 255).all()
+
+
+def test_small_images_are_enlarged_without_blur() -> None:
+    image = torch.tensor([[[[0, 100], [200, 255]]]], dtype=torch.uint8)
+    picture = np.asarray(grid(image, columns=1))[MARGIN:-MARGIN, MARGIN:-MARGIN, 0]
+    np.testing.assert_array_equal(picture, image[0, 0].numpy().repeat(24, 0).repeat(24, 1))
+
+
+def test_row_names_stand_left_of_their_rows() -> None:
+    images = torch.full((4, 1, 48, 48), 128, dtype=torch.uint8)
+    plain = np.asarray(grid(images, columns=2))
+    named = np.asarray(grid(images, columns=2, row_names=["a cat", "Wyrm " * 5]))
+    margin = named.shape[1] - plain.shape[1]
+    np.testing.assert_array_equal(named[:, margin:], plain)
+    ink = (named[:, :margin] < 255).any(axis=(1, 2))
+    height = 48 + MARGIN
+    assert ink[:height].any()
+    assert ink[height:].any()
+    widths = [
+        (named[part, :margin] < 255).any(axis=(0, 2)).nonzero()[0].max()
+        for part in (slice(0, height), slice(height, None))
+    ]
+    assert widths[0] < widths[1] < margin  # the longer name is whole and reaches further
+
+
+def test_write_png_gives_back_the_pixels_and_makes_folders(tmp_path: Path) -> None:
+    image = torch.randint(0, 256, (3, 5, 7), dtype=torch.uint8)
+    path = tmp_path / "new" / "folder" / "a.png"
+    write_png(to_pil(image), path)
+    with Image.open(path) as picture:
+        assert picture.format == "PNG"
+        np.testing.assert_array_equal(np.asarray(picture), image.permute(1, 2, 0).numpy())
+    assert [entry.name for entry in path.parent.iterdir()] == ["a.png"]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.png"
+    picture = to_pil(torch.zeros(1, 2, 2, dtype=torch.uint8))
+    write_png(picture, path)
+    before = path.read_bytes()
+
+    def half(file: object, format: str) -> None:
+        file.write(b"half of a pict")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(picture, "save", half)
+    with pytest.raises(UserError, match=r"a\.png: cannot be written \(No space left on device\)"):
+        write_png(picture, path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="file/folder: cannot be made"):
+        write_png(to_pil(torch.zeros(1, 2, 2, dtype=torch.uint8)), tmp_path / "file" / "folder" / "a.png")
