@@ -58,8 +58,20 @@ def main() -> None:
             }
             equal = {name: same_on_all_ranks(tensors) for name, tensors in states.items()}
             results.append({"losses": losses, "same_on_all_ranks": equal})
+        parameter = torch.nn.Parameter(torch.zeros(2, 3))
+        parameter.grad = torch.full((2, 3), float(ranks.rank))
+        frozen = torch.nn.Parameter(torch.zeros(1))
+        ranks.average_gradients([frozen, parameter])
+        assert frozen.grad is None
+        gathered = {
+            "ranks": ranks.size,
+            "results": results,
+            "gradients of 0 and 1": parameter.grad.tolist(),
+            "values of 0 and 1": ranks.average_values(torch.tensor([float(ranks.rank)])).tolist(),
+            "largest of 0 and 1": ranks.largest(ranks.rank),
+        }
         if ranks.is_first:
-            out.write_text(json.dumps({"ranks": ranks.size, "results": results}))
+            out.write_text(json.dumps(gathered))
 
 
 def same_on_all_ranks(tensors: list[torch.Tensor]) -> bool:

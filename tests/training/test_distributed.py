@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 
+from projgan import distributed
 from projgan.data import load_images
 from projgan.distributed import Ranks, choose_device, join_ranks
 from projgan.errors import UserError
@@ -84,7 +86,7 @@ def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     assert code == 0, err
     found: dict[str, Any] = json.loads(out.read_text())
     assert found["ranks"] == 2
-    return dict(zip(("shared", "per-rank"), found["results"], strict=True))
+    return found | dict(zip(("shared", "per-rank"), found["results"], strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +106,13 @@ def test_parameters_are_the_same_bits_on_every_rank(two_ranks: dict[str, Any], s
     assert same["parameters"]
     assert not same["images"]  # each rank has its own share, or equality would mean nothing
     assert same["statistics"] == (statistics == "shared")
+
+
+def test_ranks_average_gradients_and_values_and_do_not_sum_them(two_ranks: dict[str, Any]) -> None:
+    # Adam would hide a factor in the gradients, so they are looked at themselves.
+    assert two_ranks["gradients of 0 and 1"] == [[0.5] * 3] * 2
+    assert two_ranks["values of 0 and 1"] == [0.5]
+    assert two_ranks["largest of 0 and 1"] == 1
 
 
 def test_two_ranks_with_shared_statistics_have_the_losses_of_one(
@@ -207,6 +216,24 @@ def test_a_launcher_without_its_variables_is_one_line(monkeypatch: pytest.Monkey
     monkeypatch.delenv("RANK", raising=False)
     with pytest.raises(UserError, match="torchrun"), join_ranks("cpu"):
         pass
+
+
+def test_each_restart_on_one_machine_meets_where_no_address_of_the_dead_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    agents_store, used = dist.HashStore(), []
+    monkeypatch.setattr(distributed, "rendezvous", lambda url, timeout: iter([(agents_store, 0, 2)]))
+    monkeypatch.setattr(dist, "init_process_group", lambda backend, store, **others: used.append(store))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for local, restart in (("2", "0"), ("2", "1"), ("1", "1")):
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", local)
+        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", restart)
+        distributed._connect("gloo")
+    used[0].set("address", "of the dead")
+    assert used[0].check(["address"])
+    assert not used[1].check(["address"])
+    # Machines may have restarted differently often: there, only torch knows where to meet.
+    assert used[2] is agents_store
 
 
 def test_shares_are_equal_in_order_and_together_the_whole() -> None:
