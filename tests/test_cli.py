@@ -3,6 +3,8 @@
 import json
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from PIL import Image
 
 from projgan.cli import run_command
 from small_runs import (
+    ENVIRONMENT,
     assert_one_line_error,
     command_line,
     differences,
@@ -345,7 +348,9 @@ def test_a_full_disk_in_a_real_process_is_one_line(tmp_path: Path) -> None:
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
         "sys.exit(run_command(sys.argv[1:]))\n"
     )
-    process = start(["-c", script, *brief(str(tmp_path / "run"))])
+    # No other file may be cut short: neither compiled modules, which would stay, nor coverage's.
+    others = {"PYTHONDONTWRITEBYTECODE": "1", "COVERAGE_PROCESS_CONFIG": "", "COVERAGE_PROCESS_START": ""}
+    process = start(["-c", script, *brief(str(tmp_path / "run"))], **others)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (2, "")
     assert "Traceback" not in err
@@ -363,5 +368,19 @@ def test_a_pipe_that_closes_is_no_traceback(tmp_path: Path) -> None:
     assert process.stderr is not None
     err = process.stderr.read()
     process.wait(timeout=60)
-    assert "Traceback" not in err
-    assert "Exception" not in err
+    assert "Traceback" not in err, err
+    assert "Exception" not in err, err
+
+
+def test_an_output_that_cannot_be_written_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.run(
+            [sys.executable, "-m", "projgan", "data", "describe", "digits"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=ENVIRONMENT,
+            check=False,
+        )
+    assert process.returncode == 2
+    assert process.stderr.splitlines() == ["projgan: output: No space left on device"]

@@ -5,6 +5,7 @@ torch is imported inside the commands, so that `--help` is immediate.
 """
 
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -282,18 +283,18 @@ def _expand_short_options(words: "Sequence[str]") -> list[str]:
     return [re.sub(r"^--data(?==|$)", "--data.source", word) for word in words]
 
 
+def _forget_output() -> None:
+    """Let what stdout still holds go nowhere: flushing it at exit would fail again, in a traceback."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def run_command(words: "Sequence[str]") -> int:
     """Run one command line; returns its exit code."""
+    words = _expand_short_options(words)
     try:
-        return (
-            app(
-                _expand_short_options(words),
-                exit_on_error=False,
-                print_error=False,
-                result_action="return_value",
-            )
-            or 0
-        )
+        code = app(words, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+        return code or 0
     except UserError as error:
         message = str(error)
     except cyclopts.CycloptsError as error:
@@ -303,8 +304,12 @@ def run_command(words: "Sequence[str]") -> int:
         print("projgan: stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        sys.stderr.close()
+        _forget_output()
         return 141
+    except OSError as error:
+        if error.filename is None:
+            _forget_output()
+        message = f"{error.filename or 'output'}: {error.strerror or error}"
     print(f"projgan: {message}", file=sys.stderr)
     return 2
 

@@ -69,6 +69,7 @@ def train(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener | N
     """
     listener = listener or Listener()
     directory = RunDirectory(run_dir)
+    data_location(config)  # a preset without images leaves no folder behind
     with ExitStack() as held:
         with ranks.first_goes_ahead():
             if ranks.is_first:

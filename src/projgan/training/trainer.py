@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from projgan.config import RunConfig
 from projgan.data.stream import ImageStream, uniform_labels
@@ -56,6 +56,18 @@ def build_networks(config: RunConfig, num_classes: int) -> tuple[Generator, Disc
         return Generator(**generator_arguments), Discriminator(**discriminator_arguments)
 
 
+def build_optimizer(network: nn.Module, config: RunConfig) -> torch.optim.Adam:
+    """Build Adam for one network; its learning rate is set anew at every step."""
+    settings = config.optimizer
+    return torch.optim.Adam(
+        network.parameters(),
+        lr=settings.learning_rate,
+        betas=settings.betas,
+        eps=settings.epsilon,
+        fused=True,
+    )
+
+
 def learning_rate_factor(step: int, start: int | None, end: int | None) -> float:
     """The linear decay: 1 up to step `start`, then falling to 0 at step `end`; 1 throughout if None."""
     if start is None or end is None:
@@ -75,25 +87,16 @@ class Trainer:
     def __init__(
         self, config: RunConfig, images: Tensor, labels: Tensor, num_classes: int, ranks: Ranks
     ) -> None:
-        training, optimizer = config.training, config.optimizer
+        training = config.training
         self.config, self.ranks, self.num_classes = config, ranks, num_classes
         self.batch_size = training.batch_size
         self.generator_batch_size = training.generator_batch_size or 2 * training.batch_size
-        for key, size in (
-            ("batch_size", self.batch_size),
-            ("generator_batch_size", self.generator_batch_size),
-        ):
-            if size % ranks.size:
-                raise UserError(
-                    f"training.{key} is {size}, which {ranks.size} processes cannot share equally"
-                )
+        self._refuse_unequal_shares()
         if training.cpu_threads:
             torch.set_num_threads(training.cpu_threads)
         generator, discriminator = build_networks(config, num_classes)
-        self.generator, self.discriminator = (
-            place(generator, ranks.device),
-            place(discriminator, ranks.device),
-        )
+        self.generator = place(generator, ranks.device)
+        self.discriminator = place(discriminator, ranks.device)
         self.average = GeneratorAverage(self.generator, training.ema_decay) if training.ema_decay else None
         ranks.same_everywhere(self.generator)
         ranks.same_everywhere(self.discriminator)
@@ -102,14 +105,7 @@ class Trainer:
         for network in (self.generator, self.discriminator):
             use_precision(network, training.precision, ranks.device)
         self.optimizers = [
-            torch.optim.Adam(
-                network.parameters(),
-                lr=optimizer.learning_rate,
-                betas=optimizer.betas,
-                eps=optimizer.epsilon,
-                fused=True,
-            )
-            for network in (self.generator, self.discriminator)
+            build_optimizer(network, config) for network in (self.generator, self.discriminator)
         ]
         adversarial = ADVERSARIAL_LOSSES[config.loss.adversarial]
         self.objective = OBJECTIVES[config.discriminator.condition](adversarial, config.loss.class_weight)
@@ -126,6 +122,12 @@ class Trainer:
         )
         self.step = 0
         self.pending: list[Tensor] = []
+
+    def _refuse_unequal_shares(self) -> None:
+        for key in ("batch_size", "generator_batch_size"):
+            size, ranks = getattr(self, key), self.ranks.size
+            if size % ranks:
+                raise UserError(f"training.{key} is {size}, which {ranks} processes cannot share equally")
 
     @property
     def images_seen(self) -> int:
