@@ -105,8 +105,11 @@ def test_commands(page, workplace, monkeypatch, capfd):
             assert run_command([*words[1:], *extra]) == 0, f"{line}\n{capfd.readouterr().err}"
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_python_examples(page):
+def test_python_examples(page, workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
     for block in blocks(page, "python"):
         exec(compile(block, str(page), "exec"), {})
 

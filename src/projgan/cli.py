@@ -4,11 +4,14 @@ Results go to stdout, progress and messages to stderr. A mistake is one line and
 torch is imported inside the commands, so that `--help` is immediate.
 """
 
+import io
 import json
 import os
 import re
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import cyclopts
@@ -45,6 +48,8 @@ app = App(
     version=projgan.__version__,
     config=_preset_below_command_line,
     help_format="markdown",
+    default_parameter=Parameter(negative_iterable=()),
+    suppress_keyboard_interrupt=False,
 )
 data_app = App(name="data", help="Say what is in a set of images, or decode it once for training.")
 app.command(data_app)
@@ -314,6 +319,14 @@ def run_command(words: "Sequence[str]") -> int:
     return 2
 
 
+def _leave(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
 def main() -> None:
     """Entry point of the `projgan` command and of `python -m projgan`."""
+    signal.signal(signal.SIGTERM, _leave)  # so that what is half made is cleared away
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a class name may have letters the terminal lacks
     sys.exit(run_command(sys.argv[1:]))

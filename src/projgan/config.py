@@ -31,7 +31,8 @@ MayBeOff = BeforeValidator(_none)
 Architecture = Literal["resnet-8", "resnet-32", "resnet-64", "resnet-128", "resnet-128-small", "resnet-256"]
 Condition = Literal["projection", "input-concat", "hidden-concat", "output-concat", "ac-gan", "unconditional"]
 Positive = Annotated[int, Field(gt=0)]
-Fraction = Annotated[float, Field(gt=0, le=1)]
+Width = Annotated[int, Field(gt=0, le=4096)]
+BatchSize = Annotated[int, Field(gt=0, le=1_000_000)]
 
 
 class Section(BaseModel):
@@ -45,7 +46,7 @@ class Section(BaseModel):
 class DataConfig(Section):
     """Which images, and what happens to one between the disk and the discriminator."""
 
-    source: Annotated[str | None, MayBeOff] = None
+    source: Annotated[Annotated[str, Field(min_length=1)] | None, MayBeOff] = None
     """Folder, archive, Parquet, .npz, packed store, or the built-in `digits`; `--data` for short."""
     split: Annotated[str | None, MayBeOff] = None
     """Part of the data to use, such as `train`; None takes the training part where there are several."""
@@ -55,7 +56,7 @@ class DataConfig(Section):
     """1 for grey, 3 for RGB; images of the other kind are converted."""
     horizontal_flip: bool = False
     """Mirror each image with probability one half."""
-    random_crop: Annotated[Fraction | None, MayBeOff] = None
+    random_crop: Annotated[Annotated[float, Field(ge=0.5, le=1)] | None, MayBeOff] = None
     """Take a random square of this share of the side (the paper's dogs and cats: 0.9); None for none."""
     dequantize: bool = True
     """Add uniform noise of one grey level to real images at every access, as the paper does."""
@@ -70,9 +71,9 @@ class GeneratorConfig(Section):
 
     architecture: Architecture = "resnet-32"
     """Row of the table of widths."""
-    width: Annotated[Positive | None, MayBeOff] = None
+    width: Annotated[Width | None, MayBeOff] = None
     """Base width in place of the table's."""
-    latent_size: Positive = 128
+    latent_size: Width = 128
     """Length of a latent vector, drawn from N(0, I)."""
     condition: Annotated[Literal["conditional-batch-norm"] | None, MayBeOff] = "conditional-batch-norm"
     """How the generator meets the label; None for an unconditional generator."""
@@ -83,13 +84,13 @@ class DiscriminatorConfig(Section):
 
     architecture: Architecture = "resnet-32"
     """Row of the table of widths."""
-    width: Annotated[Positive | None, MayBeOff] = None
+    width: Annotated[Width | None, MayBeOff] = None
     """Base width in place of the table's."""
     condition: Condition = "projection"
     """How the discriminator meets the label."""
     hidden_block: Annotated[Positive | None, MayBeOff] = None
     """Block after which `hidden-concat` joins, counted from 1; None is the paper's for this architecture."""
-    embedding_size: Positive = 128
+    embedding_size: Width = 128
     """Entries of the embedded label in `hidden-concat` and `output-concat`."""
 
 
@@ -135,11 +136,11 @@ class TrainingConfig(Section):
 
     steps: Positive = 50_000
     """Generator updates in all."""
-    batch_size: Positive = 64
+    batch_size: BatchSize = 64
     """Real images of one discriminator update, over all processes together."""
-    generator_batch_size: Annotated[Positive | None, MayBeOff] = None
+    generator_batch_size: Annotated[BatchSize | None, MayBeOff] = None
     """Generated images of one generator update, over all processes; None is twice `batch_size`."""
-    discriminator_updates: Positive = 5
+    discriminator_updates: Annotated[int, Field(gt=0, le=1000)] = 5
     """Discriminator updates of one step (the paper's n_dis)."""
     ema_decay: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, MayBeOff] = None
     """Keep an exponential moving average of the generator with this decay and use it for samples."""
@@ -149,7 +150,7 @@ class TrainingConfig(Section):
     """Arithmetic of the networks; parameters and losses stay in float32."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; `auto` takes a GPU if there is one."""
-    cpu_threads: Annotated[Positive | None, MayBeOff] = None
+    cpu_threads: Annotated[Annotated[int, Field(gt=0, le=1024)] | None, MayBeOff] = None
     """Threads of one process on a CPU; None leaves the choice to torch."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Seed of every random stream of the run."""
@@ -198,6 +199,12 @@ class RunConfig(Section):
                 f"generator.condition is {self.generator.condition} and discriminator.condition is "
                 f"{self.discriminator.condition}: either both networks meet the label or neither does"
             )
+        end = self.optimizer.decay_end
+        if end is not None and self.training.steps > end:
+            raise ValueError(
+                f"training.steps is {self.training.steps}, past optimizer.decay_end {end}, where the "
+                "learning rate has fallen to zero: raise optimizer.decay_end too, or turn the decay off"
+            )
         return self
 
 
@@ -205,6 +212,7 @@ RESUMABLE_KEYS = frozenset(
     {
         "data.source",
         "data.cache",
+        "optimizer.decay_end",
         "training.steps",
         "training.device",
         "training.cpu_threads",

@@ -114,6 +114,8 @@ def _check(request: SampleRequest) -> None:
         raise UserError(f"--batch-size is {request.batch_size}; it must be at least 1")
     if request.truncation is not None and not 0 < request.truncation < 10:
         raise UserError(f"--truncation is {request.truncation}; it must be above 0 and below 10")
+    if request.classes == []:
+        raise UserError("--class is given without a name; name a class, or leave it out for every class")
     if request.classes and request.mixes:
         raise UserError("--class and --mix exclude each other; give one of them")
 
@@ -129,7 +131,9 @@ def _rows(
     if request.mixes:
         weights = torch.stack([mixing_weights(mix, class_names) for mix in request.mixes])
         return list(request.mixes), _file_names(request.mixes), weights
-    labels = list(dict.fromkeys(class_labels(request.classes or ["all"], class_names)))
+    every = list(range(len(class_names)))
+    labels = every if request.classes is None else class_labels(request.classes, class_names)
+    labels = list(dict.fromkeys(labels))
     stems = _file_names(class_names)
     return [class_names[label] for label in labels], [stems[label] for label in labels], torch.tensor(labels)
 

@@ -9,8 +9,11 @@ from typing import IO
 from projgan.errors import UserError
 
 
-def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object], *, sync: bool = True) -> None:
     """Let `write` fill a temporary file, sync it, rename it to `path` and sync the folder.
+
+    Without `sync` a power cut may lose the file, but a kill still leaves no half one: for what is many and
+    easily made again.
 
     Raises:
         UserError: the disk is full or the folder cannot be written; `path` is then as it was.
@@ -20,11 +23,14 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         with temporary.open("wb") as file:
             write(file)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         temporary.replace(path)
-        _sync_folder(path.parent)
+        if sync:
+            _sync_folder(path.parent)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-        reason = (error.strerror if isinstance(error, OSError) else None) or " ".join(str(error).split())[
+        cause = error.__context__ if isinstance(error.__context__, OSError) else error
+        reason = (cause.strerror if isinstance(cause, OSError) else None) or " ".join(str(cause).split())[
             :120
         ]
         raise UserError(

@@ -81,12 +81,15 @@ def save_network(network: nn.Module, description: NetworkDescription, path: Path
     write_atomically(path, lambda file: file.write(content))
 
 
-def load_generator(path: Path, device: torch.device | str = "cpu") -> tuple[Generator, NetworkDescription]:
+def load_generator(
+    path: Path | str, device: torch.device | str = "cpu"
+) -> tuple[Generator, NetworkDescription]:
     """Read a generator and its description, in evaluation mode.
 
     Raises:
         UserError: no such file, not a generator file of this package, or damaged.
     """
+    path = Path(path)
     description, tensors = _read(path, "generator")
     arguments = _check(_GeneratorArguments, description, path)
     with torch.device("meta"):
@@ -95,9 +98,10 @@ def load_generator(path: Path, device: torch.device | str = "cpu") -> tuple[Gene
 
 
 def load_discriminator(
-    path: Path, device: torch.device | str = "cpu"
+    path: Path | str, device: torch.device | str = "cpu"
 ) -> tuple[Discriminator, NetworkDescription]:
     """Read a discriminator and its description, in evaluation mode; errors as in `load_generator`."""
+    path = Path(path)
     description, tensors = _read(path, "discriminator")
     arguments = _check(_DiscriminatorArguments, description, path)
     with torch.device("meta"):
@@ -140,6 +144,8 @@ def _check(model: type[_Checked], description: NetworkDescription, path: Path) -
 def _build(network: Any, arguments: dict[str, Any], path: Path) -> Any:
     try:
         return network(**arguments)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; damaged") from None
     except KeyError as error:
         raise UserError(
             f"{path}: unknown architecture or condition {error}; written by a newer version?"

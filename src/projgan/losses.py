@@ -103,7 +103,7 @@ def auxiliary_classifier_objective(loss: AdversarialLoss, class_weight: float) -
     """AC-GAN (Odena et al. 2017): both networks also minimise the classification error.
 
     The discriminator on real and generated images (their L_S + L_C), the generator on generated ones
-    (L_C - L_S). Their weight is 1; the paper does not say its own.
+    (L_C - L_S). Odena et al. weigh both alike, `class_weight` 1; the projection paper does not say its own.
     """
 
     def classify(output: Judgement, condition: Tensor) -> Tensor:

@@ -59,12 +59,14 @@ class RunDirectory:
     def prepare(self, config: RunConfig) -> None:
         """Check that the folder is new or holds this very run, and remove what a kill left half written.
 
+        A run that never reached a checkpoint has nothing to lose: its folder may start another one.
+
         Raises:
             UserError: the folder holds a run of another configuration, or something else.
         """
         with self._writing():
             self._refuse_other_things()
-            if self.config.exists():
+            if self.config.exists() and any(self.checkpoints.glob("*.pt")):
                 self._refuse_another_run(config)
             for folder in (self.path, self.checkpoints, self.samples):
                 for leftover in folder.glob(LEFTOVERS):
@@ -113,15 +115,17 @@ class RunDirectory:
             raise UserError(f"{self.stats}: cannot be written ({error.strerror})") from error
 
     def read_stats(self) -> list[dict[str, Any]]:
-        """Return the rows written so far; a line cut short by a kill is left out."""
+        """Return the rows written so far; what is no row, such as a line cut short by a kill, is left out."""
         if not self.stats.is_file():
             return []
         rows = []
         for line in self.stats.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                rows.append(json.loads(line))
+                row = json.loads(line)
             except json.JSONDecodeError:
                 continue
+            if isinstance(row, dict) and isinstance(row.get("step"), int):
+                rows.append(row)
         return rows
 
     def forget_stats_after(self, step: int) -> None:

@@ -70,19 +70,10 @@ class ConditionShape:
     """Entries of the embedded label in `hidden-concat` and `output-concat`."""
 
 
-def needed(condition: Tensor | None) -> Tensor:
-    """Return the condition.
-
-    Raises:
-        ValueError: there is none, but the method needs one.
-    """
-    if condition is None:
-        raise ValueError("this discriminator meets a condition: give labels or weights with the images")
-    return condition
-
-
-def class_weights(condition: Tensor, num_classes: int) -> Tensor:
+def class_weights(condition: Tensor | None, num_classes: int) -> Tensor:
     """Labels [N] -> one-hot float32 [N, num_classes]; weights [N, num_classes] as they are."""
+    if condition is None:
+        raise ValueError("this network meets a condition: give labels or weights")
     if condition.is_floating_point():
         return condition
     return F.one_hot(condition, num_classes).float()
@@ -129,12 +120,20 @@ class Projection(Unconditional):
     def forward(self, features: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
         """Features [N, num_features], labels [N] or weights [N, num_classes] -> the output for N images."""
         marginal = self.marginal(features).squeeze(1)
-        embedded = select(self.embedding.normalized_weight(), needed(condition))
+        embedded = select(self.embedding.normalized_weight(), condition)
         conditional = (embedded * features).sum(dim=1)
         return DiscriminatorOutput(marginal + conditional, marginal, conditional)
 
 
-class InputConcat(Unconditional):
+class _Concat(Unconditional):
+    """The trunk has seen the condition already, so a map of the features is all that is left."""
+
+    def forward(self, features: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
+        """Features that have seen the condition [N, num_features] -> logits, which do not decompose."""
+        return DiscriminatorOutput(self.marginal(features).squeeze(1), None, None)
+
+
+class InputConcat(_Concat):
     """One constant map per class behind the channels of the image (Mirza & Osindero 2014).
 
     The paper's appendix compares with it on CIFAR; no code was published. One-hot maps are our reading.
@@ -149,14 +148,10 @@ class InputConcat(Unconditional):
         """[N, C, H, W] -> [N, C + num_classes, H, W] at the image."""
         if block != 0:
             return images
-        return append_maps(images, class_weights(needed(condition), self.shape.num_classes))
-
-    def forward(self, features: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
-        """Features that have seen the condition [N, num_features] -> logits, which do not decompose."""
-        return DiscriminatorOutput(self.marginal(features).squeeze(1), None, None)
+        return append_maps(images, class_weights(condition, self.shape.num_classes))
 
 
-class HiddenConcat(Unconditional):
+class HiddenConcat(_Concat):
     """An embedded label as constant maps behind the output of one block (Reed et al. 2016).
 
     Source: pfnet-research/sngan_projection, SNResNetConcatDiscriminator: an embedding of 128 entries,
@@ -177,11 +172,7 @@ class HiddenConcat(Unconditional):
         """[N, C, H, W] -> [N, C + embedding_size, H, W] after the chosen block."""
         if block != self.shape.hidden_block:
             return images
-        return append_maps(images, select(self.embedding.normalized_weight(), needed(condition)))
-
-    def forward(self, features: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
-        """Features that have seen the condition [N, num_features] -> logits, which do not decompose."""
-        return DiscriminatorOutput(self.marginal(features).squeeze(1), None, None)
+        return append_maps(images, select(self.embedding.normalized_weight(), condition))
 
 
 class OutputConcat(Unconditional):
@@ -201,7 +192,7 @@ class OutputConcat(Unconditional):
 
     def forward(self, features: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
         """Features [N, num_features], labels [N] or weights [N, num_classes] -> logits."""
-        embedded = select(self.embedding.normalized_weight(), needed(condition))
+        embedded = select(self.embedding.normalized_weight(), condition)
         hidden = F.relu(self.hidden(torch.cat([features, embedded], dim=1)))
         return DiscriminatorOutput(self.marginal(hidden).squeeze(1), None, None)
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def select(table: Tensor, condition: Tensor) -> Tensor:
+def select(table: Tensor, condition: Tensor | None) -> Tensor:
     """Meet a condition with a table of one row per class.
 
     Args:
@@ -17,7 +17,12 @@ def select(table: Tensor, condition: Tensor) -> Tensor:
 
     Returns:
         [N, features]. A one-hot weight gives exactly the row that its label gives.
+
+    Raises:
+        ValueError: there is no condition, but the network was built to meet one.
     """
+    if condition is None:
+        raise ValueError("this network meets a condition: give labels or weights")
     if condition.is_floating_point():
         return condition.to(table.dtype) @ table
     return F.embedding(condition, table)
@@ -171,7 +176,7 @@ class ConditionalBatchNorm2d(BatchNorm2d):
         self.gain = nn.Parameter(torch.ones(num_classes, num_features))
         self.bias = nn.Parameter(torch.zeros(num_classes, num_features))
 
-    def forward(self, images: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, images: Tensor, condition: Tensor | None) -> Tensor:
         """Images [N, C, H, W], labels [N] or mixing weights [N, num_classes] -> [N, C, H, W]."""
         gain = select(self.gain, condition)[:, :, None, None]
         bias = select(self.bias, condition)[:, :, None, None]

@@ -205,6 +205,9 @@ class Discriminator(nn.Module):
         hidden_block: where `hidden-concat` joins, counted from 1, in place of the table's.
         embedding_size: entries of the embedded label in `hidden-concat` and `output-concat`.
 
+    Raises:
+        ValueError: no such hidden block, or the last one, after which nothing would mix label and image.
+
     Source: pfnet-research/sngan_projection, source/dis_models.
     """
 
@@ -223,6 +226,11 @@ class Discriminator(nn.Module):
         shape = DISCRIMINATORS[architecture]
         widths = [multiplier * (width or shape.width) for multiplier in shape.multipliers]
         self.resolution, self.channels = shape.resolution, channels
+        if hidden_block is not None and not 1 <= hidden_block < len(widths):
+            raise ValueError(
+                f"discriminator.hidden_block is {hidden_block}; {architecture} has {len(widths)} blocks, "
+                f"and the label must join after one of 1 to {len(widths) - 1}"
+            )
         method = CONDITIONS[condition]
         meeting = ConditionShape(
             num_classes=num_classes,

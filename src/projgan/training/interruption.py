@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType, TracebackType
 
 ECHO_SECONDS = 1.0
@@ -15,14 +16,16 @@ class Interruption:
     Python gives signals to the main thread only; elsewhere this does nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, noted: Callable[[], None] = lambda: None) -> None:
         self.signal: int | None = None
+        self._tell = noted
         self._noted = 0.0
         self._previous: dict[signal.Signals, signal._HANDLER] = {}
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.signal is None:
             self.signal, self._noted = number, time.monotonic()
+            self._tell()
         elif time.monotonic() - self._noted > ECHO_SECONDS:
             self._restore()
             signal.raise_signal(number)

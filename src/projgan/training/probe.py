@@ -11,8 +11,9 @@ from torch.autograd.graph import saved_tensors_hooks
 from projgan.config import RunConfig
 from projgan.data import open_source
 from projgan.distributed import Ranks
-from projgan.training.run import data_location
-from projgan.training.trainer import Trainer
+from projgan.errors import UserError
+from projgan.training.run import data_location, refuse_one_class
+from projgan.training.trainer import Trainer, refuse_unequal_shares
 
 PROBE_BATCH = 8
 BYTES_PER_PARAMETER = 16
@@ -66,7 +67,11 @@ def probe(config: RunConfig, ranks: Ranks, said: Callable[[str], None] = lambda 
     Raises:
         UserError: what `train` would say of the settings and of the data's form.
     """
+    refuse_unequal_shares(config, ranks)
     source = open_source(data_location(config), config.data.split)
+    if source.problems:
+        raise UserError(source.problems[0])
+    refuse_one_class(config, source.class_names)
     num_classes = len(source.class_names)
     size = config.training.batch_size
     batch = size if ranks.device.type == "cuda" else max(min(size, PROBE_BATCH) // ranks.size, 1) * ranks.size

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +69,7 @@ def train(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener | N
     """
     listener = listener or Listener()
     directory = RunDirectory(run_dir)
-    data_location(config)  # a preset without images leaves no folder behind
+    refuse_run_among_images(config, run_dir)
     with ExitStack() as held:
         with ranks.first_goes_ahead():
             if ranks.is_first:
@@ -99,6 +99,17 @@ def data_location(config: RunConfig) -> str:
     return config.data.source
 
 
+def refuse_run_among_images(config: RunConfig, run_dir: Path) -> None:
+    """Keep a run's files out of the folder its images come from, where they would be taken for a class.
+
+    Raises:
+        UserError: the run directory lies in the folder of images, or there are no images.
+    """
+    images = Path(data_location(config))
+    if images.is_dir() and run_dir.resolve().is_relative_to(images.resolve()):
+        raise UserError(f"{run_dir} lies among the images of {images}; choose a --run-dir outside")
+
+
 def read_data(config: RunConfig, listener: Listener) -> PackedImages:
     """Open or decode the run's images.
 
@@ -114,12 +125,25 @@ def read_data(config: RunConfig, listener: Listener) -> PackedImages:
         progress=listener.decoded,
         on_unreadable=config.data.on_unreadable,
     )
-    if config.generator.condition and data.num_classes < 2:
+    refuse_one_class(config, data.class_names)
+    if data.skipped_count:
+        listener.said(f"{data.name}: {data.skipped_count} unreadable images are left out")
+    if data.upscaled:
+        listener.said(f"{data.name}: {data.upscaled} images are smaller than wanted and were enlarged")
+    return data
+
+
+def refuse_one_class(config: RunConfig, class_names: Sequence[str]) -> None:
+    """A condition can only be learned from two classes or more.
+
+    Raises:
+        UserError: there is one class, and the networks are to meet it.
+    """
+    if config.generator.condition and len(class_names) < 2:
         raise UserError(
-            f"{config.data.source}: one class only ({data.class_names[0]}), so there is no condition to "
+            f"{config.data.source}: one class only ({class_names[0]}), so there is no condition to "
             "learn; use --generator.condition None --discriminator.condition unconditional"
         )
-    return data
 
 
 def as_tensor(array: np.ndarray) -> Tensor:
@@ -147,7 +171,9 @@ class _Run:
         self.listener.started(trainer.step, steps, trainer.images_per_step)
         self._restart_clock()
         signal = 0  # the same on every rank, whichever got it
-        with Interruption() as interruption:
+        with Interruption(
+            lambda: self.listener.said("stopping after this step; again to stop at once")
+        ) as interruption:
             while trainer.step < steps and not signal:
                 trainer.advance()
                 self.listener.stepped(Progress(trainer.step, steps, trainer.images_seen, trainer.pending[-1]))
@@ -164,6 +190,9 @@ class _Run:
         self.ranks.barrier()  # torchrun ends the others when one fails, also in its last breath
         finished = trainer.step == steps
         return RunResult(self.directory.generator, trainer.step, None if finished else signal)
+
+    def _acknowledge(self) -> None:
+        self.listener.said("stopping after this step; again to stop at once")
 
     def _resume(self) -> None:
         directory, trainer = self.directory, self.trainer
@@ -208,7 +237,7 @@ class _Run:
             if self.last_saved is not None
             else "no checkpoint had been written"
         )
-        return UserError(f"{what}; {good}; a lower optimizer.learning_rate may help")
+        return UserError(f"{what}; {good}; a lower optimizer.learning_rate in another --run-dir may help")
 
     def _log(self) -> None:
         losses = self._read_losses()

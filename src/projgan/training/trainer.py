@@ -49,11 +49,33 @@ def network_arguments(config: RunConfig, num_classes: int) -> tuple[dict[str, An
 
 
 def build_networks(config: RunConfig, num_classes: int) -> tuple[Generator, Discriminator]:
-    """Build both networks on the CPU, started from the run's seed and nothing else."""
+    """Build both networks on the CPU, started from the run's seed and nothing else.
+
+    Raises:
+        UserError: settings that no network fits, or networks that do not fit into memory.
+    """
     generator_arguments, discriminator_arguments = network_arguments(config, num_classes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator_at(config.training.seed, "initialization", 0).initial_seed())
-        return Generator(**generator_arguments), Discriminator(**discriminator_arguments)
+        try:
+            return Generator(**generator_arguments), Discriminator(**discriminator_arguments)
+        except ValueError as error:
+            raise UserError(str(error)) from None
+        except RuntimeError as error:  # torch's allocator
+            reason = str(error).splitlines()[0][:120]
+            raise UserError(f"the networks cannot be built ({reason}); choose smaller widths") from None
+
+
+def refuse_unequal_shares(config: RunConfig, ranks: Ranks) -> None:
+    """Every process must get the same number of images of a batch.
+
+    Raises:
+        UserError: a batch size that the number of processes does not divide.
+    """
+    for key in ("batch_size", "generator_batch_size"):
+        size = getattr(config.training, key)
+        if size and size % ranks.size:
+            raise UserError(f"training.{key} is {size}, which {ranks.size} processes cannot share equally")
 
 
 def build_optimizer(network: nn.Module, config: RunConfig) -> torch.optim.Adam:
@@ -91,7 +113,7 @@ class Trainer:
         self.config, self.ranks, self.num_classes = config, ranks, num_classes
         self.batch_size = training.batch_size
         self.generator_batch_size = training.generator_batch_size or 2 * training.batch_size
-        self._refuse_unequal_shares()
+        refuse_unequal_shares(config, ranks)
         if training.cpu_threads:
             torch.set_num_threads(training.cpu_threads)
         generator, discriminator = build_networks(config, num_classes)
@@ -122,12 +144,6 @@ class Trainer:
         )
         self.step = 0
         self.pending: list[Tensor] = []
-
-    def _refuse_unequal_shares(self) -> None:
-        for key in ("batch_size", "generator_batch_size"):
-            size, ranks = getattr(self, key), self.ranks.size
-            if size % ranks:
-                raise UserError(f"training.{key} is {size}, which {ranks} processes cannot share equally")
 
     @property
     def images_seen(self) -> int:
