@@ -68,6 +68,15 @@ MISTAKES: dict[str, tuple[list[str], list[str]]] = {
     "a preset's name": (["train", "dmeo"], ["unknown preset 'dmeo'", "did you mean 'demo'?"]),
     "a key": (["train", "demo", "--training.step", "5"], ["--training.step", "--training.steps"]),
     "a section": (["train", "demo", "--trainig.steps", "5"], ["--trainig.steps", "--training.steps"]),
+    "a block that is not there": (
+        ["train", "demo", "--discriminator.condition", "hidden-concat", "--discriminator.hidden-block", "3"],
+        ["discriminator.hidden_block is 3", "resnet-8 has 3 blocks"],
+    ),
+    "too many threads": (["train", "demo", "--training.cpu-threads", "100000"], ["training.cpu_threads"]),
+    "steps at no learning rate": (
+        ["train", "demo", "--training.steps", "1501"],
+        ["training.steps is 1501", "optimizer.decay_end 1500", "raise optimizer.decay_end"],
+    ),
     "a whole number": (["train", "demo", "--training.steps", "ten"], ["training.steps", "ten"]),
     "a number out of range": (["train", "demo", "--training.steps", "-5"], ["training.steps", "-5"]),
     "a choice": (["train", "demo", "--discriminator.condition", "projektion"], ["condition", "projektion"]),

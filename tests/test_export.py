@@ -211,3 +211,19 @@ def test_a_run_or_its_file_may_be_named(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"empty: no generator\.safetensors there"):
         generator_path(tmp_path / "empty")
+
+
+def test_a_class_called_all_is_one_of_all(tmp_path: Path) -> None:
+    run = save(tmp_path / "run", "all", "other")
+    every = write_images(SampleRequest(run, count=1, out=tmp_path / "every"))
+    assert every.rows == ("all", "other")
+    assert write_images(SampleRequest(run, classes=["all"], count=1, out=tmp_path / "one")).rows == ("all",)
+    with pytest.raises(UserError, match="--class is given without a name"):
+        write_images(SampleRequest(run, classes=[], out=tmp_path / "none"))
+
+
+def test_a_class_asked_for_twice_is_made_once(tmp_path: Path) -> None:
+    run = save(tmp_path / "run", "cat", "dog")
+    written = write_images(SampleRequest(run, classes=["dog", "cat", "dog"], count=1, out=tmp_path / "out"))
+    assert written.rows == ("dog", "cat")
+    assert len(written.files) == 2

@@ -182,3 +182,18 @@ def test_statistics_survive_lines_cut_short_and_forget_what_is_later(tmp_path: P
 def test_names_of_a_run(tmp_path: Path) -> None:
     assert RunDirectory(tmp_path).samples_at(12) == tmp_path / "samples" / "step-00000012.png"
     assert ONE_RANK.is_first
+
+
+def test_a_run_that_never_reached_a_checkpoint_makes_way_for_another(tmp_path: Path) -> None:
+    diverging = small_config({"optimizer.learning_rate": 1e30})
+    with pytest.raises(UserError, match="not finite"):
+        train_small(tmp_path, {"optimizer.learning_rate": 1e30})
+    RunDirectory(tmp_path).prepare(diverging)
+    train_small(tmp_path, {"training.steps": 5})
+    with pytest.raises(UserError, match=r"optimizer\.learning_rate 0.0005, not 1e"):
+        RunDirectory(tmp_path).prepare(diverging)
+
+
+def test_lines_that_are_no_rows_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "stats.jsonl").write_text('3\n[1]\n{"step": "x"}\n{"step": 2}\n')
+    assert RunDirectory(tmp_path).read_stats() == [{"step": 2}]

@@ -213,3 +213,9 @@ def test_parameters_of_the_published_concat_discriminator() -> None:
     block4 = 9 * (384**2 - 256**2) + 128 + 9 * 128 * 512 + 128 * 512
     assert sum(parameter.numel() for parameter in network.parameters()) == 30_041_857 + embedding + block4
     assert round((30_041_857 + embedding + block4) / 1e6, 2) == 30.54
+
+
+@pytest.mark.parametrize("block", [0, -1, 3, 99])
+def test_a_hidden_block_that_would_leave_the_label_out_is_refused(block: int) -> None:
+    with pytest.raises(ValueError, match=f"hidden_block is {block}"):
+        Discriminator("resnet-8", "hidden-concat", channels=1, num_classes=3, width=4, hidden_block=block)

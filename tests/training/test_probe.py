@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from projgan.config import load_config
+from projgan.distributed import Ranks
 from projgan.errors import UserError
 from projgan.training import probe as probe_module
 from projgan.training.probe import Estimate, probe
@@ -129,3 +131,18 @@ def test_text_says_each_number_once(estimate: Estimate) -> None:
 def test_a_large_run_of_the_paper_is_estimated_without_its_data(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="name no images"):
         probe(load_config("cifar10"), ONE_RANK)
+
+
+def test_a_dry_run_refuses_what_training_would(tmp_path: Path) -> None:
+    demo = load_config("demo")
+    (tmp_path / "cat").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "cat" / "0.png")
+    one_class = demo.model_copy(update={"data": demo.data.model_copy(update={"source": str(tmp_path)})})
+    with pytest.raises(UserError, match="one class only"):
+        probe(one_class, Ranks(0, 1, torch.device("cpu")))
+    (tmp_path / "dog").mkdir()
+    with pytest.raises(UserError, match="dog"):
+        probe(one_class, Ranks(0, 1, torch.device("cpu")))
+    odd = demo.model_copy(update={"training": demo.training.model_copy(update={"batch_size": 7})})
+    with pytest.raises(UserError, match=r"training\.batch_size is 7, which 2 processes"):
+        probe(odd, Ranks(0, 2, torch.device("cpu")))

@@ -24,7 +24,7 @@ from projgan.training.checkpoint import (
 )
 from projgan.training.interruption import Interruption
 from projgan.training.outputs import write_networks, write_samples
-from projgan.training.trainer import LossRow, Trainer
+from projgan.training.trainer import LossRow, Trainer, build_networks
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,10 @@ def train(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener | N
     """
     listener = listener or Listener()
     directory = RunDirectory(run_dir)
+    # What can be refused without the images is, before there is a folder.
     refuse_run_among_images(config, run_dir)
+    with torch.device("meta"):
+        build_networks(config, num_classes=2)
     with ExitStack() as held:
         with ranks.first_goes_ahead():
             if ranks.is_first:
