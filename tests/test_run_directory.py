@@ -60,7 +60,7 @@ def test_a_run_of_another_configuration_is_refused_by_key(
 ) -> None:
     before = files_of(uninterrupted_copy)
     with pytest.raises(UserError) as caught:
-        train_small(uninterrupted_copy, {key: value, "training.steps": 50})
+        train_small(uninterrupted_copy, {key: value, "training.steps": 22})
     assert message in str(caught.value)
     assert "use its settings or choose another --run-dir" in str(caught.value)
     assert files_of(uninterrupted_copy) == before

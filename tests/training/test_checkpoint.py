@@ -164,7 +164,7 @@ def test_networks_of_other_shapes_are_refused_by_name(stopped: Path, tmp_path: P
 def test_other_images_are_refused(stopped: Path, tmp_path: Path) -> None:
     images = tmp_path / "images.npz"
     _write_npz(images)
-    message = refusal(stopped, {"data.source": str(images), "training.steps": 30})
+    message = refusal(stopped, {"data.source": str(images), "training.steps": 24})
     assert "was trained on other images than those of images here" in message
 
 

@@ -161,7 +161,7 @@ def assert_close_rows(one: Path, two: Path, tolerance: float) -> None:
 
 
 def test_a_killed_rank_is_restarted_and_sigterm_then_stops_with_a_checkpoint(tmp_path: Path) -> None:
-    endless = {"training.steps": 10**6, "training.checkpoint_every": 2}
+    endless = {"training.steps": 10**6, "optimizer.decay_end": 10**6, "training.checkpoint_every": 2}
     process = train_on_two(tmp_path, endless, "--max-restarts", "1")
     wait_for_step(tmp_path, 3, process)
     first = ranks_of(tmp_path)
@@ -183,7 +183,7 @@ def test_a_killed_rank_is_restarted_and_sigterm_then_stops_with_a_checkpoint(tmp
 
 
 def test_a_killed_rank_ends_the_job_in_bounded_time(tmp_path: Path) -> None:
-    process = train_on_two(tmp_path, {"training.steps": 10**6})
+    process = train_on_two(tmp_path, {"training.steps": 10**6, "optimizer.decay_end": 10**6})
     wait_for_step(tmp_path, 6, process)
     os.kill(ranks_of(tmp_path)[0], signal.SIGKILL)
     code, _, err = ended(process, 60)
