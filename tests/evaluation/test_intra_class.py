@@ -17,7 +17,7 @@ GENERATED_LABELS = torch.tensor([2] * 5 + [0] * 25 + [1] * 15)
 
 def one_by_one() -> list[float]:
     return [
-        frechet_distance_from_features(REAL[REAL_LABELS == label], GENERATED[GENERATED_LABELS == label])
+        frechet_distance_from_features(REAL[REAL_LABELS.eq(label)], GENERATED[GENERATED_LABELS.eq(label)])
         for label in range(3)
     ]
 
