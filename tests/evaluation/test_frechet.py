@@ -142,6 +142,25 @@ def test_what_the_distance_must_obey(distance, n: int, m: int, d: int) -> None:
 
 
 @pytest.mark.parametrize("distance", ROUTES)
+@pytest.mark.parametrize("count", [20, 80])
+def test_rounding_never_makes_a_distance_negative(distance, count: int) -> None:
+    for _ in range(20):
+        real = correlated(count, 30)
+        assert 0 <= distance(real, real[torch.randperm(count)]) < 1e-10
+
+
+@pytest.mark.parametrize("condition", [1e6, 1e12])
+def test_routes_agree_on_features_of_very_unlike_sizes(condition: float) -> None:
+    spread = torch.logspace(0, -math.log10(condition) / 2, 100, dtype=F64)
+    real, generated = (
+        torch.randn(n, 100, dtype=F64) * spread @ torch.randn(100, 100, dtype=F64) for n in (200, 150)
+    )
+    by_values = frechet_distance_from_features(real, generated)
+    by_rows = distance_between_factors(frechet._centred_rows(real), frechet._centred_rows(generated))
+    assert by_values == pytest.approx(by_rows, rel=1e-9)
+
+
+@pytest.mark.parametrize("distance", ROUTES)
 def test_two_images_against_two(distance) -> None:
     """±a and ±b have covariances 2 a a^T and 2 b b^T: 2 |a|² + 2 |b|² - 4 |a·b|."""
     a, b = torch.tensor([1.0, 2.0, 2.0]), torch.tensor([0.0, -3.0, 4.0])  # squares 9 and 25, product 2
