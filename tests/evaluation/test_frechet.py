@@ -271,6 +271,13 @@ def test_merging_by_hand() -> None:
     assert merged.covariance.tolist() == [[13.0]]
 
 
+def test_ranks_without_images_merge() -> None:
+    features = torch.randn(4, 3)
+    nothing = statistics_of(features[:0])
+    assert merge([nothing, nothing]).count == 0
+    assert_equal_statistics(merge([nothing, nothing, statistics_of(features)]), statistics_of(features))
+
+
 def test_a_kept_factor_gives_the_same_distances() -> None:
     real = correlated(90, 30)
     reference = factor_of_features(real)
