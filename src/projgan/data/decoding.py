@@ -110,7 +110,7 @@ class Decoding:
 
     @property
     def fingerprint(self) -> str:
-        """Of the images yielded, once the pass is over."""
+        """By which a store of the images yielded is found again, once the pass is over."""
         return packed_fingerprint(
             self.source.fingerprint, self.resolution, self.channels, self.skipped, len(self.failures)
         )

@@ -35,7 +35,8 @@ class PackedImages:
         labels: int64 `[N]`.
         class_names: names by label.
         name: the data set's.
-        fingerprint: of the source, the resolution and the channels; two with one fingerprint hold the same.
+        fingerprint: sha256 of the pixels, labels and class names: the same wherever and from whatever the
+            same images were packed.
         skipped: names of unreadable images left out (the first hundred); empty as a rule.
         upscaled: how many images were smaller than the resolution and so were enlarged.
     """
@@ -81,7 +82,11 @@ class Sizes(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What `manifest.json` of a packed store says."""
+    """What `manifest.json` of a packed store says.
+
+    `fingerprint` is of the source and how it was decoded, for finding the store again; what the images
+    themselves are is `content_fingerprint`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -106,10 +111,18 @@ class Manifest(BaseModel):
 def packed_fingerprint(
     source_fingerprint: str, resolution: int, channels: int, skipped: Sequence[str], skipped_count: int
 ) -> str:
-    """Return the sha256 that stands for the pixels a source gives at a resolution and number of channels."""
+    """Return the sha256 by which a store is found again: of a source and how it is decoded."""
     parts = [source_fingerprint, str(DECODE_VERSION), str(resolution), str(channels)]
     if skipped_count:
         parts += [str(skipped_count), *(repr(name) for name in skipped[:SKIPPED_NAMED])]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def content_fingerprint(
+    images_sha256: str, labels_sha256: str, class_names: Sequence[str], resolution: int, channels: int
+) -> str:
+    """Return the sha256 of packed images themselves, wherever they came from."""
+    parts = [images_sha256, labels_sha256, str(resolution), str(channels), *map(repr, class_names)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -144,7 +157,13 @@ def open_packed(path: str | Path, verify: bool = False) -> PackedImages:
         labels=labels,
         class_names=manifest.class_names,
         name=manifest.name,
-        fingerprint=manifest.fingerprint,
+        fingerprint=content_fingerprint(
+            manifest.images_sha256,
+            manifest.labels_sha256,
+            manifest.class_names,
+            manifest.resolution,
+            manifest.channels,
+        ),
         split=manifest.split,
         skipped=manifest.skipped,
         skipped_count=manifest.skipped_count,

@@ -1,6 +1,7 @@
 """What every source of labelled images offers, wherever its images lie."""
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -42,8 +43,9 @@ class Source(ABC):
         class_names: names sorted by label.
         labels: int64 `[N]`.
         total_bytes: size of all encoded images, in bytes.
-        fingerprint: sha256 in hex that changes with the items, their sizes (or content, where reading it
-            costs nothing more) and their labels, and not with where they lie.
+        fingerprint: sha256 in hex that changes with the items, their labels, and their content where
+            knowing it costs nothing more, else their sizes and times of change; not with where they lie.
+            One fingerprint means the same images, while the same images may have several.
         problems: what forbids training on it, one line each; `pack` refuses with the first of them.
         remarks: what a person should know, one line each.
     """
@@ -92,6 +94,11 @@ def fingerprint_items(
         digest.update(f"item {name!r} {identity}\n".encode())
     digest.update(np.ascontiguousarray(labels, dtype="<i8").tobytes())
     return digest.hexdigest()
+
+
+def file_identity(status: os.stat_result) -> str:
+    """Return what changes when a file is written anew, even where its size stays the same."""
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def natural_order(names: Iterable[str]) -> list[str]:

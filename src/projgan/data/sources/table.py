@@ -1,6 +1,7 @@
 """A folder of images with a CSV file that says which class each belongs to."""
 
 import csv
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -10,6 +11,7 @@ from PIL import Image
 from projgan.data.sources.base import (
     MAX_ITEMS,
     Source,
+    file_identity,
     fingerprint_items,
     labels_from_names,
     refuse_split_of_undivided,
@@ -37,11 +39,11 @@ class TableSource(Source):
             raise UserError(f"{folder} holds no CSV file; name one labels.csv")
         rows = _read_rows(table)
         self._names = [row.name for row in rows]
-        sizes = _file_sizes(folder, table, rows)
+        files = _find_files(folder, table, rows)
         self.class_names, self.labels = labels_from_names([row.label for row in rows])
-        self.total_bytes = sum(sizes)
+        self.total_bytes = sum(file.st_size for file in files)
         self.fingerprint = fingerprint_items(
-            self.class_names, zip(self._names, sizes, strict=True), self.labels
+            self.class_names, zip(self._names, map(file_identity, files), strict=True), self.labels
         )
 
     def item_name(self, index: int) -> str:
@@ -131,9 +133,9 @@ def _refuse_repeats(table: Path, rows: list[_Row]) -> None:
             )
 
 
-def _file_sizes(folder: Path, table: Path, rows: list[_Row]) -> list[int]:
+def _find_files(folder: Path, table: Path, rows: list[_Row]) -> list[os.stat_result]:
     root = folder.resolve()
-    sizes: list[int] = []
+    files: list[os.stat_result] = []
     missing: list[str] = []
     for row in rows:
         path = folder / row.name
@@ -146,7 +148,7 @@ def _file_sizes(folder: Path, table: Path, rows: list[_Row]) -> list[int]:
             if not path.is_file():
                 missing.append(row.name)
                 continue
-            sizes.append(path.stat().st_size)
+            files.append(path.stat())
         except OSError as error:
             raise UserError(
                 f"{table}, line {row.line}: {row.name} cannot be read ({error.strerror})"
@@ -157,4 +159,4 @@ def _file_sizes(folder: Path, table: Path, rows: list[_Row]) -> list[int]:
             f"{table} lists {len(missing)} files that are not there: {', '.join(missing[:_SHOWN])}{more}; "
             "add them or remove their rows"
         )
-    return sizes
+    return files
