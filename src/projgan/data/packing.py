@@ -105,10 +105,10 @@ def pack(
     if _is_occupied(out):
         return _reuse(out, source, resolution, channels, on_unreadable)
     _refuse_problems(source)
-    _remove_abandoned(out)
     temporary = out.parent / f".{out.name}-{uuid.uuid4().hex}.partial"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(out)
         _check_space(out.parent, len(source) * (channels * resolution**2 + 8))
         temporary.mkdir()
         decoding = Decoding(
@@ -124,7 +124,8 @@ def pack(
         _sync_folder(out.parent)
     except OSError as error:
         raise UserError(
-            f"cannot write the packed store {out} ({error.strerror or error}); choose another place"
+            f"cannot write the packed store {out} ({error.strerror or error}); choose another place "
+            "(for the cache of training, --data.cache)"
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -195,7 +196,7 @@ def _check_space(folder: Path, needed: int) -> None:
     if free < needed + 2**20:
         raise UserError(
             f"packing needs {needed / 2**30:.2f} GiB and {folder} has {free / 2**30:.2f} GiB free; "
-            "free some or choose another place"
+            "free some or choose another place (for the cache of training, --data.cache)"
         )
 
 
