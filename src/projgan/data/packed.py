@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
 
@@ -17,12 +18,13 @@ MANIFEST = "manifest.json"
 IMAGES = "images.npy"
 LABELS = "labels.npy"
 MAX_RESOLUTION = 4096
+MAX_NAME_LENGTH = 4096
 SKIPPED_NAMED = 100
 """A manifest names at most this many of the images that were skipped; it counts all."""
 _MAX_MANIFEST_BYTES = 256 * 2**20
 
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-_Text = Annotated[str, Field(max_length=4096)]
+_Text = Annotated[str, Field(max_length=MAX_NAME_LENGTH)]
 _Side = Annotated[int, Field(ge=1, le=2**26)]
 
 
@@ -58,6 +60,12 @@ class PackedImages:
     def num_classes(self) -> int:
         """Number of class names, whether or not each has images."""
         return len(self.class_names)
+
+    @cached_property
+    def empty_classes(self) -> tuple[str, ...]:
+        """Names of declared classes without any image, which nothing can be learned of."""
+        counts = np.bincount(self.labels, minlength=self.num_classes)
+        return tuple(name for name, count in zip(self.class_names, counts, strict=True) if not count)
 
     @property
     def resolution(self) -> int:

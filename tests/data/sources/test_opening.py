@@ -1,4 +1,6 @@
 import os
+import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +39,31 @@ def test_other_files_are_told_what_they_are(tmp_path, content, message):
     with pytest.raises(UserError, match=message) as caught:
         open_source(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_message_is_not_wrapped_in_another(tmp_path):
+    (tmp_path / "data.bin").write_bytes(b"")
+    with pytest.raises(UserError) as caught:
+        open_source(tmp_path / "data.bin")
+    assert str(caught.value).startswith(f"{tmp_path / 'data.bin'} is an empty file; accepted are 'digits'")
+
+
+def test_names_that_are_not_utf_8_are_refused(write_files, png, tmp_path):
+    folder = os.fsencode(write_files({"dog/a.png": png()}))
+    try:
+        Path(os.fsdecode(folder + b"/caf\xe9")).mkdir()
+    except OSError:
+        pytest.skip("this file system takes only UTF-8")
+    Path(os.fsdecode(folder + b"/caf\xe9/b.png")).write_bytes(png())
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(tmp_path / "set", "set")
+    for location in (tmp_path / "set", tmp_path / "a.tar"):
+        with pytest.raises(
+            UserError, match=r"the name '(set/)?caf\\udce9(/b.png)?' is not valid UTF-8; rename"
+        ):
+            open_source(location)
+    with pytest.raises(UserError, match=r"the name '.*/caf\\udce9' is not valid UTF-8; rename it"):
+        open_source(os.fsdecode(folder + b"/caf\xe9"))
 
 
 def test_a_pipe_is_not_opened(tmp_path):

@@ -245,6 +245,16 @@ def test_the_fingerprint_changes_with_labels_and_content(tmp_path, png):
     assert open_source(again).fingerprint != open_source(path).fingerprint
 
 
+def test_class_names_must_be_distinct_and_valid_text(tmp_path, png):
+    for names, message in (
+        (["cat", "cat"], "two classes are called 'cat'; give each a name of its own"),
+        (["cat", "caf\udce9"], r"the name 'caf\\udce9' is not valid UTF-8; rename it"),
+    ):
+        path = write(tmp_path / "a.parquet", [png(1)], [0], metadata=hugging_face(names))
+        with pytest.raises(UserError, match=message):
+            open_source(path)
+
+
 def test_pyarrow_is_not_imported_before_it_is_needed():
     program = (
         "import sys, projgan.data; projgan.data.open_source('digits'); assert 'pyarrow' not in sys.modules"

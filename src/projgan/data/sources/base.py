@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
+from projgan.data.packed import MAX_NAME_LENGTH
 from projgan.errors import UserError, nearest_name
 
 MAX_ITEMS = 50_000_000
@@ -142,6 +143,28 @@ def check_labels(labels: np.ndarray, class_count: int, place: str) -> None:
             f"{place}: label {int(labels[first])} of item {first} is outside 0..{class_count - 1} "
             f"({len(outside)} such); correct the labels or the class names"
         )
+
+
+def refuse_undecodable(name: str, place: str) -> None:
+    """Refuse a name that is not valid UTF-8: it could be neither stored nor shown."""
+    # Python keeps the bytes of such names as lone surrogates, which no encoding accepts.
+    if not name.isascii() and any("\ud800" <= character <= "\udfff" for character in name):
+        raise UserError(f"{place!r}: the name {name[:200]!r} is not valid UTF-8; rename it")
+
+
+def check_class_names(class_names: Sequence[str], place: str) -> None:
+    """Refuse class names that are no names: given twice, not valid text, or endless."""
+    seen: set[str] = set()
+    for name in class_names:
+        refuse_undecodable(name, place)
+        if len(name) > MAX_NAME_LENGTH:
+            raise UserError(
+                f"{place}: the class name {name[:50]!r}… has {len(name):,} characters, more than the "
+                f"{MAX_NAME_LENGTH:,} accepted; shorten it"
+            )
+        if name in seen:
+            raise UserError(f"{place}: two classes are called {name!r}; give each a name of its own")
+        seen.add(name)
 
 
 def numbered_class_names(labels: np.ndarray, place: str) -> tuple[str, ...]:

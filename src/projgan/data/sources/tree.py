@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from projgan.data.decode import IMAGE_SUFFIXES
-from projgan.data.sources.base import natural_order
+from projgan.data.sources.base import natural_order, refuse_undecodable
 from projgan.data.sources.splits import canonical_split, choose_split, is_split_name
 from projgan.errors import UserError
 
@@ -49,6 +49,8 @@ def arrange(
 
     The class names are those of every split together, so that a label means the same in each.
     """
+    for name in (*folders, *files):  # a folder before the files in it
+        refuse_undecodable(name, place)
     paths = [tuple(name.split("/")) for name in files]
     directories = {tuple(name.split("/")) for name in folders if name}
     directories |= {path[:depth] for path in paths for depth in range(1, len(path))}
