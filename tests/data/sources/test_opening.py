@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from projgan.data import label_of, load_images, open_source, pack
+from projgan.data import load_images, open_source, pack
 from projgan.errors import UserError
 
 
@@ -86,9 +86,3 @@ def test_a_packed_store_is_a_source(two_classes, tmp_path):
     assert [source.read(index).getpixel((0, 0)) for index in range(3)] == [10, 20, 30]
     with pytest.raises(UserError, match="packed store of 'all there was', not of 'test'"):
         load_images(tmp_path / "store", split="test", resolution=4, channels=1, cache=None)
-
-
-def test_class_names_are_looked_up():
-    assert label_of("dog", ("cat", "dog")) == 1
-    with pytest.raises(UserError, match="no class is named 'dgo'; did you mean 'dog'"):
-        label_of("dgo", ("cat", "dog"))

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from projgan.data.packed import MAX_NAME_LENGTH
-from projgan.errors import UserError, nearest_name
+from projgan.errors import UserError
 
 MAX_ITEMS = 50_000_000
 """No source may declare more images than this."""
@@ -108,17 +108,6 @@ def natural_order(names: Iterable[str]) -> list[str]:
     if names and all(name.isascii() and name.isdecimal() and len(name) <= 18 for name in names):
         return sorted(names, key=lambda name: (int(name), name))
     return sorted(names)
-
-
-def label_of(class_name: str, class_names: Sequence[str]) -> int:
-    """Return the label of a class name.
-
-    Raises:
-        UserError: no class has that name; the nearest one is offered.
-    """
-    if class_name in class_names:
-        return list(class_names).index(class_name)
-    raise UserError(f"no class is named {class_name!r}{nearest_name(class_name, class_names)}")
 
 
 def refuse_split_of_undivided(split: str | None, location: str) -> None:

@@ -17,6 +17,7 @@ from projgan.data.sources.base import (
     refuse_split_of_undivided,
 )
 from projgan.data.sources.folder import open_file
+from projgan.data.sources.tree import is_image_name
 from projgan.errors import UserError
 
 FILE_COLUMNS = ("file", "file_name", "filename", "image", "path")
@@ -25,7 +26,7 @@ _SHOWN = 5
 
 
 class TableSource(Source):
-    """Images in the order of the rows of `labels.csv`, or of the folder's only CSV file."""
+    """Images in the order of the rows of `labels.csv`, or of the only CSV file like it."""
 
     kind = "folder with a CSV of labels"
 
@@ -56,17 +57,45 @@ class TableSource(Source):
 
 
 def find_table(folder: Path) -> Path | None:
-    """Return `labels.csv`, or the only CSV file in `folder`, or None."""
+    """Return `labels.csv`, or the only CSV file with the columns of one, or None.
+
+    Beside class folders with images, a CSV file of anything else is passed over; where there are none, it is
+    returned, so that what it lacks can be said.
+    """
     tables = sorted(path for path in folder.glob("*.csv") if not path.name.startswith(".") and path.is_file())
     named = [path for path in tables if path.name == "labels.csv"]
     if named:
         return named[0]
+    fitting = [path for path in tables if _has_label_columns(path)]
+    if tables and not fitting and _has_class_folders(folder):
+        return None
+    tables = fitting or tables
     if len(tables) > 1:
         names = ", ".join(path.name for path in tables[:_SHOWN])
         raise UserError(
             f"{folder} holds several CSV files ({names}); name the one with the labels labels.csv"
         )
     return tables[0] if tables else None
+
+
+def _has_label_columns(table: Path) -> bool:
+    try:
+        with table.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+            header = csv.DictReader(stream, strict=True).fieldnames
+        _find_column(table, header, FILE_COLUMNS, "file")
+        _find_column(table, header, LABEL_COLUMNS, "label")
+    except (OSError, csv.Error, UserError):
+        return False
+    return True
+
+
+def _has_class_folders(folder: Path) -> bool:
+    return any(
+        is_image_name(path.name)
+        for inside in folder.iterdir()
+        if inside.is_dir() and not inside.name.startswith(".")
+        for path in inside.rglob("*")
+    )
 
 
 @dataclass(frozen=True)
