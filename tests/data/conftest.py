@@ -37,7 +37,7 @@ def png() -> Callable[..., bytes]:
 def write_files(tmp_path: Path) -> Callable[[dict[str, bytes]], Path]:
     def write(files: dict[str, bytes], folder: str = "set") -> Path:
         root = tmp_path / folder
-        root.mkdir(exist_ok=True)
+        root.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes(content)

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from projgan.data import open_packed, open_source, pack
+from projgan.data import describe, load_images, open_packed, open_source, pack
 from projgan.errors import UserError
 
 
@@ -121,3 +121,17 @@ def test_changed_labels_are_noticed_and_changed_pixels_when_asked(store):
 def test_a_folder_that_is_no_store_is_told(tmp_path):
     with pytest.raises(UserError, match=r"is not a packed store \(it has no manifest\.json\)"):
         open_packed(tmp_path)
+
+
+def test_classes_without_images_are_named(tmp_path):
+    arrays = {"images": np.zeros((2, 4, 4), np.uint8), "labels": [1, 1]}
+    np.savez(tmp_path / "a.npz", **arrays, class_names=["cat", "dog", "emu"])
+    for cache in (None, tmp_path / "cache"):
+        packed = load_images(tmp_path / "a.npz", resolution=4, channels=1, cache=cache)
+        assert packed.empty_classes == ("cat", "emu")
+        assert packed.num_classes == 3
+    assert "2 classes have no images here: cat, emu" in describe(tmp_path / "a.npz").remarks
+
+
+def test_as_a_rule_no_class_is_without_images(store):
+    assert open_packed(store).empty_classes == ()

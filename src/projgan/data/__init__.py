@@ -3,14 +3,13 @@
 from projgan.data.describe import Description, describe
 from projgan.data.packed import PackedImages, open_packed
 from projgan.data.packing import load_images, pack
-from projgan.data.sources import Source, label_of, open_source
+from projgan.data.sources import Source, open_source
 
 __all__ = [
     "Description",
     "PackedImages",
     "Source",
     "describe",
-    "label_of",
     "load_images",
     "open_packed",
     "open_source",

@@ -110,7 +110,7 @@ class Decoding:
 
     @property
     def fingerprint(self) -> str:
-        """Of the images yielded, once the pass is over."""
+        """By which a store of the images yielded is found again, once the pass is over."""
         return packed_fingerprint(
             self.source.fingerprint, self.resolution, self.channels, self.skipped, len(self.failures)
         )
@@ -121,5 +121,6 @@ def unreadable_images(source: Source, failures: Sequence[str], count: int) -> Us
     shown = ", ".join(failures[:_NAMED]) + (f", and {count - _NAMED} more" if count > _NAMED else "")
     return UserError(
         f"{source.location}: {count} of {len(source)} images cannot be read: {shown}; "
-        "repair or remove them, or leave them out with --data.on-unreadable skip"
+        "repair or remove them, or leave them out with --on-unreadable skip (--data.on-unreadable skip in "
+        "training)"
     )

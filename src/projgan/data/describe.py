@@ -195,7 +195,7 @@ def _pixel_remarks(seen: _Seen) -> list[str]:
     if seen.failures:
         remarks.append(
             f"{len(seen.failures)} images cannot be read: training refuses them unless they are skipped "
-            "(--data.on-unreadable skip)"
+            "(--data.on-unreadable skip, in `projgan data pack` --on-unreadable skip)"
         )
     return remarks
 

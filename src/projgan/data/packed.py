@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
 
@@ -17,12 +18,13 @@ MANIFEST = "manifest.json"
 IMAGES = "images.npy"
 LABELS = "labels.npy"
 MAX_RESOLUTION = 4096
+MAX_NAME_LENGTH = 4096
 SKIPPED_NAMED = 100
 """A manifest names at most this many of the images that were skipped; it counts all."""
 _MAX_MANIFEST_BYTES = 256 * 2**20
 
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-_Text = Annotated[str, Field(max_length=4096)]
+_Text = Annotated[str, Field(max_length=MAX_NAME_LENGTH)]
 _Side = Annotated[int, Field(ge=1, le=2**26)]
 
 
@@ -35,7 +37,8 @@ class PackedImages:
         labels: int64 `[N]`.
         class_names: names by label.
         name: the data set's.
-        fingerprint: of the source, the resolution and the channels; two with one fingerprint hold the same.
+        fingerprint: sha256 of the pixels, labels and class names: the same wherever and from whatever the
+            same images were packed.
         skipped: names of unreadable images left out (the first hundred); empty as a rule.
         upscaled: how many images were smaller than the resolution and so were enlarged.
     """
@@ -57,6 +60,12 @@ class PackedImages:
     def num_classes(self) -> int:
         """Number of class names, whether or not each has images."""
         return len(self.class_names)
+
+    @cached_property
+    def empty_classes(self) -> tuple[str, ...]:
+        """Names of declared classes without any image, which nothing can be learned of."""
+        counts = np.bincount(self.labels, minlength=self.num_classes)
+        return tuple(name for name, count in zip(self.class_names, counts, strict=True) if not count)
 
     @property
     def resolution(self) -> int:
@@ -81,7 +90,11 @@ class Sizes(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What `manifest.json` of a packed store says."""
+    """What `manifest.json` of a packed store says.
+
+    `fingerprint` is of the source and how it was decoded, for finding the store again; what the images
+    themselves are is `content_fingerprint`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -106,10 +119,18 @@ class Manifest(BaseModel):
 def packed_fingerprint(
     source_fingerprint: str, resolution: int, channels: int, skipped: Sequence[str], skipped_count: int
 ) -> str:
-    """Return the sha256 that stands for the pixels a source gives at a resolution and number of channels."""
+    """Return the sha256 by which a store is found again: of a source and how it is decoded."""
     parts = [source_fingerprint, str(DECODE_VERSION), str(resolution), str(channels)]
     if skipped_count:
         parts += [str(skipped_count), *(repr(name) for name in skipped[:SKIPPED_NAMED])]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def content_fingerprint(
+    images_sha256: str, labels_sha256: str, class_names: Sequence[str], resolution: int, channels: int
+) -> str:
+    """Return the sha256 of packed images themselves, wherever they came from."""
+    parts = [images_sha256, labels_sha256, str(resolution), str(channels), *map(repr, class_names)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -144,7 +165,13 @@ def open_packed(path: str | Path, verify: bool = False) -> PackedImages:
         labels=labels,
         class_names=manifest.class_names,
         name=manifest.name,
-        fingerprint=manifest.fingerprint,
+        fingerprint=content_fingerprint(
+            manifest.images_sha256,
+            manifest.labels_sha256,
+            manifest.class_names,
+            manifest.resolution,
+            manifest.channels,
+        ),
         split=manifest.split,
         skipped=manifest.skipped,
         skipped_count=manifest.skipped_count,

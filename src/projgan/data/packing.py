@@ -18,8 +18,10 @@ from projgan.data.packed import (
     MAX_RESOLUTION,
     Manifest,
     PackedImages,
+    content_fingerprint,
     open_packed,
     packed_fingerprint,
+    read_manifest,
 )
 from projgan.data.sources import Source, open_source
 from projgan.errors import UserError, nearest_name
@@ -42,7 +44,7 @@ def load_images(
     """Return the images at `location` at one size, from the cache where they were packed before.
 
     The built-in digits are decoded in memory and a packed store is mapped as it is. Anything else is packed
-    once into `cache/FINGERPRINT`, also when two processes want it at once. Without a cache, all of it is
+    once into `cache/KEY`, also when two processes want it at once. Without a cache, all of it is
     decoded into memory.
 
     Args:
@@ -103,10 +105,10 @@ def pack(
     if _is_occupied(out):
         return _reuse(out, source, resolution, channels, on_unreadable)
     _refuse_problems(source)
-    _remove_abandoned(out)
     temporary = out.parent / f".{out.name}-{uuid.uuid4().hex}.partial"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(out)
         _check_space(out.parent, len(source) * (channels * resolution**2 + 8))
         temporary.mkdir()
         decoding = Decoding(
@@ -122,7 +124,8 @@ def pack(
         _sync_folder(out.parent)
     except OSError as error:
         raise UserError(
-            f"cannot write the packed store {out} ({error.strerror or error}); choose another place"
+            f"cannot write the packed store {out} ({error.strerror or error}); choose another place "
+            "(for the cache of training, --data.cache)"
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -171,10 +174,10 @@ def _reuse(
         )
     store = open_packed(out)
     wanted = packed_fingerprint(source.fingerprint, resolution, channels, store.skipped, store.skipped_count)
-    if store.fingerprint != wanted:
+    if read_manifest(out).fingerprint != wanted:
         raise UserError(
-            f"{out} is a packed store of other images (or of another size); choose another place, "
-            "nothing is overwritten"
+            f"{out} is a packed store of other images (or of files written anew since, or of another size); "
+            "choose another place, nothing is overwritten"
         )
     if store.skipped_count and on_unreadable == "error":
         raise unreadable_images(source, list(store.skipped), store.skipped_count)
@@ -193,7 +196,7 @@ def _check_space(folder: Path, needed: int) -> None:
     if free < needed + 2**20:
         raise UserError(
             f"packing needs {needed / 2**30:.2f} GiB and {folder} has {free / 2**30:.2f} GiB free; "
-            "free some or choose another place"
+            "free some or choose another place (for the cache of training, --data.cache)"
         )
 
 
@@ -211,12 +214,19 @@ def _decode_in_memory(decoding: Decoding) -> PackedImages:
         images[index] = pixels
     images = images[: len(decoding.labels)]
     images.flags.writeable = False
+    labels = np.array(decoding.labels, dtype=np.int64)
     return PackedImages(
         images=images,
-        labels=np.array(decoding.labels, dtype=np.int64),
+        labels=labels,
         class_names=source.class_names,
         name=source.name,
-        fingerprint=decoding.fingerprint,
+        fingerprint=content_fingerprint(
+            hashlib.sha256(images.data).hexdigest(),
+            _labels_sha256(labels),
+            source.class_names,
+            resolution,
+            channels,
+        ),
         split=source.split,
         skipped=decoding.skipped,
         skipped_count=len(decoding.failures),
@@ -240,7 +250,7 @@ def _write_store(decoding: Decoding, folder: Path) -> None:
         channels=1 if decoding.channels == 1 else 3,
         class_names=decoding.source.class_names,
         images_sha256=images_sha256,
-        labels_sha256=hashlib.sha256(labels.tobytes()).hexdigest(),
+        labels_sha256=_labels_sha256(labels),
         sizes=decoding.sizes,
         upscaled=decoding.upscaled,
         skipped_count=len(decoding.failures),
@@ -250,6 +260,10 @@ def _write_store(decoding: Decoding, folder: Path) -> None:
         stream.write(manifest.model_dump_json(indent=1).encode())
         _sync_file(stream)
     _sync_folder(folder)
+
+
+def _labels_sha256(labels: np.ndarray) -> str:
+    return hashlib.sha256(labels.astype("<i8").tobytes()).hexdigest()
 
 
 def _write_images(path: Path, decoding: Decoding) -> str:

@@ -169,3 +169,17 @@ def test_the_fingerprint_does_not_depend_on_the_place_but_on_what_is_there(two_c
     assert moved != before
     (two_classes / "dog" / "a.png").write_bytes(png(10, size=(40, 40)))
     assert open_source(two_classes).fingerprint != moved
+
+
+def test_a_class_called_train_hides_no_other(write_files, png):
+    folder = write_files(
+        {"train/old/a.png": png(1), "train/new/b.png": png(2), "plane/c.png": png(3)}, "steam"
+    )
+    source = open_source(folder)
+    assert (source.split, source.splits) == (None, ())
+    assert source.class_names == ("plane", "train")
+    assert source.labels.tolist() == [0, 1, 1]
+    assert source.remarks == (
+        "train/ is taken as a class, not as a split, since plane/ lies beside it; "
+        "if it is a split, keep only splits there",
+    )

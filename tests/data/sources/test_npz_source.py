@@ -65,6 +65,14 @@ def test_fortran_order_and_no_compression(tmp_path):
             r"label 2 of item 1 is outside 0\.\.1",
         ),
         ({"images": IMAGES, "labels": [0, 1], "class_names": [1, 2]}, "class_names are int64"),
+        (
+            {"images": IMAGES, "labels": [0, 1], "class_names": ["cat", "dog", "cat"]},
+            "two classes are called 'cat'; give each a name of its own",
+        ),
+        (
+            {"images": IMAGES, "labels": [0, 1], "class_names": ["cat", "x" * 5000]},
+            "has 5,000 characters, more than the 4,096 accepted; shorten it",
+        ),
     ],
 )
 def test_mistakes_are_told(tmp_path, arrays, message):

@@ -1,8 +1,10 @@
 import os
+import tarfile
+from pathlib import Path
 
 import pytest
 
-from projgan.data import label_of, load_images, open_source, pack
+from projgan.data import load_images, open_source, pack
 from projgan.errors import UserError
 
 
@@ -39,6 +41,31 @@ def test_other_files_are_told_what_they_are(tmp_path, content, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_message_is_not_wrapped_in_another(tmp_path):
+    (tmp_path / "data.bin").write_bytes(b"")
+    with pytest.raises(UserError) as caught:
+        open_source(tmp_path / "data.bin")
+    assert str(caught.value).startswith(f"{tmp_path / 'data.bin'} is an empty file; accepted are 'digits'")
+
+
+def test_names_that_are_not_utf_8_are_refused(write_files, png, tmp_path):
+    folder = os.fsencode(write_files({"dog/a.png": png()}))
+    try:
+        Path(os.fsdecode(folder + b"/caf\xe9")).mkdir()
+    except OSError:
+        pytest.skip("this file system takes only UTF-8")
+    Path(os.fsdecode(folder + b"/caf\xe9/b.png")).write_bytes(png())
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(tmp_path / "set", "set")
+    for location in (tmp_path / "set", tmp_path / "a.tar"):
+        with pytest.raises(
+            UserError, match=r"the name '(set/)?caf\\udce9(/b.png)?' is not valid UTF-8; rename"
+        ):
+            open_source(location)
+    with pytest.raises(UserError, match=r"the name '.*/caf\\udce9' is not valid UTF-8; rename it"):
+        open_source(os.fsdecode(folder + b"/caf\xe9"))
+
+
 def test_a_pipe_is_not_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UserError, match="is neither a file nor a folder"):
@@ -59,9 +86,3 @@ def test_a_packed_store_is_a_source(two_classes, tmp_path):
     assert [source.read(index).getpixel((0, 0)) for index in range(3)] == [10, 20, 30]
     with pytest.raises(UserError, match="packed store of 'all there was', not of 'test'"):
         load_images(tmp_path / "store", split="test", resolution=4, channels=1, cache=None)
-
-
-def test_class_names_are_looked_up():
-    assert label_of("dog", ("cat", "dog")) == 1
-    with pytest.raises(UserError, match="no class is named 'dgo'; did you mean 'dog'"):
-        label_of("dgo", ("cat", "dog"))

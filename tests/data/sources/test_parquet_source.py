@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -230,11 +231,28 @@ def test_one_huge_value_repeated_does_not_fill_memory(tmp_path):
 
 
 def test_the_fingerprint_changes_with_labels_and_content(tmp_path, png):
-    first = open_source(write(tmp_path / "a.parquet", [png(1), png(2)], [0, 1])).fingerprint
-    assert open_source(write(tmp_path / "a.parquet", [png(1), png(2)], [1, 0])).fingerprint != first
-    assert open_source(write(tmp_path / "a.parquet", [png(3), png(2)], [0, 1])).fingerprint != first
+    path = tmp_path / "a.parquet"
+    first = open_source(write(path, [png(1), png(2)], [0, 1])).fingerprint
+    assert open_source(write(path, [png(1), png(2)], [1, 0])).fingerprint != first
+    assert open_source(write(path, [png(3), png(2)], [0, 1])).fingerprint != first
+    write(path, [png(1), png(2)], [0, 1])
     (tmp_path / "b").mkdir()
-    assert open_source(write(tmp_path / "b" / "a.parquet", [png(1), png(2)], [0, 1])).fingerprint == first
+    again = write(tmp_path / "b" / "a.parquet", [png(1), png(2)], [0, 1])
+    os.utime(path, ns=(0, 0))
+    os.utime(again, ns=(0, 0))
+    assert open_source(again).fingerprint == open_source(path).fingerprint
+    os.utime(again, ns=(0, 1))
+    assert open_source(again).fingerprint != open_source(path).fingerprint
+
+
+def test_class_names_must_be_distinct_and_valid_text(tmp_path, png):
+    for names, message in (
+        (["cat", "cat"], "two classes are called 'cat'; give each a name of its own"),
+        (["cat", "caf\udce9"], r"the name 'caf\\udce9' is not valid UTF-8; rename it"),
+    ):
+        path = write(tmp_path / "a.parquet", [png(1)], [0], metadata=hugging_face(names))
+        with pytest.raises(UserError, match=message):
+            open_source(path)
 
 
 def test_pyarrow_is_not_imported_before_it_is_needed():

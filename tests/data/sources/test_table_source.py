@@ -42,6 +42,23 @@ def test_any_single_csv_will_do_and_a_byte_order_mark_is_passed_over(folder):
     assert open_source(folder).class_names == ("z",)
 
 
+def test_a_csv_of_something_else_does_not_hide_class_folders(two_classes):
+    write(two_classes, "image_id,width\n1,20\n", name="statistics.csv")
+    source = open_source(two_classes)
+    assert source.kind == "folder of class folders"
+    assert source.remarks == ("1 files that are not images by name are ignored (1 .csv)",)
+    write(two_classes, "id\n1\n", name="more.csv")
+    assert open_source(two_classes).class_names == ("cat", "dog")
+    write(two_classes, "file,label\ncat/a.png,x\n", name="names.csv")
+    assert open_source(two_classes).class_names == ("x",)
+
+
+def test_a_csv_of_something_else_beside_images_alone_is_told(write_files, png):
+    folder = write(write_files({"a.png": png()}), "image_id,width\n1,20\n", name="statistics.csv")
+    with pytest.raises(UserError, match=r"statistics\.csv has no file column"):
+        open_source(folder)
+
+
 @pytest.mark.parametrize(
     "name", ["../secret.png", "/etc/passwd", "sub/../../x.png", "..\\\\x.png", "C:x.png"]
 )

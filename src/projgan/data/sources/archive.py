@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol, cast
 
-from projgan.data.sources.base import MAX_ITEM_BYTES
+from projgan.data.sources.base import MAX_ITEM_BYTES, file_identity
 from projgan.data.sources.expansion import check_expansion
 from projgan.errors import UserError
 
@@ -23,7 +23,7 @@ _ERRORS = (
 
 @dataclass(frozen=True)
 class Member:
-    """A regular file in an archive; `identity` is its size, with its checksum where the archive has one."""
+    """A regular file in an archive; `identity` is its size, with its checksum or time where there is one."""
 
     name: str
     size: int
@@ -31,9 +31,15 @@ class Member:
 
 
 class Archive(Protocol):
-    """What zip and tar have in common; `random_access` where any member is read as fast as the first."""
+    """What zip and tar have in common.
+
+    Attributes:
+        identity: what changes with the content of the members, where their own identities may not.
+        random_access: any member is read as fast as the first.
+    """
 
     path: Path
+    identity: str
     members: list[Member]
     folders: set[str]
     random_access: bool
@@ -85,6 +91,7 @@ class ZipArchive:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.identity = ""  # every member has a checksum
         self.random_access = True
         self.members: list[Member] = []
         self.folders: set[str] = set()
@@ -129,14 +136,15 @@ class TarArchive:
         self._places: dict[str, tuple[int, int]] = {}
         self._compressed = _is_gzip(path)
         self.random_access = not self._compressed
-        stored = path.stat().st_size
+        status = path.stat()
+        self.identity = file_identity(status)  # tar has no checksums, and its times are seldom real
         for count, info in enumerate(self._scan(), start=1):
             name = _check_member(path, info.name, info.size if info.isreg() else 0, count)
-            check_expansion(stored, info.offset_data + info.size, str(path))
+            check_expansion(status.st_size, info.offset_data + info.size, str(path))
             if info.isdir():
                 self.folders.add(name)
             elif info.isreg() and not info.issparse() and name not in self._places:
-                self.members.append(Member(name, info.size, str(info.size)))
+                self.members.append(Member(name, info.size, f"{info.size} {info.mtime}"))
                 self._places[name] = (info.offset_data, info.size)
 
     def _scan(self) -> Iterator[tarfile.TarInfo]:

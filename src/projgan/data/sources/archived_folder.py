@@ -43,9 +43,8 @@ class ArchivedFolderSource(Source):
         self.split, self.splits = tree.split, tree.splits
         self.problems, self.remarks = tree.problems, tree.remarks
         self.total_bytes = sum(member.size for member in chosen)
-        self.fingerprint = fingerprint_items(
-            self.class_names, ((member.name, member.identity) for member in chosen), self.labels
-        )
+        identities = [("archive", archive.identity), *((member.name, member.identity) for member in chosen)]
+        self.fingerprint = fingerprint_items(self.class_names, identities, self.labels)
 
     def item_name(self, index: int) -> str:
         """Return the member's name."""

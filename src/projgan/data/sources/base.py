@@ -1,6 +1,7 @@
 """What every source of labelled images offers, wherever its images lie."""
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
-from projgan.errors import UserError, nearest_name
+from projgan.data.packed import MAX_NAME_LENGTH
+from projgan.errors import UserError
 
 MAX_ITEMS = 50_000_000
 """No source may declare more images than this."""
@@ -42,8 +44,9 @@ class Source(ABC):
         class_names: names sorted by label.
         labels: int64 `[N]`.
         total_bytes: size of all encoded images, in bytes.
-        fingerprint: sha256 in hex that changes with the items, their sizes (or content, where reading it
-            costs nothing more) and their labels, and not with where they lie.
+        fingerprint: sha256 in hex that changes with the items, their labels, and their content where
+            knowing it costs nothing more, else their sizes and times of change; not with where they lie.
+            One fingerprint means the same images, while the same images may have several.
         problems: what forbids training on it, one line each; `pack` refuses with the first of them.
         remarks: what a person should know, one line each.
     """
@@ -94,23 +97,17 @@ def fingerprint_items(
     return digest.hexdigest()
 
 
+def file_identity(status: os.stat_result) -> str:
+    """Return what changes when a file is written anew, even where its size stays the same."""
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
 def natural_order(names: Iterable[str]) -> list[str]:
     """Return `names` sorted: by value when every one is a whole number, else by character."""
     names = list(names)
     if names and all(name.isascii() and name.isdecimal() and len(name) <= 18 for name in names):
         return sorted(names, key=lambda name: (int(name), name))
     return sorted(names)
-
-
-def label_of(class_name: str, class_names: Sequence[str]) -> int:
-    """Return the label of a class name.
-
-    Raises:
-        UserError: no class has that name; the nearest one is offered.
-    """
-    if class_name in class_names:
-        return list(class_names).index(class_name)
-    raise UserError(f"no class is named {class_name!r}{nearest_name(class_name, class_names)}")
 
 
 def refuse_split_of_undivided(split: str | None, location: str) -> None:
@@ -135,6 +132,28 @@ def check_labels(labels: np.ndarray, class_count: int, place: str) -> None:
             f"{place}: label {int(labels[first])} of item {first} is outside 0..{class_count - 1} "
             f"({len(outside)} such); correct the labels or the class names"
         )
+
+
+def refuse_undecodable(name: str, place: str) -> None:
+    """Refuse a name that is not valid UTF-8: it could be neither stored nor shown."""
+    # Python keeps the bytes of such names as lone surrogates, which no encoding accepts.
+    if not name.isascii() and any("\ud800" <= character <= "\udfff" for character in name):
+        raise UserError(f"{place!r}: the name {name[:200]!r} is not valid UTF-8; rename it")
+
+
+def check_class_names(class_names: Sequence[str], place: str) -> None:
+    """Refuse class names that are no names: given twice, not valid text, or endless."""
+    seen: set[str] = set()
+    for name in class_names:
+        refuse_undecodable(name, place)
+        if len(name) > MAX_NAME_LENGTH:
+            raise UserError(
+                f"{place}: the class name {name[:50]!r}… has {len(name):,} characters, more than the "
+                f"{MAX_NAME_LENGTH:,} accepted; shorten it"
+            )
+        if name in seen:
+            raise UserError(f"{place}: two classes are called {name!r}; give each a name of its own")
+        seen.add(name)
 
 
 def numbered_class_names(labels: np.ndarray, place: str) -> tuple[str, ...]:

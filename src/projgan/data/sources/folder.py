@@ -4,11 +4,12 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
 from projgan.data.decode import UnreadableImageError, open_image
-from projgan.data.sources.base import MAX_ITEM_BYTES, MAX_ITEMS, Source, fingerprint_items
+from projgan.data.sources.base import MAX_ITEM_BYTES, MAX_ITEMS, Source, file_identity, fingerprint_items
 from projgan.data.sources.tree import arrange, is_image_name
 from projgan.errors import UserError
 
@@ -33,10 +34,9 @@ class FolderSource(Source):
         self.labels = tree.labels[tree.labels.argsort(kind="stable")]
         self.class_names = tree.class_names
         self.split, self.splits = tree.split, tree.splits
-        sizes = [walked.images[name] for name in self._names]
-        self.total_bytes = sum(sizes)
+        self.total_bytes = sum(walked.images[name].size for name in self._names)
         self.fingerprint = fingerprint_items(
-            self.class_names, zip(self._names, sizes, strict=True), self.labels
+            self.class_names, ((name, walked.images[name].identity) for name in self._names), self.labels
         )
         self.problems = tree.problems + walked.problems(self.location)
         self.remarks = tree.remarks + walked.remarks()
@@ -62,9 +62,14 @@ def open_file(path: Path, name: str) -> Image.Image:
     return open_image(content, name)
 
 
+class _File(NamedTuple):
+    size: int
+    identity: str
+
+
 @dataclass
 class _Walked:
-    images: dict[str, int] = field(default_factory=dict)
+    images: dict[str, _File] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     links: list[str] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
@@ -88,7 +93,7 @@ class _Walked:
 
 
 def _walk(folder: Path) -> _Walked:
-    """Collect images with their sizes without leaving the folder; hidden files are passed over."""
+    """Collect images with their sizes and times without leaving the folder; hidden files are passed over."""
     walked = _Walked()
     root = folder.resolve()
     pending = [""]
@@ -122,6 +127,7 @@ def _take(entry: "os.DirEntry[str]", name: str, root: Path, walked: _Walked, pen
     if not entry.is_file():
         return
     if is_image_name(name):
-        walked.images[name] = entry.stat().st_size
+        status = entry.stat()
+        walked.images[name] = _File(status.st_size, file_identity(status))
     else:
         walked.others[Path(name).suffix.lower()] += 1

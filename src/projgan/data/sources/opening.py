@@ -6,7 +6,7 @@ from projgan.data.packed import MANIFEST, open_packed
 from projgan.data.sources.archive import open_archive
 from projgan.data.sources.archived_folder import ArchivedFolderSource
 from projgan.data.sources.arrays import ArraySource
-from projgan.data.sources.base import Source
+from projgan.data.sources.base import Source, check_class_names, refuse_undecodable
 from projgan.data.sources.cifar import cifar_in_archive, cifar_in_folder
 from projgan.data.sources.digits import DIGITS, open_digits
 from projgan.data.sources.folder import FolderSource
@@ -35,22 +35,31 @@ def open_source(location: str | Path, split: str | None = None) -> Source:
     """
     if str(location) == DIGITS:
         return open_digits(split)
-    path = Path(location)
+    refuse_undecodable(str(location), str(location))
+    source = _recognise(Path(location), split)
+    refuse_undecodable(source.name, source.location)
+    check_class_names(source.class_names, source.location)
+    return source
+
+
+def _recognise(path: Path, split: str | None) -> Source:
     try:
         if path.is_dir():
             return _open_folder(path, split)
         if path.is_file():
             return _open_file(path, split)
         exists = path.exists()
+    except UserError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise UserError(
-            f"{str(location)!r} cannot be read ({error}); check the path and its permissions"
+            f"{str(path)!r} cannot be read ({error}); check the path and its permissions"
         ) from error
     if exists:
-        raise UserError(f"{location} is neither a file nor a folder; accepted are {ACCEPTED}")
-    offered = nearest_name(str(location), [DIGITS])
+        raise UserError(f"{path} is neither a file nor a folder; accepted are {ACCEPTED}")
+    offered = nearest_name(str(path), [DIGITS])
     hint = offered if "did you mean" in offered else f"; accepted are {ACCEPTED}"
-    raise UserError(f"no data at {str(location)!r}{hint}")
+    raise UserError(f"no data at {str(path)!r}{hint}")
 
 
 def _open_folder(folder: Path, split: str | None) -> Source:

@@ -20,6 +20,7 @@ from projgan.data.sources.base import (
     Item,
     Source,
     check_labels,
+    file_identity,
     fingerprint_items,
     labels_from_names,
     numbered_class_names,
@@ -162,7 +163,7 @@ class _File:
             self.image_bytes = sum(chunk.total_uncompressed_size for chunk in chunks)
             self._largest_chunk = max((chunk.total_uncompressed_size for chunk in chunks), default=0)
             self.identity = hashlib.sha256(
-                f"{path.stat().st_size} {[chunk.to_dict() for chunk in chunks]}".encode()
+                f"{file_identity(path.stat())} {[chunk.to_dict() for chunk in chunks]}".encode()
             ).hexdigest()
 
     def _open(self) -> Any:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from projgan.data.sources.base import refuse_undecodable
 from projgan.data.sources.splits import canonical_split, choose_split
 from projgan.errors import UserError
 
@@ -16,6 +17,8 @@ def shards_of_folder(folder: Path) -> dict[str, list[Path]]:
         UserError: a numbered file is missing from its series.
     """
     paths = _parquet_files(folder) or _parquet_files(folder / "data")
+    for path in paths:
+        refuse_undecodable(path.name, str(folder))
     splits: dict[str, list[Path]] = {}
     numbers: dict[str, dict[int, int]] = {}
     for path in paths:

@@ -1,6 +1,7 @@
 """A folder of images with a CSV file that says which class each belongs to."""
 
 import csv
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -10,11 +11,13 @@ from PIL import Image
 from projgan.data.sources.base import (
     MAX_ITEMS,
     Source,
+    file_identity,
     fingerprint_items,
     labels_from_names,
     refuse_split_of_undivided,
 )
 from projgan.data.sources.folder import open_file
+from projgan.data.sources.tree import is_image_name
 from projgan.errors import UserError
 
 FILE_COLUMNS = ("file", "file_name", "filename", "image", "path")
@@ -23,7 +26,7 @@ _SHOWN = 5
 
 
 class TableSource(Source):
-    """Images in the order of the rows of `labels.csv`, or of the folder's only CSV file."""
+    """Images in the order of the rows of `labels.csv`, or of the only CSV file like it."""
 
     kind = "folder with a CSV of labels"
 
@@ -37,11 +40,11 @@ class TableSource(Source):
             raise UserError(f"{folder} holds no CSV file; name one labels.csv")
         rows = _read_rows(table)
         self._names = [row.name for row in rows]
-        sizes = _file_sizes(folder, table, rows)
+        files = _find_files(folder, table, rows)
         self.class_names, self.labels = labels_from_names([row.label for row in rows])
-        self.total_bytes = sum(sizes)
+        self.total_bytes = sum(file.st_size for file in files)
         self.fingerprint = fingerprint_items(
-            self.class_names, zip(self._names, sizes, strict=True), self.labels
+            self.class_names, zip(self._names, map(file_identity, files), strict=True), self.labels
         )
 
     def item_name(self, index: int) -> str:
@@ -54,17 +57,45 @@ class TableSource(Source):
 
 
 def find_table(folder: Path) -> Path | None:
-    """Return `labels.csv`, or the only CSV file in `folder`, or None."""
+    """Return `labels.csv`, or the only CSV file with the columns of one, or None.
+
+    Beside class folders with images, a CSV file of anything else is passed over; where there are none, it is
+    returned, so that what it lacks can be said.
+    """
     tables = sorted(path for path in folder.glob("*.csv") if not path.name.startswith(".") and path.is_file())
     named = [path for path in tables if path.name == "labels.csv"]
     if named:
         return named[0]
+    fitting = [path for path in tables if _has_label_columns(path)]
+    if tables and not fitting and _has_class_folders(folder):
+        return None
+    tables = fitting or tables
     if len(tables) > 1:
         names = ", ".join(path.name for path in tables[:_SHOWN])
         raise UserError(
             f"{folder} holds several CSV files ({names}); name the one with the labels labels.csv"
         )
     return tables[0] if tables else None
+
+
+def _has_label_columns(table: Path) -> bool:
+    try:
+        with table.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+            header = csv.DictReader(stream, strict=True).fieldnames
+        _find_column(table, header, FILE_COLUMNS, "file")
+        _find_column(table, header, LABEL_COLUMNS, "label")
+    except (OSError, csv.Error, UserError):
+        return False
+    return True
+
+
+def _has_class_folders(folder: Path) -> bool:
+    return any(
+        is_image_name(path.name)
+        for inside in folder.iterdir()
+        if inside.is_dir() and not inside.name.startswith(".")
+        for path in inside.rglob("*")
+    )
 
 
 @dataclass(frozen=True)
@@ -131,9 +162,9 @@ def _refuse_repeats(table: Path, rows: list[_Row]) -> None:
             )
 
 
-def _file_sizes(folder: Path, table: Path, rows: list[_Row]) -> list[int]:
+def _find_files(folder: Path, table: Path, rows: list[_Row]) -> list[os.stat_result]:
     root = folder.resolve()
-    sizes: list[int] = []
+    files: list[os.stat_result] = []
     missing: list[str] = []
     for row in rows:
         path = folder / row.name
@@ -146,7 +177,7 @@ def _file_sizes(folder: Path, table: Path, rows: list[_Row]) -> list[int]:
             if not path.is_file():
                 missing.append(row.name)
                 continue
-            sizes.append(path.stat().st_size)
+            files.append(path.stat())
         except OSError as error:
             raise UserError(
                 f"{table}, line {row.line}: {row.name} cannot be read ({error.strerror})"
@@ -157,4 +188,4 @@ def _file_sizes(folder: Path, table: Path, rows: list[_Row]) -> list[int]:
             f"{table} lists {len(missing)} files that are not there: {', '.join(missing[:_SHOWN])}{more}; "
             "add them or remove their rows"
         )
-    return sizes
+    return files

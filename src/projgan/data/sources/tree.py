@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from projgan.data.decode import IMAGE_SUFFIXES
-from projgan.data.sources.base import natural_order
+from projgan.data.sources.base import natural_order, refuse_undecodable
 from projgan.data.sources.splits import canonical_split, choose_split, is_split_name
 from projgan.errors import UserError
 
@@ -49,6 +49,8 @@ def arrange(
 
     The class names are those of every split together, so that a label means the same in each.
     """
+    for name in (*folders, *files):  # a folder before the files in it
+        refuse_undecodable(name, place)
     paths = [tuple(name.split("/")) for name in files]
     directories = {tuple(name.split("/")) for name in folders if name}
     directories |= {path[:depth] for path in paths for depth in range(1, len(path))}
@@ -81,8 +83,11 @@ def _is_split_folder(name: str, paths: Sequence[tuple[str, ...]]) -> bool:
 
 
 def _has_splits(paths: Sequence[tuple[str, ...]]) -> bool:
-    # "train" and "test" may also be classes (CIFAR-100 has trains): a split has class folders inside it.
+    # "train" and "test" may also be classes (CIFAR-100 has trains): a split has class folders inside it, and
+    # nothing but splits beside it, or what lies beside it would be hidden.
     tops = {path[0] for path in paths if len(path) > 1}
+    if not all(is_split_name(name) for name in tops):
+        return False
     split_folders = {name for name in tops if _is_split_folder(name, paths)}
     has_train = any(canonical_split(name) == "train" for name in split_folders)
     return has_train or split_folders == tops
@@ -126,6 +131,7 @@ def _arrange_classes(
 ) -> ClassTree:
     positions = [index for index, path in enumerate(paths) if len(path) > 1]
     with_images = {paths[index][0] for index in positions}
+    remarks = _split_like_remarks(paths, with_images) + _stray_remarks(paths, place)
     class_names = natural_order(_visible(with_images | {folder[0] for folder in directories}))
     return _tree(
         positions,
@@ -133,8 +139,19 @@ def _arrange_classes(
         class_names,
         with_images,
         (None, ()),
-        _stray_remarks(paths, place),
+        remarks,
         place,
+    )
+
+
+def _split_like_remarks(paths: Sequence[tuple[str, ...]], tops: set[str]) -> tuple[str, ...]:
+    like = sorted(name for name in tops if _is_split_folder(name, paths))
+    others = sorted(name for name in tops if not is_split_name(name))
+    if not like or not others:
+        return ()
+    return (
+        f"{like[0]}/ is taken as a class, not as a split, since {others[0]}/ lies beside it; "
+        "if it is a split, keep only splits there",
     )
 
 
