@@ -85,7 +85,7 @@ def test_every_preset_survives_being_written_and_read(preset: str, tmp_path: Pat
 def test_unusual_values_survive_too(tmp_path: Path) -> None:
     config = checked(
         data={"source": "a: b # c", "random_crop": 0.9, "cache": "/x y/z", "split": "yes"},
-        optimizer={"betas": [0.5, 0.999], "decay_start": 0, "decay_end": 7, "learning_rate": 1e-30},
+        optimizer={"betas": [0.5, 0.999], "decay_start": 0, "decay_end": 70_000, "learning_rate": 1e-30},
         training={"generator_batch_size": 3, "ema_decay": 0.5, "seed": 2**63 - 1},
         sampling={"every": None},
     )
@@ -166,7 +166,7 @@ def test_words_that_are_numbers() -> None:
         ({"optimizer": {"epsilon": float("inf")}}, "optimizer.epsilon is inf: "),
         ({"data": {"resolution": 16}}, "data.resolution is 16: input should be 8, 32, 64, 128 or 256"),
         ({"data": {"resolution": "²"}}, "data.resolution is '²': input should be 8, 32, 64, 128 or 256"),
-        ({"data": {"random_crop": 0}}, "data.random_crop is 0: input should be greater than 0"),
+        ({"data": {"random_crop": 0}}, "data.random_crop is 0: input should be greater than or equal to 0.5"),
         ({"data": {"random_crop": 1.1}}, "data.random_crop is 1.1: input should be less than or equal to 1"),
         ({"generator": {"architecture": "resnet-33"}}, "generator.architecture is 'resnet-33': "),
         (
