@@ -219,3 +219,13 @@ def test_mixes_that_are_none(text: str, message: str) -> None:
     with pytest.raises(UserError) as caught:
         mixing_weights(text, ["cat", "dog"])
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8, 11, 100])
+def test_a_batch_size_changes_the_batches_and_nothing_in_them(generator: Generator, batch_size: int) -> None:
+    seeds, labels = list(range(11)), torch.arange(11) % CLASSES
+    lanes = torch.cat(list(sample(generator, seeds, labels)))
+    batches = list(sample(generator, seeds, labels, batch_size=batch_size))
+    assert torch.equal(torch.cat(batches), lanes)
+    assert {len(batch) for batch in batches[:-1]} <= {batch_size}
+    assert 1 <= len(batches[-1]) <= batch_size

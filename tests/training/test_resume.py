@@ -3,12 +3,14 @@
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from projgan.data import load_images
+from projgan.errors import UserError
 from projgan.run_directory import RunDirectory
-from projgan.training.run import Progress, as_tensor
+from projgan.training.run import Listener, Progress, as_tensor, train
 from projgan.training.trainer import Trainer, learning_rate_factor
 from small_runs import (
     ONE_RANK,
@@ -226,3 +228,22 @@ def test_only_the_newest_checkpoints_are_kept(tmp_path: Path) -> None:
 def _trainer() -> Trainer:
     data = load_images("digits", resolution=8, channels=1, cache=None)
     return Trainer(small_config(), as_tensor(data.images), as_tensor(data.labels), data.num_classes, ONE_RANK)
+
+
+def test_a_run_among_its_own_images_is_refused_before_there_is_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="lies among the images"):
+        train_small(tmp_path / "run", {"data.source": str(tmp_path)})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_odd_about_the_images_is_said(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (6, 4, 4), dtype=np.uint8)
+    np.savez(tmp_path / "odd.npz", images=images, labels=np.arange(6) % 2, class_names=["a", "b", "c"])
+    said: list[str] = []
+    changes = {"data.source": str(tmp_path / "odd.npz"), "data.cache": str(tmp_path / "cache")}
+    config = small_config(changes | {"training.steps": 1})
+    train(config, tmp_path / "run", ONE_RANK, Listener(said=said.append))
+    assert said == [
+        "odd: 1 classes have no image at all: c",
+        "odd: 6 images are smaller than wanted and were enlarged",
+    ]

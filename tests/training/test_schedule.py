@@ -37,7 +37,7 @@ def test_both_optimisers_are_set_at_every_step() -> None:
             "discriminator": {"architecture": "resnet-8", "width": 2},
             "loss": {"adversarial": "standard"},  # its gradient is never zero
             "optimizer": {"learning_rate": 4e-3, "decay_start": 1, "decay_end": 5},
-            "training": {"batch_size": 2, "discriminator_updates": 1},
+            "training": {"steps": 5, "batch_size": 2, "discriminator_updates": 1},
         }
     )
     images = torch.randint(0, 256, (4, 1, 8, 8), dtype=torch.uint8)
