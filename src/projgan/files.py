@@ -27,7 +27,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object], *, sync: 
                 os.fsync(file.fileno())
         temporary.replace(path)
         if sync:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
         cause = error.__context__ if isinstance(error.__context__, OSError) else error
         reason = (cause.strerror if isinstance(cause, OSError) else None) or " ".join(str(cause).split())[
@@ -41,7 +41,8 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object], *, sync: 
             temporary.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make sure that names given in a folder outlast a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

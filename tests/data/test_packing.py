@@ -283,8 +283,8 @@ def test_an_interruption_leaves_nothing(two_classes, tmp_path):
 def test_a_killed_process_leaves_nothing_that_passes_for_a_store(two_classes, tmp_path):
     program = (
         "import os, sys\nfrom projgan.data import load_images\nfrom projgan.data import packing\n"
-        "write = packing._sync_folder\n"
-        "packing._sync_folder = lambda folder: os._exit(9)\n"  # all files written, the name not yet given
+        "write = packing.sync_folder\n"
+        "packing.sync_folder = lambda folder: os._exit(9)\n"  # all files written, the name not yet given
         "load_images(sys.argv[1], resolution=4, channels=3, cache=sys.argv[2])\n"
     )
     cache = tmp_path / "cache"

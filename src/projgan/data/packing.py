@@ -25,6 +25,7 @@ from projgan.data.packed import (
 )
 from projgan.data.sources import Source, open_source
 from projgan.errors import UserError, nearest_name
+from projgan.files import sync_folder
 
 MAX_IN_MEMORY_BYTES = 16 * 2**30
 ABANDONED_SECONDS = 24 * 3600
@@ -121,7 +122,7 @@ def pack(
             if not _is_occupied(out):
                 raise
             return _reuse(out, source, resolution, channels, on_unreadable)  # another process was first
-        _sync_folder(out.parent)
+        sync_folder(out.parent)
     except OSError as error:
         raise UserError(
             f"cannot write the packed store {out} ({error.strerror or error}); choose another place "
@@ -259,7 +260,7 @@ def _write_store(decoding: Decoding, folder: Path) -> None:
     with (folder / MANIFEST).open("wb") as stream:
         stream.write(manifest.model_dump_json(indent=1).encode())
         _sync_file(stream)
-    _sync_folder(folder)
+    sync_folder(folder)
 
 
 def _labels_sha256(labels: np.ndarray) -> str:
@@ -293,13 +294,3 @@ def _write_header(stream: BinaryIO, count: int, decoding: Decoding) -> int:
 def _sync_file(stream: BinaryIO) -> None:
     stream.flush()
     os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make names in a folder survive a power cut, where the system can."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
