@@ -5,13 +5,13 @@ from pathlib import Path
 
 import torch
 
+from projgan.classification.training import predict, train_classifier
 from projgan.data import load_images
 from projgan.generator_file import load_generator
 from projgan.images import grid, write_png
 from projgan.randomness import generator_at
 from projgan.run_directory import RunDirectory
 from projgan.sampling import sample
-from projgan.training.classifier import predict, train_classifier
 
 SAMPLES_PER_CLASS = 100
 GRID_COLUMNS = 12

@@ -2,8 +2,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from projgan.classification.training import predict, train_classifier
 from projgan.networks.classifier import Classifier
-from projgan.training.classifier import predict, train_classifier
 
 
 def test_a_classifier_is_its_description_spelled_out() -> None:

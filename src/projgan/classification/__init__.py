@@ -1,0 +1,1 @@
+"""A classifier of labelled images: trained here, kept in one file, used to score and to steer."""

@@ -1,0 +1,1 @@
+"""The commands: one documented function each, which asks the library and prints; torch loads inside them."""

@@ -1,0 +1,71 @@
+"""`projgan data describe` and `projgan data pack`."""
+
+from pathlib import Path
+from typing import Literal
+
+from projgan.commands.printing import Json, dumps
+from projgan.progress import counted
+
+
+def describe(path: str, *, split: str | None = None, json: Json = False) -> None:
+    """Say what is in a folder, archive or Parquet set, decoding every image once.
+
+    Parameters
+    ----------
+    path
+        Folder, archive, Parquet file or folder, .npz, packed store, or `digits`.
+    split
+        Part to look at, such as `test`; the training part if not given.
+    json
+        Print as JSON.
+    """
+    from projgan.data import describe as describe_images
+
+    description = describe_images(path, split, counted("reading", " images"))
+    print(dumps(description.to_dict()) if json else description.to_text())
+
+
+def pack(
+    path: str,
+    out: Path,
+    *,
+    resolution: int,
+    channels: Literal["1", "3"] = "3",
+    split: str | None = None,
+    on_unreadable: Literal["error", "skip"] = "error",
+    json: Json = False,
+) -> None:
+    """Decode a set of images once into a uint8 store, which training maps into memory.
+
+    Parameters
+    ----------
+    path
+        Folder, archive, Parquet file or folder, or .npz.
+    out
+        Folder to make; never overwritten.
+    resolution
+        Height and width in pixels; other sizes are centre-cropped and resized.
+    channels
+        1 for grey, 3 for RGB.
+    split
+        Part to pack; the training part if not given.
+    on_unreadable
+        What to do about images that cannot be decoded.
+    json
+        Print the result as JSON.
+    """
+    from projgan.data import open_source
+    from projgan.data import pack as pack_images
+
+    packed = pack_images(
+        open_source(path, split),
+        out,
+        resolution=resolution,
+        channels=int(channels),
+        progress=counted("decoding", " images"),
+        on_unreadable=on_unreadable,
+    )
+    if json:
+        print(dumps({"out": str(out), "images": len(packed), "classes": list(packed.class_names)}))
+    else:
+        print(f"{out}: {len(packed)} images of {packed.num_classes} classes, {resolution}x{resolution}")

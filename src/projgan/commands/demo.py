@@ -1,0 +1,42 @@
+"""`projgan demo`."""
+
+from pathlib import Path
+
+from projgan.commands.printing import Json, dumps
+from projgan.config import load_config
+from projgan.progress import Say, training_listener
+
+
+def demo(run_dir: Path = Path("runs/demo"), *, json: Json = False) -> int:
+    """Train on real 8x8 digits for a few minutes, draw a grid and count the recognised samples.
+
+    Parameters
+    ----------
+    run_dir
+        Folder of the run; the same command again resumes.
+    json
+        Print the result as JSON.
+    """
+    from projgan.demo import score_demo
+    from projgan.distributed import join_ranks
+    from projgan.run_directory import RunDirectory
+    from projgan.training.run import train as train_run
+
+    config = load_config("demo")
+    with join_ranks(config.training.device) as ranks:
+        run = train_run(config, run_dir, ranks, training_listener())
+    if run.interrupted_by:
+        Say.line(f"stopped at step {run.step}; the same command resumes")
+        return 128 + run.interrupted_by
+    result = score_demo(RunDirectory(run_dir))
+    if json:
+        print(dumps(vars(result)))
+        return 0
+    share = result.recognised / result.samples
+    print(f"samples, one class a row: {result.grid}")
+    print(
+        f"recognised as the digit asked for: {result.recognised} of {result.samples} ({share:.1%}), "
+        "by a classifier trained on real digits only "
+        f"(right on {result.classifier_accuracy:.1%} of held-out ones)"
+    )
+    return 0

@@ -1,0 +1,65 @@
+"""`projgan sample`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from projgan.commands.printing import Json, dumps
+from projgan.progress import counted
+
+
+def sample(
+    run: Path,
+    *,
+    class_: Annotated[list[str] | None, Parameter(name="--class", consume_multiple=True)] = None,
+    mix: list[str] | None = None,
+    count: int = 10,
+    seed: int = 0,
+    truncation: float | None = None,
+    batch_size: int | None = None,
+    out: Path = Path("samples.png"),
+    json: Json = False,
+) -> None:
+    """Generate images by class name, from a run or from its one generator file alone.
+
+    Seeds SEED, SEED+1, ... give one image each, the same whatever else is sampled.
+
+    Parameters
+    ----------
+    run
+        A run directory or a `generator.safetensors`.
+    class_
+        Class names, or `all`; every class if not given.
+    mix
+        Instead of classes, weights over them, as in `cat=0.3,dog=0.7`; may be given several times.
+    count
+        Images per class or mix.
+    seed
+        Seed of the first image.
+    truncation
+        Bound of the latents' entries: lower is more typical and less varied. Around 0.5 to 2.
+    batch_size
+        Images made between two writes; it changes nothing in them.
+    out
+        `FILE.png` for one grid with a row per class, else a folder of PNGs.
+    json
+        Print what was written as JSON.
+    """
+    from projgan.export import SampleRequest, write_images
+
+    request = SampleRequest(
+        run=run,
+        classes=class_,
+        mixes=mix,
+        count=count,
+        seed=seed,
+        truncation=truncation,
+        batch_size=batch_size,
+        out=out,
+    )
+    written = write_images(request, counted("sampling", " images"))
+    if json:
+        print(dumps(written.to_dict()))
+    else:
+        print(out if len(written.files) == 1 else f"{out}: {len(written.files)} images")

@@ -1,0 +1,75 @@
+"""`projgan train`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from projgan.commands.printing import Json, dumps
+from projgan.config import RunConfig, dump_config
+from projgan.progress import Say, training_listener
+
+if TYPE_CHECKING:
+    from projgan.training.probe import Estimate
+
+
+def train(
+    preset: str,
+    /,
+    *,
+    run_dir: Path | None = None,
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    json: Json = False,
+    config: Annotated[RunConfig, Parameter(name="*")] = RunConfig(),  # noqa: B008 - frozen
+) -> int:
+    """Train a GAN; the same command again resumes where it stopped.
+
+    Any setting of the preset can be overridden: `--training.steps 100`,
+    `--optimizer.betas 0.5 0.999`, `--data FOLDER` (short for `--data.source FOLDER`).
+
+    Parameters
+    ----------
+    preset
+        Name of a built-in preset (`demo`, `cifar10`, ...) or a YAML file of settings.
+    run_dir
+        Folder of the run; `runs/PRESET` if not given.
+    dry_run
+        Print the resolved settings, parameter counts, memory and time, and write nothing.
+    json
+        Print the result as JSON.
+    """
+    from projgan.distributed import join_ranks
+
+    with join_ranks(config.training.device) as ranks:
+        if dry_run:
+            from projgan.training.probe import probe
+
+            estimate = probe(config, ranks, Say.line if ranks.is_first else lambda message: None)
+            if ranks.is_first:
+                _report_estimate(config, estimate, as_json=json)
+            return 0
+        from projgan.training.run import Listener
+        from projgan.training.run import train as train_run
+
+        run_dir = run_dir or Path("runs") / Path(preset).stem
+        listener = training_listener() if ranks.is_first else Listener()
+        result = train_run(config, run_dir, ranks, listener)
+        if ranks.is_first:
+            _report_training(result.step, result.interrupted_by, result.generator, as_json=json)
+        return 128 + result.interrupted_by if result.interrupted_by else 0
+
+
+def _report_estimate(config: RunConfig, estimate: "Estimate", *, as_json: bool) -> None:
+    if as_json:
+        print(dumps({"config": config.model_dump(mode="json"), **vars(estimate)}))
+    else:
+        print(f"{dump_config(config)}\n{estimate.to_text()}")
+
+
+def _report_training(step: int, interrupted_by: int | None, generator: Path, *, as_json: bool) -> None:
+    if interrupted_by:
+        Say.line(f"stopped at step {step}; the same command resumes")
+    if as_json:
+        print(dumps({"step": step, "generator": str(generator), "finished": interrupted_by is None}))
+    elif not interrupted_by:
+        print(generator)

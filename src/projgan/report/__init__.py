@@ -1,0 +1,1 @@
+"""Reports a person reads, made from run directories."""
