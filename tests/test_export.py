@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 
 from projgan.errors import UserError
-from projgan.export import SampleRequest, Written, generator_path, write_images
-from projgan.generator_file import NetworkDescription, Provenance, save_network
+from projgan.export import SampleRequest, Written, write_images
+from projgan.generator_file import NetworkDescription, Provenance, generator_path, save_network
 from projgan.images import grid
 from projgan.networks.resnet import Generator
 from projgan.sampling import sample

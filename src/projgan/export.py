@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from projgan.errors import UserError
-from projgan.generator_file import load_generator
+from projgan.generator_file import generator_path, load_generator
 from projgan.images import grid, to_pil, write_png
 from projgan.networks.resnet import Generator
 from projgan.sampling import class_labels, mixing_weights, sample
@@ -50,18 +50,6 @@ class Written:
             "last_seed": self.seeds[1],
             "files": [str(path) for path in self.files],
         }
-
-
-def generator_path(run: Path) -> Path:
-    """Return the generator file of a run directory, or the file itself."""
-    if run.is_dir():
-        path = run / "generator.safetensors"
-        if not path.is_file():
-            raise UserError(
-                f"{run}: no generator.safetensors there; is it a run that has reached a checkpoint?"
-            )
-        return path
-    return run
 
 
 def write_images(request: SampleRequest, progress: Callable[[int, int], None] | None = None) -> Written:

@@ -4,6 +4,7 @@ Nothing in such a file is ever executed. Its description is checked before anyth
 tensors must be exactly those that the described network has.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -79,6 +80,31 @@ def save_network(network: nn.Module, description: NetworkDescription, path: Path
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     content = save(tensors, metadata={METADATA_KEY: description.model_dump_json()})
     write_atomically(path, lambda file: file.write(content))
+
+
+def weights_sha256(network: nn.Module) -> str:
+    """Return a checksum of a network's parameters and buffers, the same in memory and from a file."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def generator_path(run: Path) -> Path:
+    """Return the generator file of a run directory, or the file itself.
+
+    Raises:
+        UserError: a folder without one.
+    """
+    if run.is_dir():
+        path = run / "generator.safetensors"
+        if not path.is_file():
+            raise UserError(
+                f"{run}: no generator.safetensors there; is it a run that has reached a checkpoint?"
+            )
+        return path
+    return run
 
 
 def load_generator(

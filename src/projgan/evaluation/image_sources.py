@@ -1,0 +1,202 @@
+"""Where the images to be measured come from: a generator, or a folder of anybody's samples.
+
+The metrics see uint8 images and labels only, so both take the same path.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from projgan.data import PackedImages, Source, load_images, open_source
+from projgan.errors import UserError
+from projgan.evaluation.protocol import Protocol, choose_labels
+from projgan.evaluation.rows import Subject
+from projgan.generator_file import NetworkDescription, weights_sha256
+from projgan.networks.resnet import Generator
+from projgan.randomness import generator_at
+from projgan.sampling import sample
+
+AT_ONCE = 256
+"""Images handed over at once."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The images of one evaluation: known by position, made or read when asked for."""
+
+    labels: Tensor
+    """int64 [N]: the classes asked for; of images without classes all 0."""
+    labels_are: Literal["as-real", "balanced", "as-given"]
+    """How the classes were chosen."""
+    read: Callable[[Tensor], Iterator[Tensor]]
+    """Positions [n] in 0..N-1 -> their images in that order, uint8 [*, C, R, R], batch by batch."""
+
+
+class ImageSource(ABC):
+    """Images to be measured, all of one size."""
+
+    subject: Subject
+    class_names: tuple[str, ...] | None
+    """By label; None where the images have no classes, as of an unconditional generator."""
+    resolution: int
+    channels: int
+    truncation: float | None = None
+
+    @abstractmethod
+    def draw(self, protocol: Protocol, real_labels: Tensor, num_classes: int, seed: int) -> Draw:
+        """Choose the images of one evaluation.
+
+        Args:
+            protocol: how many, of which classes.
+            real_labels: int64 [M], of the real images.
+            num_classes: of the data.
+            seed: of the choice; generated images have the seeds that follow it.
+
+        Raises:
+            UserError: there are not as many.
+        """
+
+
+class GeneratorImages(ImageSource):
+    """Images of a generator: as many as wanted, of any class.
+
+    Args:
+        generator: in evaluation mode, on any device.
+        class_names: by label.
+        subject: what to call it.
+        truncation: bound of the latents' entries, or None.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        class_names: tuple[str, ...],
+        subject: Subject,
+        truncation: float | None = None,
+    ) -> None:
+        self.generator, self.subject, self.truncation = generator, subject, truncation
+        self.class_names = None if generator.num_classes is None else class_names
+        self.resolution, self.channels = generator.resolution, generator.channels
+
+    def draw(self, protocol: Protocol, real_labels: Tensor, num_classes: int, seed: int) -> Draw:
+        """Choose classes by the protocol; image i has the seed `seed + i`."""
+        labels = choose_labels(protocol, real_labels, num_classes, seed)
+
+        def read(positions: Tensor) -> Iterator[Tensor]:
+            seeds = [seed + position for position in positions.tolist()]
+            condition = None if self.class_names is None else labels[positions]
+            return sample(self.generator, seeds, condition, self.truncation, AT_ONCE)
+
+        return Draw(labels, protocol.labels, read)
+
+
+def generator_images(
+    generator: Generator,
+    description: NetworkDescription,
+    name: str,
+    truncation: float | None = None,
+) -> GeneratorImages:
+    """Return the images of a generator read from a file, under a name without a path."""
+    provenance = description.provenance
+    subject = Subject(
+        kind="generator",
+        name=name,
+        sha256=weights_sha256(generator),
+        step=provenance.step,
+        images_seen=provenance.images_seen,
+        averaged=provenance.averaged,
+        batch_norm="running statistics",
+    )
+    return GeneratorImages(generator, description.class_names, subject, truncation)
+
+
+class StoredImages(ImageSource):
+    """Images that are there already: a folder of class folders, an archive, an .npz and their like."""
+
+    def __init__(self, images: PackedImages) -> None:
+        self.images = images
+        self.subject = Subject(kind="images", name=images.name, sha256=images.fingerprint)
+        # One folder of images is no class among others.
+        self.class_names = images.class_names if images.num_classes > 1 else None
+        self.resolution, self.channels = images.resolution, images.channels
+
+    def draw(self, protocol: Protocol, real_labels: Tensor, num_classes: int, seed: int) -> Draw:
+        """Choose at random among the images, whatever their classes, or as many of each class."""
+        labels = torch.from_numpy(self.images.labels)
+        order = torch.randperm(len(labels), generator=generator_at(seed, "evaluation-images", 0))
+        if protocol.generated_per_class is not None:
+            order = _first_of_each(order, labels, protocol.generated_per_class, self.images.class_names)
+        elif protocol.generated_images is not None:
+            _check_count(len(labels), protocol)
+            order = order[: protocol.generated_images]
+
+        def read(positions: Tensor) -> Iterator[Tensor]:
+            for part in order[positions].split(AT_ONCE):
+                yield torch.from_numpy(self.images.images[part.numpy()])
+
+        chosen = labels[order] if self.class_names else torch.zeros(len(order), dtype=torch.int64)
+        return Draw(chosen, "as-given", read)
+
+
+def _check_count(available: int, protocol: Protocol) -> None:
+    assert protocol.generated_images is not None
+    if available < protocol.generated_images:
+        raise UserError(
+            f"protocol {protocol.name} measures {protocol.generated_images:,} images, and there are "
+            f"{available:,}; give generated_images {available} (a protocol of your own) or more images"
+        )
+
+
+def _first_of_each(order: Tensor, labels: Tensor, wanted: int, class_names: Sequence[str]) -> Tensor:
+    parts = []
+    for label, name in enumerate(class_names):
+        of_class = order[labels[order] == label]
+        if len(of_class) < wanted:
+            raise UserError(
+                f"class {name} has {len(of_class):,} images to measure of the {wanted:,} wanted; "
+                f"give generated_per_class {len(of_class)} or more images"
+            )
+        parts.append(of_class[:wanted])
+    return torch.cat(parts)
+
+
+def stored_images(
+    location: Path, split: str | None, channels: int, progress: Callable[[int, int], None] | None = None
+) -> StoredImages:
+    """Read images that are there already, at their own size.
+
+    Raises:
+        UserError: nothing there, or images of several sizes or not square: none is resized in silence.
+    """
+    resolution = _common_size(open_source(location, split))
+    return StoredImages(
+        load_images(
+            location, split=split, resolution=resolution, channels=channels, cache=None, progress=progress
+        )
+    )
+
+
+def _common_size(source: Source) -> int:
+    first: tuple[int, int] | None = None
+    for item in source.iterate():
+        size = item.open().size
+        if first is None:
+            first = size
+        if size != first:
+            raise UserError(
+                f"{source.location}: images of several sizes ({source.item_name(0)} is {first[0]}x{first[1]}, "
+                f"{source.item_name(item.index)} is {size[0]}x{size[1]}); bring them to one size first, as "
+                "`projgan data pack` does"
+            )
+    assert first is not None
+    if first[0] != first[1]:
+        raise UserError(
+            f"{source.location}: its images are {first[0]}x{first[1]}, not square; bring them to the size of "
+            "the real ones first"
+        )
+    return first[0]
