@@ -197,3 +197,19 @@ def test_a_run_that_never_reached_a_checkpoint_makes_way_for_another(tmp_path: P
 def test_lines_that_are_no_rows_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "stats.jsonl").write_text('3\n[1]\n{"step": "x"}\n{"step": 2}\n')
     assert RunDirectory(tmp_path).read_stats() == [{"step": 2}]
+
+
+def test_measured_numbers_survive_a_line_cut_short_which_swallows_nothing(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    assert directory.read_metrics() == []
+    directory.append_metrics([{"metric": "fid", "value": 1.0}, {"metric": "kid", "value": 2.0}])
+    with directory.metrics.open("ab") as file:
+        file.write('{"metric": "fid", "name": "é'.encode()[:-1])
+    assert [row["metric"] for row in directory.read_metrics()] == ["fid", "kid"]
+    directory.append_metrics([{"metric": "recall", "value": 3.0}])
+    with directory.metrics.open("ab") as file:
+        file.write(b'[1]\n{"metric": 3}\n{"value": 3}\n' + b"[" * 100_000 + b"\n")
+    assert [row["metric"] for row in directory.read_metrics()] == ["fid", "kid", "recall"]
+    assert directory.metrics.read_bytes().startswith(b'{"metric": "fid", "value": 1.0}\n')
+    with pytest.raises(UserError, match=r"metrics.jsonl: cannot be written \(No such file"):
+        RunDirectory(tmp_path / "absent").append_metrics([{"metric": "fid"}])

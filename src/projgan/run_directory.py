@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ class RunDirectory:
         self.generator = path / "generator.safetensors"
         self.discriminator = path / "discriminator.safetensors"
         self.stats = path / "stats.jsonl"
+        self.metrics = path / "metrics.jsonl"
         self.samples = path / "samples"
 
     def samples_at(self, step: int) -> Path:
@@ -108,25 +110,19 @@ class RunDirectory:
 
     def append_stats(self, row: dict[str, Any]) -> None:
         """Add one line of statistics."""
-        try:
-            with self.stats.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
-        except OSError as error:
-            raise UserError(f"{self.stats}: cannot be written ({error.strerror})") from error
+        _append_rows(self.stats, [row])
 
     def read_stats(self) -> list[dict[str, Any]]:
         """Return the rows written so far; what is no row, such as a line cut short by a kill, is left out."""
-        if not self.stats.is_file():
-            return []
-        rows = []
-        for line in self.stats.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError:
-                continue
-            if isinstance(row, dict) and isinstance(row.get("step"), int):
-                rows.append(row)
-        return rows
+        return [row for row in _read_rows(self.stats) if isinstance(row.get("step"), int)]
+
+    def append_metrics(self, rows: list[dict[str, Any]]) -> None:
+        """Add one line for each measured number."""
+        _append_rows(self.metrics, rows)
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """Return the measured numbers, unchecked, in the order they were written; as in `read_stats`."""
+        return [row for row in _read_rows(self.metrics) if isinstance(row.get("metric"), str)]
 
     def forget_stats_after(self, step: int) -> None:
         """Drop rows later than a step, which a resumed run is about to write again."""
@@ -135,3 +131,30 @@ class RunDirectory:
         text = "".join(json.dumps(row) + "\n" for row in kept)
         if rows or self.stats.exists():
             write_atomically(self.stats, lambda file: file.write(text.encode()))
+
+
+def _append_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    try:
+        with path.open("ab+") as file:
+            # A line that a kill cut short must not swallow the next one.
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                lines = lines if file.read(1) == b"\n" else b"\n" + lines
+            file.write(lines)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _read_rows(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+        try:
+            row = json.loads(line)
+        except (json.JSONDecodeError, RecursionError):
+            continue
+        if isinstance(row, dict):
+            rows.append(row)
+    return rows
