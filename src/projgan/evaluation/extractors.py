@@ -1,0 +1,82 @@
+"""Feature networks by name."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from projgan.errors import UserError
+from projgan.evaluation.download import sha256_of_file
+from projgan.evaluation.feature_network import Extracted, FeatureNetwork
+from projgan.evaluation.inception import Inception, open_published
+from projgan.images import to_float
+
+__all__ = ["ClassifierNetwork", "Extracted", "FeatureNetwork", "Inception", "open_feature_network"]
+
+
+def open_feature_network(
+    name: str,
+    device: torch.device | str,
+    cache: Path,
+    progress: Callable[[int, int], object] | None = None,
+) -> FeatureNetwork:
+    """Return the feature network of a name.
+
+    Args:
+        name: `inception`, fetched into the cache on first use; `inception:PATH`, a file that is there; or
+            `classifier:PATH`, a classifier that this package trained.
+        device: where it runs.
+        cache: folder of fetched weights; made if need be.
+        progress: is told bytes fetched and bytes in all.
+
+    Raises:
+        UserError: an unknown name, or a file that is missing, damaged or of another network.
+    """
+    kind, _, path = name.partition(":")
+    if name == "inception":
+        return open_published(device, cache, progress)
+    if kind == "inception" and path:
+        return Inception(Path(path), device)
+    if kind == "classifier" and path:
+        return ClassifierNetwork(Path(path), device)
+    raise UserError(
+        f"unknown feature network {name!r}; known: inception, inception:PATH of its file, "
+        "classifier:PATH of one made by `projgan classifier`"
+    )
+
+
+class ClassifierNetwork(FeatureNetwork):
+    """A classifier of the data in hand: features are the inputs of its last layer, logits its outputs.
+
+    Args:
+        path: a classifier file.
+        device: where it runs.
+
+    Raises:
+        UserError: no such file, or not a classifier of this package.
+    """
+
+    is_inception = False
+    resize = "none"
+
+    def __init__(self, path: Path, device: torch.device | str) -> None:
+        self._classifier, description = _load_classifier(path, device)
+        self.device = torch.device(device)
+        self.name = f"classifier:{path.stem}"
+        self.sha256 = sha256_of_file(path)
+        self.num_features = self._classifier.num_features
+        self.class_names = tuple(description.class_names)
+        self.resolution = self._classifier.resolution
+        self.channels = self._classifier.channels
+
+    def _of_lane(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        features = self._classifier.features(to_float(images))
+        return features, self._classifier.linear(features)
+
+
+def _load_classifier(path: Path, device: torch.device | str) -> tuple[Any, Any]:
+    from projgan.classification import load_classifier  # type: ignore[attr-defined]
+
+    return load_classifier(path, device)
