@@ -20,6 +20,7 @@ from pydantic import ValidationError
 import projgan
 from projgan.commands.data import describe, pack
 from projgan.commands.demo import demo
+from projgan.commands.evaluate import evaluate
 from projgan.commands.sample import sample
 from projgan.commands.train import train
 from projgan.config import explain, read_preset
@@ -50,6 +51,7 @@ app.command(data_app)
 app.command(train)
 app.command(demo)
 app.command(sample)
+app.command(evaluate)
 data_app.command(describe)
 data_app.command(pack)
 

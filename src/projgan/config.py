@@ -175,6 +175,27 @@ class SamplingConfig(Section):
     """Seed of the first column; the next ones follow."""
 
 
+class EvaluationConfig(Section):
+    """The numbers measured during training; `projgan evaluate` measures the same afterwards."""
+
+    every: Annotated[Positive | None, MayBeOff] = None
+    """Steps between two measurements, the last step included; None for none."""
+    features: Annotated[str, Field(min_length=1)] = "inception"
+    """Feature network: `inception`, `inception:FILE`, or `classifier:FILE` made by `projgan classifier`."""
+    protocol: Literal["paper", "standard", "intra"] = "standard"
+    """How many images, of which classes; see docs/evaluation.md."""
+    real_images: Annotated[Positive | None, MayBeOff] = None
+    """Real images compared with, in place of the protocol's."""
+    generated_images: Annotated[Positive | None, MayBeOff] = None
+    """Generated images, in place of the protocol's."""
+    generated_per_class: Annotated[Positive | None, MayBeOff] = None
+    """Generated images of each class, in place of those of protocol `intra`."""
+    metrics: Annotated[tuple[str, ...] | None, MayBeOff] = None
+    """What to measure, such as `fid intra_fid`; None for all that apply and take no minutes."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Seed of the choice of images, and of the first generated one."""
+
+
 class RunConfig(Section):
     """Everything that decides a run."""
 
@@ -185,6 +206,7 @@ class RunConfig(Section):
     optimizer: OptimizerConfig = OptimizerConfig()
     training: TrainingConfig = TrainingConfig()
     sampling: SamplingConfig = SamplingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> "RunConfig":
@@ -223,6 +245,7 @@ RESUMABLE_KEYS = frozenset(
         "sampling.columns",
         "sampling.classes",
         "sampling.seed",
+        *(f"evaluation.{key}" for key in EvaluationConfig.model_fields),
     }
 )
 """Keys that may change when a run resumes; the data itself is compared by its fingerprint."""

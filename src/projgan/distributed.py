@@ -91,6 +91,18 @@ class Ranks:
         """Average a detached tensor over all ranks."""
         return average(values.detach()) if self.size > 1 else values
 
+    def gather_rows(self, rows: Tensor) -> Tensor:
+        """The rows [n, ...] that all ranks give, in the order of the ranks, on every rank."""
+        if self.size == 1:
+            return rows
+        counts = [torch.zeros(1, dtype=torch.int64) for _ in range(self.size)]
+        dist.all_gather(counts, torch.tensor([len(rows)]))
+        longest = int(max(counts))
+        padded = torch.cat([rows, rows.new_zeros(longest - len(rows), *rows.shape[1:])])
+        gathered = [torch.empty_like(padded) for _ in range(self.size)]
+        dist.all_gather(gathered, padded)
+        return torch.cat([part[: int(count)] for part, count in zip(gathered, counts, strict=True)])
+
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace every gradient by its mean over all ranks, in one message."""
         if self.size == 1:

@@ -85,4 +85,11 @@ def training_listener() -> "Listener":
         if last:
             bar.close()
 
-    return Listener(started=started, stepped=stepped, said=Say.line, decoded=counted("decoding", " images"))
+    return Listener(
+        started=started,
+        stepped=stepped,
+        said=Say.line,
+        decoded=counted("decoding", " images"),
+        measuring=counted("measuring", " images"),
+        fetched=counted("fetching Inception", " bytes"),
+    )

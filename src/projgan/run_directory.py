@@ -132,6 +132,24 @@ class RunDirectory:
         if rows or self.stats.exists():
             write_atomically(self.stats, lambda file: file.write(text.encode()))
 
+    def has_metrics_at(self, step: int) -> bool:
+        """Whether any number of a step's state has been measured."""
+        return any(_step_of(row) == step for row in self.read_metrics())
+
+    def forget_metrics_after(self, step: int) -> None:
+        """Drop numbers of a later state than a step's, which a resumed run is about to measure again."""
+        rows = self.read_metrics()
+        kept = [row for row in rows if _step_of(row) <= step]
+        if len(kept) < len(rows):
+            text = "".join(json.dumps(row) + "\n" for row in kept)
+            write_atomically(self.metrics, lambda file: file.write(text.encode()))
+
+
+def _step_of(row: dict[str, Any]) -> int:
+    subject = row.get("subject")
+    step = subject.get("step") if isinstance(subject, dict) else None
+    return step if isinstance(step, int) else 0
+
 
 def _append_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     lines = "".join(json.dumps(row) + "\n" for row in rows).encode()

@@ -189,7 +189,7 @@ def _common_size(source: Source) -> int:
             first = size
         if size != first:
             raise UserError(
-                f"{source.location}: images of several sizes ({source.item_name(0)} is {first[0]}x{first[1]}, "
+                f"{source.location}: several sizes ({source.item_name(0)} is {first[0]}x{first[1]}, "
                 f"{source.item_name(item.index)} is {size[0]}x{size[1]}); bring them to one size first, as "
                 "`projgan data pack` does"
             )

@@ -63,7 +63,7 @@ def choose_protocol(
         raise UserError(f"protocol {name} counts generated images per class; give generated_per_class")
     if protocol.generated_per_class is None and generated_per_class is not None:
         raise UserError(f"protocol {name} counts generated images in all; give generated_images")
-    return replace(protocol, name="custom", **given) if given else protocol
+    return replace(protocol, name="custom", **given) if given else protocol  # type: ignore[arg-type]
 
 
 def choose_real(protocol: Protocol, available: int, seed: int) -> Tensor:

@@ -33,14 +33,14 @@ class Measurement(_Checked):
     """Real images behind the number; 0 where it needs none."""
     generated_images: _Count
     """Generated images behind the number."""
-    generated_labels: Literal["as-real", "balanced"]
-    """Classes of the generated images: in the proportions of the real ones, or as many of each."""
+    generated_labels: Literal["as-real", "balanced", "as-given"]
+    """Classes of the generated images: in the proportions of the real ones, as many of each, or as found."""
     features: str
     """Feature network: `inception`, or `classifier:NAME`; `pixels` where there is none."""
     features_sha256: _Sha256 | None
     """Checksum of the feature network's file."""
     resize: str
-    """What happened to the images before the network, in words."""
+    """What happened to the images before the feature network, in words."""
     seed: int
     """Of the draw of images; generated ones have the seeds that follow it."""
     truncation: float | None

@@ -15,6 +15,8 @@ from projgan.config import RunConfig
 from projgan.data import PackedImages, load_images
 from projgan.distributed import Ranks
 from projgan.errors import UserError
+from projgan.evaluation.evaluator import Listener as EvaluationListener
+from projgan.evaluation.rows import MetricRow
 from projgan.run_directory import RunDirectory
 from projgan.training.checkpoint import (
     checkpoint_path,
@@ -23,6 +25,7 @@ from projgan.training.checkpoint import (
     save_checkpoint,
 )
 from projgan.training.interruption import Interruption
+from projgan.training.measuring import RunEvaluator, default_cache, run_evaluator
 from projgan.training.outputs import write_networks, write_samples
 from projgan.training.trainer import LossRow, Trainer, build_networks
 
@@ -46,6 +49,9 @@ class Listener:
     stepped: Callable[[Progress], None] = lambda progress: None
     said: Callable[[str], None] = lambda message: None
     decoded: Callable[[int, int], None] | None = None
+    measuring: Callable[[int, int], None] | None = None
+    fetched: Callable[[int, int], None] | None = None
+    measured: Callable[[Sequence[MetricRow]], None] = lambda rows: None
 
 
 @dataclass(frozen=True)
@@ -124,7 +130,7 @@ def read_data(config: RunConfig, listener: Listener) -> PackedImages:
         split=config.data.split,
         resolution=stored_resolution(config),
         channels=config.data.channels,
-        cache=config.data.cache or Path.home() / ".cache" / "projgan",
+        cache=default_cache(config),
         progress=listener.decoded,
         on_unreadable=config.data.on_unreadable,
     )
@@ -169,6 +175,11 @@ class _Run:
         self.directory, self.data, self.ranks, self.listener = directory, data, ranks, listener
         images, labels = as_tensor(data.images), as_tensor(data.labels)
         self.trainer = Trainer(config, images, labels, data.num_classes, ranks)
+        self.evaluator: RunEvaluator | None = None
+        if config.evaluation.every:
+            told = EvaluationListener(listener.measuring, listener.measuring, listener.said)
+            self.evaluator = run_evaluator(config, directory, data, ranks, told, listener.fetched)
+            self.evaluator.check(self.trainer)
         self.last_saved: int | None = None
 
     def run(self) -> RunResult:
@@ -176,6 +187,7 @@ class _Run:
         self._resume()
         self.listener.started(trainer.step, steps, trainer.images_per_step)
         self._restart_clock()
+        self._measure_where_due()
         signal = 0  # the same on every rank, whichever got it
         with Interruption(
             lambda: self.listener.said("stopping after this step; again to stop at once")
@@ -188,6 +200,8 @@ class _Run:
                     self._log()
                 if self.ranks.is_first and self.sampling.every and trainer.step % self.sampling.every == 0:
                     write_samples(trainer, self.directory, self.data)
+                if not signal:
+                    self._measure_where_due()
                 if signal or trainer.step == steps or trainer.step % self.settings.checkpoint_every == 0:
                     self._save()
         if self.ranks.is_first:
@@ -197,8 +211,19 @@ class _Run:
         finished = trainer.step == steps
         return RunResult(self.directory.generator, trainer.step, None if finished else signal)
 
-    def _acknowledge(self) -> None:
-        self.listener.said("stopping after this step; again to stop at once")
+    def _measure_where_due(self) -> None:
+        """Measure at the cadence and at the end, unless a run that was stopped here has done so."""
+        every, step = self.config.evaluation.every, self.trainer.step
+        if not (every and self.evaluator and step) or (step % every and step != self.settings.steps):
+            return
+        if self.ranks.largest(int(self.ranks.is_first and self.directory.has_metrics_at(step))):
+            return
+        start = time.perf_counter()
+        rows = self.evaluator.measure(self.trainer)
+        if self.ranks.is_first:
+            self.directory.append_metrics([row.model_dump(mode="json") for row in rows])
+        self.listener.measured(rows)
+        self.clock += time.perf_counter() - start  # not training
 
     def _resume(self) -> None:
         directory, trainer = self.directory, self.trainer
@@ -218,6 +243,7 @@ class _Run:
             # Only now, when nothing can refuse the folder any more, is anything in it changed.
             directory.save_config(self.config)
             directory.forget_stats_after(trainer.step)
+            directory.forget_metrics_after(trainer.step)
 
     def _load(self, state: dict[str, object], path: Path) -> None:
         if state.get("data_fingerprint") != self.data.fingerprint:

@@ -1,0 +1,236 @@
+"""Images to rows: what one real data set, one feature network and one protocol say of any images.
+
+An `Evaluator` is made once and measures many times: generators on the way of a run, several runs, folders.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+import projgan
+from projgan.data import PackedImages
+from projgan.distributed import Ranks
+from projgan.errors import UserError
+from projgan.evaluation.extractors import FeatureNetwork
+from projgan.evaluation.feature_sets import FeatureSet, extract, real_features
+from projgan.evaluation.frechet import CovarianceFactor, factor_of_features, remark_on_counts
+from projgan.evaluation.image_sources import Draw, ImageSource
+from projgan.evaluation.intra_class import class_distances_with_error
+from projgan.evaluation.metrics import METRICS, Compared, Finding, choose_metrics, public_name
+from projgan.evaluation.protocol import Protocol, choose_real
+from projgan.evaluation.rows import Measurement, MetricRow
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Where an evaluation reports to; a library user may leave everything as it is."""
+
+    looked_at_real: Callable[[int, int], None] | None = None
+    looked_at_generated: Callable[[int, int], None] | None = None
+    said: Callable[[str], None] = lambda message: None
+
+
+class Evaluator:
+    """Measures images against one real data set.
+
+    Args:
+        data: the real images, at the size of the generated ones.
+        network: takes the features.
+        protocol: how many images, of which classes.
+        metrics: public names (`fid`, `intra_fid`, ... or `fd`, ... as the network is), or None for all that
+            apply and take no minutes.
+        seed: of the choice of images; generated ones have the seeds that follow it.
+        ranks: this process among all; all of them call everything together.
+        cache: folder that keeps the features of real images; None for none.
+        held_out: loads the real images that nothing was trained on; None where there are none.
+        listener: what to tell.
+    """
+
+    def __init__(
+        self,
+        data: PackedImages,
+        network: FeatureNetwork,
+        protocol: Protocol,
+        *,
+        metrics: Sequence[str] | None = None,
+        seed: int = 0,
+        ranks: Ranks,
+        cache: Path | None = None,
+        held_out: Callable[[], PackedImages] | None = None,
+        listener: Listener | None = None,
+    ) -> None:
+        self.data, self.network, self.protocol, self.metrics = data, network, protocol, metrics
+        self.seed, self.ranks, self.cache, self.held_out = seed, ranks, cache, held_out
+        self.listener = listener or Listener()
+        self._reference: tuple[FeatureSet, CovarianceFactor] | None = None
+        if network.resolution not in (None, data.resolution):
+            raise UserError(
+                f"{network.name} looks at images of {network.resolution} pixels, and these have "
+                f"{data.resolution}; train a classifier of that size"
+            )
+
+    def measure(self, source: ImageSource) -> list[MetricRow]:
+        """Measure images; every process returns the same rows.
+
+        Raises:
+            UserError: images that cannot be compared with the data, or a metric that cannot be measured.
+        """
+        names = self.check(source)
+        real, reference = self._look_at_real()
+        draw = source.draw(self.protocol, real.labels, self.data.num_classes, self.seed)
+        if self.protocol.generated_per_class is not None:
+            start = time.perf_counter()
+            return [self._row(self._class_by_class(real, draw), source, draw, start)]
+        generated = extract(
+            draw.read, draw.labels, self.network, self.ranks, self.listener.looked_at_generated
+        )
+        compared = Compared(
+            real=real,
+            generated=generated,
+            reference=reference,
+            class_names=self.data.class_names,
+            images_at=lambda positions: torch.cat(list(draw.read(positions))),
+            held_out=self._load_held_out,
+            seed=self.seed,
+        )
+        rows = []
+        for name in names:
+            start = time.perf_counter()
+            rows += [self._row(finding, source, draw, start) for finding in METRICS[name].measure(compared)]
+        return rows
+
+    def check(self, source: ImageSource) -> list[str]:
+        """Refuse what cannot be measured before minutes are spent on it; returns the keys of `METRICS`.
+
+        Raises:
+            UserError: as `measure`.
+        """
+        self._check_images(source)
+        choose_real(self.protocol, len(self.data), self.seed)
+        names = self._choose(source)
+        if "classification_accuracy_score" in names:
+            self._loader_of_held_out()
+        return names
+
+    def _check_images(self, source: ImageSource) -> None:
+        if (source.resolution, source.channels) != (self.data.resolution, self.data.channels):
+            raise UserError(
+                f"{source.subject.name}: images of {source.resolution} pixels and {source.channels} "
+                f"channel(s), not {self.data.resolution} and {self.data.channels} as the real ones"
+            )
+        if source.class_names is not None and source.class_names != self.data.class_names:
+            pairs = zip(source.class_names, self.data.class_names, strict=False)
+            shown = next(
+                (f"{ours!r} where the data has {theirs!r}" for ours, theirs in pairs if ours != theirs),
+                f"{len(source.class_names)} classes where the data has {self.data.num_classes}",
+            )
+            raise UserError(
+                f"{source.subject.name} is of other classes than {self.data.name}: {shown}; "
+                "give the data it was trained on"
+            )
+
+    def _choose(self, source: ImageSource) -> list[str]:
+        conditional = source.class_names is not None
+        names = choose_metrics(
+            self.metrics,
+            is_inception=self.network.is_inception,
+            conditional=conditional,
+            classifies=self.network.class_names == self.data.class_names,
+            network=self.network.name,
+        )
+        if self.protocol.generated_per_class is None:
+            return names
+        if self.metrics is not None and names != ["intra_fid"]:
+            other = public_name(
+                next(name for name in names if name != "intra_fid"), self.network.is_inception
+            )
+            raise UserError(
+                f"protocol {self.protocol.name} is of one class at a time, so {other} has no place"
+            )
+        if not conditional:
+            raise UserError(f"{source.subject.name}: its images have no classes, which this protocol needs")
+        return ["intra_fid"]
+
+    def _look_at_real(self) -> tuple[FeatureSet, CovarianceFactor]:
+        if self._reference is None:
+            chosen = choose_real(self.protocol, len(self.data), self.seed)
+            real = real_features(
+                self.data, chosen, self.network, self.ranks, self.cache, self.listener.looked_at_real
+            )
+            remark = remark_on_counts(len(real), self.network.num_features)
+            if remark:
+                self.listener.said(remark)
+            self._reference = real, factor_of_features(real.features)
+        return self._reference
+
+    def _class_by_class(self, real: FeatureSet, draw: Draw) -> Finding:
+        """Make, look at and compare one class at a time, so that memory does not grow with their number."""
+        of_class = [(draw.labels == label).nonzero().squeeze(1) for label in range(self.data.num_classes)]
+        done = 0
+
+        def generated() -> Iterator[Tensor]:
+            nonlocal done
+            for positions in of_class:
+                read = partial(_read_at, draw, positions)
+                yield extract(read, draw.labels[positions], self.network, self.ranks).features
+                done += len(positions)
+                if self.listener.looked_at_generated:
+                    self.listener.looked_at_generated(done, len(draw.labels))
+
+        found = class_distances_with_error(
+            (real.features[real.labels == label] for label in range(self.data.num_classes)), generated()
+        )
+        per_class = dict(zip(self.data.class_names, found.distances.tolist(), strict=True))
+        return Finding("intra_fid", found.mean, found.standard_error, len(real), len(draw.labels), per_class)
+
+    def _loader_of_held_out(self) -> Callable[[], PackedImages]:
+        if self.held_out is None:
+            raise UserError(
+                f"{self.data.name} has no test images, on which classification_accuracy_score is measured; "
+                "leave it out"
+            )
+        return self.held_out
+
+    def _load_held_out(self) -> tuple[Tensor, Tensor]:
+        images = self._loader_of_held_out()()
+        if images.class_names != self.data.class_names:
+            raise UserError(
+                f"the test images of {self.data.name} are of other classes than the training ones"
+            )
+        return torch.from_numpy(images.images[:]), torch.from_numpy(images.labels)
+
+    def _row(self, finding: Finding, source: ImageSource, draw: Draw, start: float) -> MetricRow:
+        return MetricRow(
+            metric=public_name(finding.name, self.network.is_inception),
+            value=finding.value,
+            standard_error=finding.standard_error,
+            per_class=finding.per_class,
+            measurement=Measurement(
+                protocol=self.protocol.name,
+                data=self.data.name,
+                data_fingerprint=self.data.fingerprint,
+                resolution=self.data.resolution,
+                real_split=self.data.split or "all",
+                real_images=finding.real_images,
+                generated_images=finding.generated_images,
+                generated_labels=draw.labels_are,
+                features=self.network.name,
+                features_sha256=self.network.sha256,
+                resize=self.network.resize,
+                seed=self.seed,
+                truncation=source.truncation,
+                parameters=finding.parameters,
+            ),
+            subject=source.subject,
+            seconds=time.perf_counter() - start,
+            versions={"projgan": projgan.__version__, "torch": torch.__version__},
+        )
+
+
+def _read_at(draw: Draw, positions: Tensor, chosen: Tensor) -> Iterator[Tensor]:
+    return draw.read(positions[chosen])

@@ -1,0 +1,268 @@
+"""Every metric by the name a person asks for: a function from two sets of images to findings.
+
+What a number is called says whose features it is made of: `fid`, `kid` and their like are Inception's, `fd`,
+`kd` and their like those of any other network. Asking for one with the features of the other is refused.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from projgan.errors import UserError, nearest_name
+from projgan.evaluation.classification_accuracy import classification_accuracy_score
+from projgan.evaluation.diversity import within_class_ms_ssim
+from projgan.evaluation.feature_sets import FeatureSet
+from projgan.evaluation.frechet import CovarianceFactor, frechet_distance_with_error
+from projgan.evaluation.intra_class import intra_class_distances_with_error
+from projgan.evaluation.neighbours import density_coverage, precision_recall
+from projgan.evaluation.scores import inception_score, kernel_distance, top_k_accuracy
+
+KERNEL_SUBSETS = 100
+KERNEL_SUBSET_SIZE = 1000
+SCORE_SPLITS = 10
+NEIGHBOURS_AT_MOST = 10_000
+"""Images of each kind in precision, recall, density and coverage: their cost is that of all pairs."""
+PAIRS_PER_CLASS = 100
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The two sets of images of one evaluation."""
+
+    real: FeatureSet
+    generated: FeatureSet
+    reference: CovarianceFactor
+    """The Gaussian of the real features."""
+    class_names: tuple[str, ...]
+    images_at: Callable[[Tensor], Tensor]
+    """Positions [n] of generated images -> the images, uint8 [n, C, R, R]."""
+    held_out: Callable[[], tuple[Tensor, Tensor]]
+    """Real images that nothing was trained on, uint8 [M, C, R, R], and their labels [M]."""
+    seed: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A number on its way to a row."""
+
+    name: str
+    value: float
+    standard_error: float | None
+    real_images: int
+    generated_images: int
+    per_class: dict[str, float] | None = None
+    parameters: dict[str, int | float | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric, and what it needs."""
+
+    measure: Callable[[Compared], list[Finding]]
+    conditional: bool = False
+    """The generated images must have classes."""
+    classifies: bool = False
+    """The feature network must know the classes of the data."""
+    asked_only: bool = False
+    """It takes minutes, so it must be asked for by name."""
+
+
+def _frechet_distance(compared: Compared) -> list[Finding]:
+    real, generated = compared.real, compared.generated
+    found = frechet_distance_with_error(compared.reference, generated.features)
+    return [Finding("fid", found.value, found.standard_error, len(real), len(generated))]
+
+
+def _intra_class_frechet_distance(compared: Compared) -> list[Finding]:
+    real, generated = compared.real, compared.generated
+    found = intra_class_distances_with_error(
+        real.features, real.labels, generated.features, generated.labels, len(compared.class_names)
+    )
+    per_class = dict(zip(compared.class_names, found.distances.tolist(), strict=True))
+    return [Finding("intra_fid", found.mean, found.standard_error, len(real), len(generated), per_class)]
+
+
+def _kernel_distance(compared: Compared) -> list[Finding]:
+    real, generated = compared.real, compared.generated
+    size = min(KERNEL_SUBSET_SIZE, len(real), len(generated))
+    found = kernel_distance(real.features, generated.features, KERNEL_SUBSETS, size, compared.seed)
+    parameters: dict[str, int | float | str] = {"subsets": KERNEL_SUBSETS, "subset_size": size}
+    return [Finding("kid", found.value, found.standard_error, len(real), len(generated), None, parameters)]
+
+
+def _inception_score(compared: Compared) -> list[Finding]:
+    count = len(compared.generated)
+    splits = min(SCORE_SPLITS, count)
+    found = inception_score(compared.generated.logits, splits)
+    error = found.std / (splits - 1) ** 0.5 if splits > 1 else None
+    return [Finding("inception_score", found.mean, error, 0, count, None, {"splits": splits})]
+
+
+def _neighbours(compared: Compared) -> tuple[Tensor, Tensor]:
+    """Features of at most so many images of each kind, evenly over the sets."""
+    return tuple(  # type: ignore[return-value]
+        part.features[torch.linspace(0, len(part) - 1, min(len(part), NEIGHBOURS_AT_MOST)).long()]
+        for part in (compared.real, compared.generated)
+    )
+
+
+def _precision_recall(compared: Compared) -> list[Finding]:
+    real, generated = _neighbours(compared)
+    found = precision_recall(real, generated, k=3)
+    return [
+        Finding(name, part.value, part.standard_error, len(real), len(generated), None, {"k": 3})
+        for name, part in (("precision", found.precision), ("recall", found.recall))
+    ]
+
+
+def _density_coverage(compared: Compared) -> list[Finding]:
+    real, generated = _neighbours(compared)
+    found = density_coverage(real, generated, k=5)
+    return [
+        Finding(name, part.value, part.standard_error, len(real), len(generated), None, {"k": 5})
+        for name, part in (("density", found.density), ("coverage", found.coverage))
+    ]
+
+
+def _accuracy(compared: Compared) -> list[Finding]:
+    generated, names = compared.generated, compared.class_names
+    findings = []
+    for k in (1, 5):
+        if k < len(names):
+            found = top_k_accuracy(generated.logits, generated.labels, k)
+            per_class = _share_right_by_class(generated, names) if k == 1 else None
+            findings.append(
+                Finding(f"accuracy_top{k}", found.value, found.standard_error, 0, len(generated), per_class)
+            )
+    return findings
+
+
+def _share_right_by_class(generated: FeatureSet, names: tuple[str, ...]) -> dict[str, float]:
+    right = (generated.logits.argmax(dim=1) == generated.labels).double()
+    return {
+        name: right[generated.labels == label].mean().item()
+        for label, name in enumerate(names)
+        if (generated.labels == label).any()
+    }
+
+
+def _ms_ssim(compared: Compared) -> list[Finding]:
+    labels, names = compared.generated.labels, compared.class_names
+    positions = torch.cat(
+        [(labels == label).nonzero().squeeze(1)[: 2 * PAIRS_PER_CLASS] for label in range(len(names))]
+    )
+    found = within_class_ms_ssim(
+        compared.images_at(positions), labels[positions], len(names), PAIRS_PER_CLASS, compared.seed
+    )
+    return [
+        Finding(
+            "within_class_ms_ssim",
+            found.mean,
+            found.standard_error,
+            0,
+            len(positions),
+            dict(zip(names, found.per_class.tolist(), strict=True)),
+            {"pairs_per_class": PAIRS_PER_CLASS, "scales": found.scales},
+        )
+    ]
+
+
+def _classification_accuracy_score(compared: Compared) -> list[Finding]:
+    images, labels = compared.held_out()
+    generated = compared.generated
+    found = classification_accuracy_score(
+        compared.images_at(torch.arange(len(generated))),
+        generated.labels,
+        images,
+        labels,
+        len(compared.class_names),
+        seed=compared.seed,
+    )
+    per_class = dict(zip(compared.class_names, found.per_class.tolist(), strict=True))
+    return [
+        Finding(
+            "classification_accuracy_score",
+            found.mean.value,
+            found.mean.standard_error,
+            len(labels),
+            len(generated),
+            per_class,
+            found.parameters,
+        )
+    ]
+
+
+METRICS: dict[str, Metric] = {
+    "fid": Metric(_frechet_distance),
+    "kid": Metric(_kernel_distance),
+    "inception_score": Metric(_inception_score),
+    "precision_recall": Metric(_precision_recall),
+    "density_coverage": Metric(_density_coverage),
+    "intra_fid": Metric(_intra_class_frechet_distance, conditional=True),
+    "accuracy": Metric(_accuracy, conditional=True, classifies=True),
+    "ms_ssim": Metric(_ms_ssim, conditional=True),
+    "classification_accuracy_score": Metric(
+        _classification_accuracy_score, conditional=True, asked_only=True
+    ),
+}
+"""Every metric, by the name it is asked for with Inception's features."""
+
+OTHER_NAMES = {"fid": "fd", "kid": "kd", "inception_score": "classifier_score", "intra_fid": "intra_fd"}
+"""What those numbers are called that are made of another network's features."""
+
+
+def public_name(name: str, is_inception: bool) -> str:
+    """Return what a metric or finding is called with Inception's or another network's features."""
+    return name if is_inception else OTHER_NAMES.get(name, name)
+
+
+def choose_metrics(
+    wanted: Sequence[str] | None, *, is_inception: bool, conditional: bool, classifies: bool, network: str
+) -> list[str]:
+    """Return keys of `METRICS`: those asked for, or all that apply and take no minutes.
+
+    Args:
+        wanted: public names, with hyphens or underscores; None for the default.
+        is_inception: whose features there are.
+        conditional: whether the generated images have classes.
+        classifies: whether the network knows the classes of the data.
+        network: its name, for the refusal.
+
+    Raises:
+        UserError: an unknown metric, or one that cannot be measured here.
+    """
+    known = {public_name(name, is_inception): name for name in METRICS}
+    if wanted is None:
+        return [
+            name
+            for name, metric in METRICS.items()
+            if not metric.asked_only and _applies(metric, conditional, classifies)
+        ]
+    chosen = []
+    for word in (name.replace("-", "_") for name in wanted):
+        if word not in known:
+            raise UserError(_unknown(word, known, is_inception, network))
+        metric = METRICS[known[word]]
+        if metric.conditional and not conditional:
+            raise UserError(f"{word} is measured within classes, and these images have none; leave it out")
+        if metric.classifies and not classifies:
+            raise UserError(
+                f"{word} needs features of a classifier of the data's classes, not {network}; train one with "
+                "`projgan classifier` and give it as classifier:FILE"
+            )
+        chosen.append(known[word])
+    return list(dict.fromkeys(chosen))
+
+
+def _applies(metric: Metric, conditional: bool, classifies: bool) -> bool:
+    return (conditional or not metric.conditional) and (classifies or not metric.classifies)
+
+
+def _unknown(word: str, known: dict[str, str], is_inception: bool, network: str) -> str:
+    of_the_other = {public_name(name, not is_inception): name for name in METRICS}
+    if word in of_the_other:
+        here = public_name(of_the_other[word], is_inception)
+        return f"{word} is not what {network} measures; with these features the metric is called {here}"
+    return f"unknown metric {word!r}{nearest_name(word, known)}"
