@@ -15,6 +15,7 @@ from projgan.config import RunConfig
 from projgan.data import PackedImages, load_images
 from projgan.distributed import Ranks
 from projgan.errors import UserError
+from projgan.interruption import Interruption
 from projgan.run_directory import RunDirectory
 from projgan.training.checkpoint import (
     checkpoint_path,
@@ -22,7 +23,6 @@ from projgan.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from projgan.training.interruption import Interruption
 from projgan.training.outputs import write_networks, write_samples
 from projgan.training.trainer import LossRow, Trainer, build_networks
 
