@@ -18,6 +18,7 @@ from cyclopts.argument import ArgumentCollection
 from pydantic import ValidationError
 
 import projgan
+from projgan.commands.classifier import classifier
 from projgan.commands.data import describe, pack
 from projgan.commands.demo import demo
 from projgan.commands.evaluate import evaluate
@@ -52,6 +53,7 @@ app.command(train)
 app.command(demo)
 app.command(sample)
 app.command(evaluate)
+app.command(classifier)
 data_app.command(describe)
 data_app.command(pack)
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from projgan.errors import UserError, printable
 from projgan.files import write_atomically
+from projgan.networks.classifier import MAX_RESOLUTION, MIN_RESOLUTION, Classifier, channels_last
 from projgan.networks.resnet import Discriminator, Generator
 
 METADATA_KEY = "projgan"
@@ -34,27 +35,43 @@ class Provenance(_Checked):
     data_fingerprint: str
     """Checksum of the data set, its resolution and its channels."""
     step: int
-    """Generator updates done."""
+    """Updates done of the generator, or of the classifier."""
     images_seen: int
-    """Real images the discriminator has seen."""
+    """Real images the discriminator, or the classifier, has seen."""
     averaged: bool
     """Whether these are an exponential moving average of the trained weights."""
     settings: dict[str, Any]
-    """The run's whole configuration."""
+    """The whole configuration of the training."""
     versions: dict[str, str]
     """projgan and torch."""
+
+
+class Accuracy(_Checked):
+    """How many images that a classifier was not trained on it gets right."""
+
+    split: str
+    """The part of the data they are: its own "test" or "validation", or "held-out" from its training part."""
+    correct: Annotated[int, Field(ge=0)]
+    count: Annotated[int, Field(gt=0)]
+
+    @property
+    def value(self) -> float:
+        """The share of correct ones."""
+        return self.correct / self.count
 
 
 class NetworkDescription(_Checked):
     """What a network file says about itself."""
 
     version: Literal[1] = 1
-    kind: Literal["generator", "discriminator"]
+    kind: Literal["generator", "discriminator", "classifier"]
     network: dict[str, int | str | None]
-    """Arguments of `Generator` or `Discriminator`."""
+    """Arguments of `Generator`, `Discriminator` or `Classifier`."""
     class_names: Annotated[tuple[str, ...], Field(max_length=1_000_000)]
     """In the order of the labels."""
     provenance: Provenance
+    accuracy: Accuracy | None = None
+    """Of a classifier."""
 
 
 class _GeneratorArguments(_Checked):
@@ -73,6 +90,13 @@ class _DiscriminatorArguments(_Checked):
     width: Count | None
     hidden_block: Count | None = None
     embedding_size: Count = 128
+
+
+class _ClassifierArguments(_Checked):
+    resolution: Annotated[int, Field(ge=MIN_RESOLUTION, le=MAX_RESOLUTION)]
+    channels: Literal[1, 3]
+    num_classes: Count
+    width: Count
 
 
 def save_network(network: nn.Module, description: NetworkDescription, path: Path) -> None:
@@ -133,6 +157,18 @@ def load_discriminator(
     with torch.device("meta"):
         network = _build(Discriminator, arguments, path)
     return _fill(network, tensors, path).to(device).eval(), description
+
+
+def load_classifier(
+    path: Path | str, device: torch.device | str = "cpu"
+) -> tuple[Classifier, NetworkDescription]:
+    """Read a classifier and its description, in evaluation mode; errors as in `load_generator`."""
+    path = Path(path)
+    description, tensors = _read(path, "classifier")
+    arguments = _check(_ClassifierArguments, description, path)
+    with torch.device("meta"):
+        network = _build(Classifier, arguments, path)
+    return channels_last(_fill(network, tensors, path).to(device)).eval(), description
 
 
 def _read(path: Path, kind: str) -> tuple[NetworkDescription, dict[str, Tensor]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 if TYPE_CHECKING:
+    from projgan.classification.run import ClassifierListener, ClassifierProgress
     from projgan.training.run import Listener, Progress
 
 
@@ -93,3 +94,33 @@ def training_listener() -> "Listener":
         measuring=counted("measuring", " images"),
         fetched=counted("fetching Inception", " bytes"),
     )
+
+
+def classifier_listener() -> "ClassifierListener":
+    """Return a listener that shows images per second, epoch, loss and accuracy on held-out images."""
+    from projgan.classification.run import ClassifierListener
+
+    bar: tqdm[Any] | None = None
+    shown = -float("inf")
+
+    def started(step: int, steps: int, images_per_step: int) -> None:
+        nonlocal bar
+        images, total = step * images_per_step, steps * images_per_step
+        bar = _bar(
+            desc="training", unit=" images", unit_scale=True, initial=images, total=total, mininterval=0
+        )
+
+    def stepped(progress: "ClassifierProgress") -> None:
+        nonlocal shown
+        assert bar is not None
+        last = progress.step == progress.steps
+        if last or time.monotonic() - shown >= _interval():
+            accuracy = f", accuracy {progress.accuracy.value:.1%}" if progress.accuracy else ""
+            state = f"epoch {progress.epoch}, loss {progress.loss.item():.3f}{accuracy}"
+            bar.set_postfix_str(state, refresh=False)
+            bar.update(progress.images_seen - bar.n)
+            shown = time.monotonic()
+        if last:
+            bar.close()
+
+    return ClassifierListener(started=started, stepped=stepped, said=Say.line)

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import shutil
-import sys
 import types
 import zipfile
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from projgan.errors import UserError
+from projgan.evaluation import extractors
 from projgan.evaluation import inception as inception_module
 from projgan.evaluation.extractors import Extracted, FeatureNetwork, open_feature_network
 from projgan.evaluation.inception import open_published
@@ -59,9 +59,7 @@ class FakeDescription:
 @pytest.fixture
 def classifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[FeatureNetwork, FakeClassifier]:
     fake = FakeClassifier().eval()
-    package = types.ModuleType("projgan.classification")
-    package.load_classifier = lambda path, device: (fake, FakeDescription())  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "projgan.classification", package)
+    monkeypatch.setattr(extractors, "load_classifier", lambda path, device: (fake, FakeDescription()))
     path = tmp_path / "digits.safetensors"
     path.write_bytes(b"weights")
     return open_feature_network(f"classifier:{path}", "cpu", tmp_path), fake

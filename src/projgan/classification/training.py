@@ -1,38 +1,47 @@
-"""Train a classifier on real images, to score generated ones."""
+"""Train a classifier on images in memory, and ask it for classes."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from projgan.classification.settings import ClassifierSettings
+from projgan.classification.trainer import ClassifierTrainer
 from projgan.images import to_float
 from projgan.networks.classifier import Classifier
-from projgan.randomness import generator_at
 
 
 def train_classifier(
-    images: Tensor, labels: Tensor, num_classes: int, *, epochs: int = 20, batch_size: int = 64, seed: int = 0
+    images: Tensor,
+    labels: Tensor,
+    num_classes: int,
+    *,
+    width: int = 64,
+    epochs: int = 20,
+    batch_size: int = 64,
+    seed: int = 0,
 ) -> Classifier:
     """Return a classifier of uint8 images [N, C, H, W] with int64 labels [N], in evaluation mode."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(generator_at(seed, "classifier", 0).initial_seed())
-        classifier = Classifier(images.shape[1], num_classes)
-    batches = len(images) // batch_size
-    optimizer = torch.optim.AdamW(classifier.parameters(), weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=epochs * batches)
-    for epoch in range(epochs):
-        order = torch.randperm(len(images), generator=generator_at(seed, "classifier-order", epoch))
-        for indices in order[: batches * batch_size].split(batch_size):
-            loss = F.cross_entropy(
-                classifier(to_float(images[indices])), labels[indices], label_smoothing=0.05
-            )
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-    return classifier.eval()
+    settings = ClassifierSettings(
+        resolution=images.shape[2],
+        channels=1 if images.shape[1] == 1 else 3,
+        width=width,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+    )
+    trainer = ClassifierTrainer(settings, images, labels, num_classes)
+    while trainer.step < trainer.steps:
+        trainer.advance()
+    return trainer.classifier.eval()
 
 
 @torch.inference_mode()
 def predict(classifier: Classifier, images: Tensor, batch_size: int = 500) -> Tensor:
-    """Return the most likely class of uint8 images [N, C, H, W], int64 [N]."""
-    return torch.cat([classifier(to_float(batch)).argmax(dim=1) for batch in images.split(batch_size)])
+    """Return the most likely class of uint8 images [N, C, H, W], int64 [N] on the CPU.
+
+    The classifier's batch norms are used in evaluation mode, and its mode is left as it was.
+    """
+    device, was_training = classifier.linear.weight.device, classifier.training
+    classifier.eval()
+    classes = [classifier(to_float(batch.to(device))).argmax(dim=1) for batch in images.split(batch_size)]
+    classifier.train(was_training)
+    return torch.cat(classes).cpu()

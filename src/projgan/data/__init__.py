@@ -1,16 +1,19 @@
 """Labelled images: their `sources`, how they are held (`packed`), what is in them (`describe`)."""
 
 from projgan.data.describe import Description, describe
+from projgan.data.native_form import NativeForm, native_form
 from projgan.data.packed import PackedImages, open_packed
 from projgan.data.packing import load_images, pack
 from projgan.data.sources import Source, open_source
 
 __all__ = [
     "Description",
+    "NativeForm",
     "PackedImages",
     "Source",
     "describe",
     "load_images",
+    "native_form",
     "open_packed",
     "open_source",
     "pack",

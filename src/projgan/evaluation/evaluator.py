@@ -20,8 +20,15 @@ from projgan.evaluation.extractors import FeatureNetwork
 from projgan.evaluation.feature_sets import FeatureSet, extract, real_features
 from projgan.evaluation.frechet import CovarianceFactor, factor_of_features, remark_on_counts
 from projgan.evaluation.image_sources import Draw, ImageSource
-from projgan.evaluation.intra_class import class_distances_with_error
-from projgan.evaluation.metrics import METRICS, Compared, Finding, choose_metrics, public_name
+from projgan.evaluation.intra_class import class_estimates
+from projgan.evaluation.metrics import (
+    INTRA_CLASS_GROUPS,
+    METRICS,
+    Compared,
+    Finding,
+    choose_metrics,
+    public_name,
+)
 from projgan.evaluation.protocol import Protocol, choose_real
 from projgan.evaluation.rows import Measurement, MetricRow
 
@@ -182,11 +189,18 @@ class Evaluator:
                 if self.listener.looked_at_generated:
                     self.listener.looked_at_generated(done, len(draw.labels))
 
-        found = class_distances_with_error(
-            (real.features[real.labels == label] for label in range(self.data.num_classes)), generated()
+        of_real = (real.features[real.labels == label] for label in range(self.data.num_classes))
+        found = list(class_estimates(of_real, generated(), INTRA_CLASS_GROUPS))
+        values = torch.tensor([estimate.value for estimate in found], dtype=torch.float64)
+        errors = torch.tensor([estimate.standard_error for estimate in found], dtype=torch.float64)
+        return Finding(
+            "intra_fid",
+            values.mean().item(),
+            errors.norm().item() / len(found),  # classes are drawn independently
+            len(real),
+            len(draw.labels),
+            dict(zip(self.data.class_names, values.tolist(), strict=True)),
         )
-        per_class = dict(zip(self.data.class_names, found.distances.tolist(), strict=True))
-        return Finding("intra_fid", found.mean, found.standard_error, len(real), len(draw.labels), per_class)
 
     def _loader_of_held_out(self) -> Callable[[], PackedImages]:
         if self.held_out is None:

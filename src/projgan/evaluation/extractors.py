@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +10,7 @@ from projgan.errors import UserError
 from projgan.evaluation.download import sha256_of_file
 from projgan.evaluation.feature_network import Extracted, FeatureNetwork
 from projgan.evaluation.inception import Inception, open_published
+from projgan.generator_file import load_classifier
 from projgan.images import to_float
 
 __all__ = ["ClassifierNetwork", "Extracted", "FeatureNetwork", "Inception", "open_feature_network"]
@@ -62,7 +62,7 @@ class ClassifierNetwork(FeatureNetwork):
     resize = "none"
 
     def __init__(self, path: Path, device: torch.device | str) -> None:
-        self._classifier, description = _load_classifier(path, device)
+        self._classifier, description = load_classifier(path, device)
         self.device = torch.device(device)
         self.name = f"classifier:{path.stem}"
         self.sha256 = sha256_of_file(path)
@@ -74,9 +74,3 @@ class ClassifierNetwork(FeatureNetwork):
     def _of_lane(self, images: Tensor) -> tuple[Tensor, Tensor]:
         features = self._classifier.features(to_float(images))
         return features, self._classifier.linear(features)
-
-
-def _load_classifier(path: Path, device: torch.device | str) -> tuple[Any, Any]:
-    from projgan.classification import load_classifier  # type: ignore[attr-defined]
-
-    return load_classifier(path, device)

@@ -14,14 +14,17 @@ from projgan.errors import UserError, nearest_name
 from projgan.evaluation.classification_accuracy import classification_accuracy_score
 from projgan.evaluation.diversity import within_class_ms_ssim
 from projgan.evaluation.feature_sets import FeatureSet
-from projgan.evaluation.frechet import CovarianceFactor, frechet_distance_with_error
-from projgan.evaluation.intra_class import intra_class_distances_with_error
+from projgan.evaluation.frechet import CovarianceFactor
+from projgan.evaluation.frechet_error import frechet_distance_with_error
+from projgan.evaluation.intra_class import intra_class_distances
 from projgan.evaluation.neighbours import density_coverage, precision_recall
 from projgan.evaluation.scores import inception_score, kernel_distance, top_k_accuracy
 
 KERNEL_SUBSETS = 100
 KERNEL_SUBSET_SIZE = 1000
 SCORE_SPLITS = 10
+INTRA_CLASS_GROUPS = 5
+"""Of the jackknife behind the standard error within classes."""
 NEIGHBOURS_AT_MOST = 10_000
 """Images of each kind in precision, recall, density and coverage: their cost is that of all pairs."""
 PAIRS_PER_CLASS = 100
@@ -77,8 +80,13 @@ def _frechet_distance(compared: Compared) -> list[Finding]:
 
 def _intra_class_frechet_distance(compared: Compared) -> list[Finding]:
     real, generated = compared.real, compared.generated
-    found = intra_class_distances_with_error(
-        real.features, real.labels, generated.features, generated.labels, len(compared.class_names)
+    found = intra_class_distances(
+        real.features,
+        real.labels,
+        generated.features,
+        generated.labels,
+        len(compared.class_names),
+        groups=INTRA_CLASS_GROUPS,
     )
     per_class = dict(zip(compared.class_names, found.distances.tolist(), strict=True))
     return [Finding("intra_fid", found.mean, found.standard_error, len(real), len(generated), per_class)]

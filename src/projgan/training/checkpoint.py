@@ -1,16 +1,11 @@
 """Checkpoints: state dicts only, written atomically, and read without ever executing anything."""
 
-import pickle
 import re
-import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from projgan.errors import UserError
-from projgan.files import write_atomically
+from projgan.state_file import load_state, save_state
 
 FORMAT = "projgan-checkpoint-1"
 _NAME = re.compile(r"step-(\d{8,})\.pt")
@@ -32,7 +27,7 @@ def checkpoint_path(folder: Path, step: int) -> Path:
 def save_checkpoint(folder: Path, step: int, state: dict[str, Any], keep: int) -> Path:
     """Write a checkpoint, then remove all but the newest `keep`; returns its path."""
     path = checkpoint_path(folder, step)
-    write_atomically(path, lambda file: torch.save({"format": FORMAT, **state}, file))
+    save_state(path, state, FORMAT)
     for old in checkpoint_steps(folder)[:-keep]:
         checkpoint_path(folder, old).unlink(missing_ok=True)
     return path
@@ -51,20 +46,7 @@ def load_checkpoint(folder: Path, step: int) -> dict[str, Any]:
         if earlier
         else "remove it to start again, or choose another --run-dir"
     )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns of odd pickles before it refuses them
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise UserError(
-            f"{path}: holds more than tensors and numbers, so it was not loaded; {remedy}"
-        ) from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise UserError(f"{path}: damaged ({reason}); {remedy}") from None
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise UserError(f"{path}: not a checkpoint of this version of projgan; {remedy}")
+    state = load_state(path, FORMAT, remedy)
     if state.get("step") != step:
         raise UserError(f"{path}: a checkpoint of step {state.get('step')}, renamed; {remedy}")
-    state.pop("format")
     return state

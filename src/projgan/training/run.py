@@ -17,6 +17,7 @@ from projgan.distributed import Ranks
 from projgan.errors import UserError
 from projgan.evaluation.evaluator import Listener as EvaluationListener
 from projgan.evaluation.rows import MetricRow
+from projgan.interruption import Interruption
 from projgan.run_directory import RunDirectory
 from projgan.training.checkpoint import (
     checkpoint_path,
@@ -24,7 +25,6 @@ from projgan.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from projgan.training.interruption import Interruption
 from projgan.training.measuring import RunEvaluator, default_cache, run_evaluator
 from projgan.training.outputs import write_networks, write_samples
 from projgan.training.trainer import LossRow, Trainer, build_networks

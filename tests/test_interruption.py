@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from projgan.training import interruption
-from projgan.training.interruption import Interruption
+from projgan import interruption
+from projgan.interruption import Interruption
 from small_runs import train_small
 
 

@@ -1,0 +1,126 @@
+"""Which images a classifier learns from, and which it is measured on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from projgan.data import PackedImages, load_images, open_source
+from projgan.errors import UserError
+from projgan.randomness import generator_at
+
+HELD_OUT_SHARE = 0.1
+TEST_SPLITS = ("test", "validation")
+"""Parts of a data set to measure on, the first that is there."""
+
+
+@dataclass(frozen=True)
+class LabelledParts:
+    """Images to learn from and images to measure on, of the same classes.
+
+    Attributes:
+        images, labels: uint8 [N, C, H, W] and int64 [N], to learn from.
+        test_images, test_labels: the same of those to measure on.
+        test_split: the data's part these are, or "held-out" for a tenth of its training part.
+        class_names: names by label.
+        name: the data set's.
+        fingerprint: sha256 of the training part with what was held out of it, as packed.
+    """
+
+    images: Tensor
+    labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+    test_split: str
+    class_names: tuple[str, ...]
+    name: str
+    fingerprint: str
+
+
+def load_parts(
+    location: str,
+    *,
+    resolution: int,
+    channels: int,
+    seed: int,
+    cache: Path | None,
+    progress: Callable[[int, int], None] | None = None,
+) -> LabelledParts:
+    """Load the training part of a data set, and its test part or else a seeded tenth held out of every class.
+
+    Raises:
+        UserError: nothing there, unreadable images, one class only, or too few images to hold any out.
+    """
+
+    def load(split: str | None) -> PackedImages:
+        return load_images(
+            location, split=split, resolution=resolution, channels=channels, cache=cache, progress=progress
+        )
+
+    splits = open_source(location).splits
+    learned = load(None)
+    if learned.num_classes < 2:
+        raise UserError(
+            f"{location}: one class only ({learned.class_names[0]}), so there is nothing to tell apart"
+        )
+    images, labels = torch.from_numpy(np.array(learned.images)), torch.from_numpy(np.array(learned.labels))
+    test_split = next((split for split in TEST_SPLITS if split in splits and split != learned.split), None)
+    if test_split is not None:
+        test = load(test_split)
+        test_images, test_labels = torch.from_numpy(np.array(test.images)), labels_by_name(test, learned)
+    else:
+        test_split = "held-out"
+        held_out = stratified_tenth(labels, seed)
+        if not held_out.any():
+            raise UserError(f"{location}: no class has two images, so none can be held out to measure on")
+        test_images, test_labels = images[held_out], labels[held_out]
+        images, labels = images[~held_out], labels[~held_out]
+    return LabelledParts(
+        images,
+        labels,
+        test_images,
+        test_labels,
+        test_split,
+        learned.class_names,
+        learned.name,
+        learned.fingerprint,
+    )
+
+
+def stratified_tenth(labels: Tensor, seed: int) -> Tensor:
+    """Choose a tenth of every class at random, rounded, but at least one image of each class that has two.
+
+    Args:
+        labels: int64 [N].
+        seed: one seed is one choice.
+
+    Returns:
+        bool [N], true where held out.
+    """
+    held_out = torch.zeros(len(labels), dtype=torch.bool)
+    for label in labels.unique().tolist():
+        members = (labels == label).nonzero().flatten()
+        order = torch.randperm(len(members), generator=generator_at(seed, "classifier-held-out", label))
+        count = max(round(HELD_OUT_SHARE * len(members)), 1) if len(members) > 1 else 0
+        held_out[members[order[:count]]] = True
+    return held_out
+
+
+def labels_by_name(test: PackedImages, learned: PackedImages) -> Tensor:
+    """Return the labels of a test part, int64 [N], in the order of the training part's classes.
+
+    Raises:
+        UserError: the test part has images of a class that the training part does not name.
+    """
+    known = {name: label for label, name in enumerate(learned.class_names)}
+    unknown = sorted({test.class_names[label] for label in set(test.labels.tolist())} - known.keys())
+    if unknown:
+        raise UserError(
+            f"{test.name}: its {test.split} part has a class {unknown[0]!r} that its training part lacks; "
+            "rename or remove it"
+        )
+    table = torch.tensor([known.get(name, -1) for name in test.class_names])
+    return table[torch.from_numpy(np.array(test.labels))]
