@@ -74,6 +74,7 @@ class Evaluator:
         self.data, self.network, self.protocol, self.metrics = data, network, protocol, metrics
         self.seed, self.ranks, self.cache, self.held_out = seed, ranks, cache, held_out
         self.listener = listener or Listener()
+        self._unremarked = {"fid", "intra_fid"}
         self._reference: tuple[FeatureSet, CovarianceFactor] | None = None
         if network.resolution not in (None, data.resolution):
             raise UserError(
@@ -90,6 +91,7 @@ class Evaluator:
         names = self.check(source)
         real, reference = self._look_at_real()
         draw = source.draw(self.protocol, real.labels, self.data.num_classes, self.seed)
+        self._remark(names, real.labels, draw.labels)
         if self.protocol.generated_per_class is not None:
             start = time.perf_counter()
             return [self._row(self._class_by_class(real, draw), source, draw, start)]
@@ -169,11 +171,22 @@ class Evaluator:
             real = real_features(
                 self.data, chosen, self.network, self.ranks, self.cache, self.listener.looked_at_real
             )
-            remark = remark_on_counts(len(real), self.network.num_features)
-            if remark:
-                self.listener.said(remark)
             self._reference = real, factor_of_features(real.features)
         return self._reference
+
+    def _remark(self, names: Sequence[str], real: Tensor, generated: Tensor) -> None:
+        """Say once what few images mean for a Frechet distance."""
+        counts = {"fid": min(len(real), len(generated))}
+        if "intra_fid" in names:
+            classes = range(self.data.num_classes)
+            counts["intra_fid"] = min(
+                int((part == label).sum()) for part in (real, generated) for label in classes
+            )
+        for name in self._unremarked & set(names):
+            remark = remark_on_counts(counts[name], self.network.num_features)
+            if remark:
+                self.listener.said(f"{public_name(name, self.network.is_inception)}: {remark}")
+            self._unremarked.discard(name)
 
     def _class_by_class(self, real: FeatureSet, draw: Draw) -> Finding:
         """Make, look at and compare one class at a time, so that memory does not grow with their number."""

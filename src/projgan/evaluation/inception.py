@@ -26,7 +26,7 @@ from projgan.evaluation.feature_network import FeatureNetwork
 FILE_NAME = "inception-2015-12-05.pt"
 URL = f"https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/{FILE_NAME}"
 SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
-"""Of the file at `URL`, as k-diffusion (`evaluation.py`), clean-fid's repackagers and others pin it."""
+"""Of the file at `URL`, as crowsonkb/k-diffusion pins it (evaluation.py)."""
 LARGEST_FILE = 2**28
 """Bytes; the published file has 95.6 million."""
 NUM_FEATURES = 2048

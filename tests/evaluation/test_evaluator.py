@@ -1,0 +1,284 @@
+"""Images to rows, with features that can be computed by hand."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pixel_network import QuarterMeans
+from projgan.data import PackedImages
+from projgan.errors import UserError
+from projgan.evaluation.evaluator import Evaluator, Listener
+from projgan.evaluation.frechet import frechet_distance_from_features
+from projgan.evaluation.image_sources import GeneratorImages, StoredImages, stored_images
+from projgan.evaluation.protocol import choose_protocol
+from projgan.evaluation.rows import MetricRow, Subject, differing_keys
+from projgan.images import to_pil, write_png
+from projgan.networks.resnet import Generator
+from projgan.sampling import sample
+from small_runs import ONE_RANK
+
+NAMES = ("dark", "grey", "light")
+
+
+def classes(count: int, seed: int, names: tuple[str, ...] = NAMES) -> PackedImages:
+    """Images whose mean level is that of their class, the first a third in reverse order of classes."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(count, dtype=np.int64) % len(names)
+    levels = labels[:, None, None, None] * (200 / (len(names) - 1)) + 20
+    images = (levels + generator.normal(0, 12, (count, 1, 8, 8))).clip(0, 255).astype(np.uint8)
+    return PackedImages(images, labels, names, "levels", f"{seed:064d}", split="train")
+
+
+def evaluator(data: PackedImages, **changes: Any) -> Evaluator:
+    settings: dict[str, Any] = {"ranks": ONE_RANK, "protocol": choose_protocol("standard", None, len(data))}
+    settings |= changes
+    network = settings.pop("network", None) or QuarterMeans(NAMES)
+    return Evaluator(data, network, settings.pop("protocol"), **settings)
+
+
+def by_name(rows: list[MetricRow]) -> dict[str, MetricRow]:
+    return {row.metric: row for row in rows}
+
+
+def test_the_real_images_themselves_are_perfect() -> None:
+    data = classes(120, 0)
+    rows = by_name(evaluator(data).measure(StoredImages(data)))
+    assert rows["fd"].value == pytest.approx(0, abs=1e-9)
+    assert rows["intra_fd"].value == pytest.approx(0, abs=1e-9)
+    assert {name: pytest.approx(0, abs=1e-9) for name in NAMES} == rows["intra_fd"].per_class
+    assert rows["precision"].value == rows["recall"].value == rows["coverage"].value == 1
+    assert rows["accuracy_top1"].value == 1
+    assert rows["accuracy_top1"].per_class == {"dark": 1, "grey": 1, "light": 1}
+    assert rows["classifier_score"].value > 1
+    assert 0 < rows["within_class_ms_ssim"].value < 1
+    assert "classification_accuracy_score" not in rows  # it takes minutes, so nobody gets it unasked
+
+
+def test_numbers_are_those_of_the_features_by_hand() -> None:
+    data, other = classes(120, 0), classes(90, 1)
+    rows = by_name(
+        evaluator(data, protocol=choose_protocol("standard", None, 90)).measure(StoredImages(other))
+    )
+    network = QuarterMeans()
+    real, generated = (network.extract(torch.from_numpy(packed.images)).features for packed in (data, other))
+    assert rows["fd"].value == pytest.approx(frechet_distance_from_features(real, generated), rel=1e-9)
+    within = [
+        frechet_distance_from_features(real[data.labels == label], generated[other.labels == label])
+        for label in range(3)
+    ]
+    assert rows["intra_fd"].value == pytest.approx(np.mean(within), rel=1e-9)
+    assert list(rows["intra_fd"].per_class or ()) == list(NAMES)
+    assert list((rows["intra_fd"].per_class or {}).values()) == pytest.approx(within, rel=1e-9)
+    assert (rows["fd"].measurement.real_images, rows["fd"].measurement.generated_images) == (120, 90)
+
+
+def test_wrong_labels_cost_accuracy_and_within_class_distance_only() -> None:
+    data = classes(120, 0)
+    turned = PackedImages(data.images, (data.labels + 1) % 3, NAMES, "turned", "c" * 64)
+    rows = by_name(evaluator(data).measure(StoredImages(turned)))
+    assert rows["fd"].value == pytest.approx(0, abs=1e-9)
+    assert rows["accuracy_top1"].value == 0
+    assert rows["intra_fd"].value > 0.05
+
+
+def generator() -> Generator:
+    torch.manual_seed(2)
+    network = Generator("resnet-8", channels=1, num_classes=3, latent_size=4, width=4)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if parameter.ndim == 2 and name.endswith(("gain", "bias")):
+                parameter.normal_(std=2)
+    return network.eval()
+
+
+SUBJECT = Subject(kind="generator", name="g", sha256="d" * 64, step=7, images_seen=70, averaged=True)
+
+
+def test_a_generator_is_asked_for_the_classes_and_seeds_of_the_protocol() -> None:
+    images = GeneratorImages(generator(), NAMES, SUBJECT)
+    draw = images.draw(choose_protocol("standard", None, 30), torch.tensor([0, 0, 1]), 3, seed=40)
+    assert torch.bincount(draw.labels, minlength=3).tolist() == [20, 10, 0]
+    expected = torch.cat(list(sample(generator(), list(range(40, 70)), draw.labels)))
+    assert torch.equal(torch.cat(list(draw.read(torch.arange(30)))), expected)
+    assert torch.equal(torch.cat(list(draw.read(torch.tensor([29, 3])))), expected[[29, 3]])
+
+
+def test_class_by_class_is_the_same_number() -> None:
+    data = classes(90, 0)
+    images = GeneratorImages(generator(), NAMES, SUBJECT)
+    (row,) = evaluator(data, protocol=choose_protocol("intra", None, None, 20)).measure(images)
+    draw = images.draw(choose_protocol("intra", None, None, 20), torch.zeros(1), 3, seed=0)
+    network = QuarterMeans()
+    generated = network.extract(torch.cat(list(draw.read(torch.arange(60))))).features
+    real = network.extract(torch.from_numpy(data.images)).features
+    within = [
+        frechet_distance_from_features(real[data.labels == label], generated[draw.labels == label])
+        for label in range(3)
+    ]
+    assert row.metric == "intra_fd"
+    assert list((row.per_class or {}).values()) == pytest.approx(within, rel=1e-9)
+    assert row.value == pytest.approx(np.mean(within), rel=1e-9)
+    assert row.measurement.generated_images == 60
+
+
+def test_an_unconditional_generator_has_no_numbers_within_classes() -> None:
+    torch.manual_seed(0)
+    plain = Generator("resnet-8", channels=1, num_classes=None, latent_size=4, width=4).eval()
+    rows = by_name(evaluator(classes(60, 0)).measure(GeneratorImages(plain, NAMES, SUBJECT)))
+    assert {"fd", "kd", "precision", "density"} < rows.keys()
+    assert not {"intra_fd", "accuracy_top1", "within_class_ms_ssim"} & rows.keys()
+    with pytest.raises(UserError, match="intra_fd is measured within classes, and these images have none"):
+        evaluator(classes(60, 0), metrics=["intra-fd"]).measure(GeneratorImages(plain, NAMES, SUBJECT))
+
+
+def test_a_row_says_how_it_was_made() -> None:
+    data = classes(60, 0)
+    row = by_name(evaluator(data, seed=5).measure(GeneratorImages(generator(), NAMES, SUBJECT, 0.9)))["kd"]
+    made = row.measurement
+    assert row.subject == SUBJECT
+    assert made.model_dump() == {
+        "protocol": "custom",
+        "data": "levels",
+        "data_fingerprint": data.fingerprint,
+        "resolution": 8,
+        "real_split": "train",
+        "real_images": 60,
+        "generated_images": 60,
+        "generated_labels": "as-real",
+        "features": "classifier:quarters",
+        "features_sha256": "a" * 64,
+        "resize": "none",
+        "seed": 5,
+        "truncation": 0.9,
+        "parameters": {"subsets": 100, "subset_size": 60},
+    }
+    assert MetricRow.model_validate_json(row.model_dump_json()) == row
+    other = made.model_copy(update={"seed": 6, "parameters": {"subsets": 100, "subset_size": 50}})
+    assert differing_keys(made, other) == {"seed": (5, 6), "parameters.subset_size": (60, 50)}
+    assert differing_keys(made, made) == {}
+
+
+def test_real_images_are_looked_at_once() -> None:
+    network, told = QuarterMeans(NAMES), []
+    measure = evaluator(
+        classes(60, 0), network=network, metrics=["fd"], listener=Listener(said=told.append)
+    ).measure
+    measure(GeneratorImages(generator(), NAMES, SUBJECT))
+    seen = network.seen
+    measure(GeneratorImages(generator(), NAMES, SUBJECT))
+    assert network.seen - seen == 64  # of generated images, in whole lanes
+    assert told == []
+
+
+def test_few_images_for_the_features_are_remarked_on() -> None:
+    told: list[str] = []
+    data = classes(120, 0)
+    protocol = choose_protocol("standard", 4, 60)
+    evaluator(data, protocol=protocol, metrics=["fd"], listener=Listener(said=told.append)).measure(
+        StoredImages(data)
+    )
+    assert len(told) == 1
+    assert told[0].startswith("fd: 4 images for 4 features")
+
+
+def inception_like() -> QuarterMeans:
+    network = QuarterMeans(None)
+    network.is_inception, network.name = True, "inception"
+    return network
+
+
+@pytest.mark.parametrize(
+    ("metrics", "network", "words"),
+    [
+        (["fid"], QuarterMeans, "fid is not what classifier:quarters measures; .* is called fd"),
+        (["fd"], inception_like, "fd is not what inception measures; .* is called fid"),
+        (["fud"], QuarterMeans, "unknown metric 'fud'; did you mean 'fd'"),
+        (["accuracy"], inception_like, "accuracy needs features of a classifier of the data's classes"),
+        (
+            ["classification_accuracy_score"],
+            lambda: QuarterMeans(NAMES),
+            "levels has no test images",
+        ),
+    ],
+)
+def test_metrics_that_cannot_be_measured_are_refused(
+    metrics: list[str], network: Callable[[], QuarterMeans], words: str
+) -> None:
+    with pytest.raises(UserError, match=words):
+        evaluator(classes(60, 0), network=network(), metrics=metrics).check(StoredImages(classes(60, 1)))
+
+
+def test_inception_numbers_have_their_own_names() -> None:
+    rows = by_name(evaluator(classes(60, 0), network=inception_like()).measure(StoredImages(classes(60, 1))))
+    assert {"fid", "kid", "inception_score", "intra_fid"} < rows.keys()
+    assert not {"fd", "kd", "classifier_score", "intra_fd", "accuracy_top1"} & rows.keys()
+
+
+@pytest.mark.parametrize(
+    ("other", "protocol", "words"),
+    [
+        (
+            classes(60, 1, ("dark", "gray", "light")),
+            ("standard", None, 60),
+            "'gray' where the data has 'grey'",
+        ),
+        (classes(60, 1, ("dark", "grey")), ("standard", None, 60), "2 classes where the data has 3"),
+        (classes(60, 1), ("standard", None, 61), "measures 61 images, and there are 60; .* 60"),
+        (classes(60, 1), ("standard", 121, 60), "compares with 121 real images, and there are 120"),
+        (classes(60, 1), ("intra", None, None, 21), "class dark has 20 images to measure of the 21 wanted"),
+    ],
+)
+def test_images_that_cannot_be_compared_are_refused(
+    other: PackedImages, protocol: tuple[Any, ...], words: str
+) -> None:
+    with pytest.raises(UserError, match=words):
+        evaluator(classes(120, 0), protocol=choose_protocol(*protocol)).measure(StoredImages(other))
+
+
+def test_images_of_another_size_are_refused() -> None:
+    small = PackedImages(np.zeros((6, 1, 4, 4), dtype=np.uint8), np.arange(6) % 3, NAMES, "small", "e" * 64)
+    with pytest.raises(UserError, match=r"small: images of 4 pixels and 1 channel\(s\), not 8 and 1"):
+        evaluator(classes(60, 0)).check(StoredImages(small))
+
+
+def test_a_class_with_too_few_real_images_is_named() -> None:
+    data = classes(61, 0)
+    lonely = PackedImages(data.images, np.minimum(np.arange(61), 1) * 2, NAMES, "lonely", "f" * 64)
+    with pytest.raises(UserError, match=r"class grey has 0 real image|class 1 has 0 real image"):
+        evaluator(lonely, metrics=["intra_fd"]).measure(GeneratorImages(generator(), NAMES, SUBJECT))
+
+
+def test_a_folder_of_images_is_measured_at_its_own_size(tmp_path: Path) -> None:
+    data = classes(30, 3)
+    for index, (image, label) in enumerate(zip(data.images, data.labels, strict=True)):
+        write_png(to_pil(image), tmp_path / NAMES[label] / f"{index}.png")
+    images = stored_images(tmp_path, None, 1)
+    assert images.class_names == NAMES
+    rows = by_name(evaluator(data, protocol=choose_protocol("standard", None, 30)).measure(images))
+    assert rows["fd"].value == pytest.approx(0, abs=1e-9)
+    assert rows["accuracy_top1"].value == 1
+    assert rows["fd"].measurement.generated_labels == "as-given"
+    assert rows["fd"].subject.kind == "images"
+    write_png(to_pil(np.zeros((1, 8, 9), dtype=np.uint8)), tmp_path / "dark" / "wide.png")
+    with pytest.raises(UserError, match=r"several sizes \(dark/0.png is 8x8, dark/wide.png is 9x8\)"):
+        stored_images(tmp_path, None, 1)
+
+
+def test_images_of_one_folder_have_no_classes(tmp_path: Path) -> None:
+    data = classes(30, 3)
+    for index, image in enumerate(data.images):
+        write_png(to_pil(image), tmp_path / "all" / f"{index}.png")
+    rows = by_name(evaluator(data).measure(stored_images(tmp_path, None, 1)))
+    assert rows["fd"].value == pytest.approx(0, abs=1e-9)
+    assert "intra_fd" not in rows
+
+
+def test_a_network_of_another_size_is_refused_at_once() -> None:
+    network = QuarterMeans(NAMES)
+    network.resolution = 32
+    with pytest.raises(UserError, match="looks at images of 32 pixels, and these have 8"):
+        evaluator(classes(60, 0), network=network)

@@ -1,0 +1,188 @@
+"""Numbers measured on the way of a run, afterwards, and on two processes: the same ones."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from projgan.config import EvaluationConfig
+from projgan.errors import UserError
+from projgan.evaluation.rows import MetricRow
+from projgan.generator_file import (
+    NetworkDescription,
+    Provenance,
+    load_generator,
+    save_network,
+    weights_sha256,
+)
+from projgan.networks.classifier import Classifier
+from projgan.training.measuring import evaluate
+from projgan.training.run import Progress
+from small_runs import ONE_RANK, assert_one_line_error, command_line, projgan, train_small
+
+METRICS = ("fd", "intra_fd", "accuracy")
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A classifier of digits that has learned nothing: its features are as good as any for equality."""
+    path = tmp_path_factory.mktemp("classifier") / "blank.safetensors"
+    torch.manual_seed(0)
+    network = Classifier(8, 1, 10, width=8).eval()
+    arguments = {"resolution": 8, "channels": 1, "num_classes": 10, "width": 8}
+    provenance = Provenance(
+        data="digits", data_fingerprint="x", step=0, images_seen=0, averaged=False, settings={}, versions={}
+    )
+    names = tuple("0123456789")
+    save_network(
+        network,
+        NetworkDescription(kind="classifier", network=arguments, class_names=names, provenance=provenance),
+        path,
+    )
+    return path
+
+
+def measured(classifier: Path, **changes: Any) -> dict[str, Any]:
+    return {
+        "evaluation.every": 8,
+        "evaluation.features": f"classifier:{classifier}",
+        "evaluation.generated_images": 60,
+        "evaluation.metrics": METRICS,
+        **changes,
+    }
+
+
+def rows_of(run_dir: Path) -> list[MetricRow]:
+    lines = (run_dir / "metrics.jsonl").read_text().splitlines()
+    return [MetricRow.model_validate_json(line) for line in lines]
+
+
+def numbers(rows: list[MetricRow]) -> list[tuple[Any, ...]]:
+    """All of the rows but the time they took."""
+    return [tuple(row.model_dump(exclude={"seconds"}).items()) for row in rows]
+
+
+def test_a_run_is_measured_at_its_cadence_and_at_its_end(classifier: Path, tmp_path: Path) -> None:
+    train_small(tmp_path / "run", measured(classifier))
+    rows = rows_of(tmp_path / "run")
+    assert [(row.subject.step, row.metric) for row in rows] == [
+        (step, name) for step in (8, 16, 20) for name in ("fd", "intra_fd", "accuracy_top1", "accuracy_top5")
+    ]
+    assert [row.subject.images_seen for row in rows[::4]] == [8 * 16, 16 * 16, 20 * 16]
+    assert {row.measurement.real_images for row in rows if row.metric == "fd"} == {1797}
+    # The last row is of the file that the run leaves, and says so.
+    generator, _ = load_generator(tmp_path / "run" / "generator.safetensors")
+    assert rows[-1].subject.sha256 == weights_sha256(generator)
+    assert len({row.subject.sha256 for row in rows}) == 3
+
+
+def test_measuring_does_not_change_the_run(classifier: Path, tmp_path: Path) -> None:
+    train_small(tmp_path / "measured", measured(classifier))
+    train_small(tmp_path / "plain")
+    files = [(tmp_path / name / "generator.safetensors") for name in ("measured", "plain")]
+    hashes = [weights_sha256(load_generator(file)[0]) for file in files]
+    assert hashes[0] == hashes[1]
+
+
+def stop_at(step: int) -> Callable[[Progress], None]:
+    def stepped(progress: Progress) -> None:
+        if progress.step == step:
+            raise KeyboardInterrupt
+
+    return stepped
+
+
+def test_a_run_that_was_stopped_has_the_numbers_of_one_that_was_not(classifier: Path, tmp_path: Path) -> None:
+    train_small(tmp_path / "whole", measured(classifier))
+    with pytest.raises(KeyboardInterrupt):
+        train_small(
+            tmp_path / "run", measured(classifier), stepped=stop_at(18)
+        )  # measured at 16, saved at 15
+    assert [row.subject.step for row in rows_of(tmp_path / "run")] == [8] * 4 + [16] * 4
+    train_small(tmp_path / "run", measured(classifier))
+    changed = [
+        row.model_copy(update={"subject": row.subject.model_copy(update={"name": "whole"})})
+        for row in rows_of(tmp_path / "run")
+    ]
+    assert numbers(changed) == numbers(rows_of(tmp_path / "whole"))
+
+
+def test_what_was_not_measured_then_is_measured_when_the_run_is_resumed(
+    classifier: Path, tmp_path: Path
+) -> None:
+    train_small(tmp_path / "run")
+    assert not (tmp_path / "run" / "metrics.jsonl").exists()
+    for _ in range(2):  # and only once
+        train_small(tmp_path / "run", measured(classifier))
+        assert [row.subject.step for row in rows_of(tmp_path / "run")] == [20] * 4
+
+
+def test_every_checkpoint_gives_the_numbers_measured_on_the_way(classifier: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    kept = {"training.keep_checkpoints": 9, "training.checkpoint_every": 8}
+    train_small(run, measured(classifier, **kept))
+    on_the_way = rows_of(run)
+    settings = EvaluationConfig(features=f"classifier:{classifier}", generated_images=60, metrics=METRICS)
+    again = evaluate(run, None, settings, ONE_RANK, checkpoints=True)
+    assert numbers(again) == numbers(on_the_way)
+    assert numbers(rows_of(run)) == numbers(on_the_way) * 2  # they are added to the run's
+
+
+def test_the_command_measures_a_run_and_a_file(classifier: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train_small(run, measured(classifier))
+    words = ["--features", f"classifier:{classifier}", "--generated-images", "60", "--metrics", *METRICS]
+    code, out, err = projgan("evaluate", str(run), *words, "--json")
+    assert code == 0, err
+    rows = [MetricRow.model_validate(row) for row in json.loads(out)]
+    assert numbers(rows) == numbers(rows_of(run)[-4:]) == numbers(rows_of(run)[8:12])
+    file = run / "generator.safetensors"
+    code, out, err = projgan("evaluate", str(file), "--data", "digits", *words)
+    assert code == 0, err
+    assert out.splitlines()[0] == "generator.safetensors, step 20"
+    assert out.splitlines()[1].split()[:2] == ["fd", f"{rows[0].value:.4g}"]
+    assert out.splitlines()[-1].startswith(
+        "± is one standard error. Protocol custom, features classifier:blank"
+    )
+    error = assert_one_line_error(*projgan("evaluate", str(file), *words))
+    assert "does not say which real images to compare with" in error
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--metrics", "fid"], "fid is not what classifier:blank measures"),
+        (["--metrics", "classification-accuracy-score"], "digits has no test images"),
+        (["--real-images", "1798"], "compares with 1,798 real images, and there are 1,797"),
+        (["--features", "classifier:none.safetensors"], "none.safetensors"),
+        (["--features", "resnet"], "unknown feature network 'resnet'"),
+        (["--data", "nowhere"], "no data at 'nowhere'"),
+        (["--checkpoints", "--protocol", "intra"], "protocol intra counts generated images per class"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line(
+    words: list[str], message: str, classifier: Path, tmp_path_factory: pytest.TempPathFactory, finished: Path
+) -> None:
+    common = ["--features", f"classifier:{classifier}", "--generated-images", "60"]
+    error = assert_one_line_error(*projgan("evaluate", str(finished), *common, *words))
+    assert message in error
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("finished") / "run"
+    train_small(run)
+    return run
+
+
+def test_settings_that_cannot_be_measured_stop_a_run_before_it_trains(
+    classifier: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="fid is not what classifier:blank measures"):
+        train_small(tmp_path / "run", measured(classifier, **{"evaluation.metrics": ("fid",)}))
+    assert not (tmp_path / "run" / "stats.jsonl").exists()
+    words = command_line(tmp_path / "run2", measured(classifier, **{"evaluation.metrics": "fud"}))
+    assert "unknown metric 'fud'" in assert_one_line_error(*projgan(*words))
