@@ -248,8 +248,11 @@ def test_images_of_another_size_are_refused() -> None:
 def test_a_class_with_too_few_real_images_is_named() -> None:
     data = classes(61, 0)
     lonely = PackedImages(data.images, np.minimum(np.arange(61), 1) * 2, NAMES, "lonely", "f" * 64)
-    with pytest.raises(UserError, match=r"class grey has 0 real image|class 1 has 0 real image"):
-        evaluator(lonely, metrics=["intra_fd"]).measure(GeneratorImages(generator(), NAMES, SUBJECT))
+    images = GeneratorImages(generator(), NAMES, SUBJECT)
+    with pytest.raises(UserError, match=r"class grey has 0 real image\(s\), and intra_fd needs 2 of each"):
+        evaluator(lonely).check(images)
+    with pytest.raises(UserError, match=r"class light has 4 generated image\(s\), and intra_fd needs 5"):
+        evaluator(data, protocol=choose_protocol("standard", None, 14)).measure(images)
 
 
 def test_a_folder_of_images_is_measured_at_its_own_size(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def by_hand(images: np.ndarray) -> np.ndarray:
 
 def test_features_are_in_the_order_of_the_images_whatever_the_batches() -> None:
     def read(size: int) -> "Iterator[Tensor]":
-        return lambda positions: (torch.from_numpy(IMAGES[part]) for part in positions.split(size))
+        return lambda positions: (torch.from_numpy(IMAGES[part.numpy()]) for part in positions.split(size))
 
     labels = torch.arange(50) % 5
     told: list[tuple[int, int]] = []
@@ -43,7 +43,7 @@ def test_a_rank_takes_its_share_even_if_that_is_nothing() -> None:
 
     def read(positions: Tensor) -> Iterator[Tensor]:
         asked.append(positions.tolist())
-        yield torch.from_numpy(IMAGES[positions])
+        yield torch.from_numpy(IMAGES[positions.numpy()])
 
     class Alone(Ranks):
         def gather_rows(self, rows: Tensor) -> Tensor:

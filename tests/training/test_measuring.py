@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from projgan.cli import run_command
 from projgan.config import EvaluationConfig
 from projgan.errors import UserError
 from projgan.evaluation.rows import MetricRow
@@ -157,18 +158,28 @@ def test_the_command_measures_a_run_and_a_file(classifier: Path, tmp_path: Path)
         (["--metrics", "fid"], "fid is not what classifier:blank measures"),
         (["--metrics", "classification-accuracy-score"], "digits has no test images"),
         (["--real-images", "1798"], "compares with 1,798 real images, and there are 1,797"),
-        (["--features", "classifier:none.safetensors"], "none.safetensors"),
-        (["--features", "resnet"], "unknown feature network 'resnet'"),
         (["--data", "nowhere"], "no data at 'nowhere'"),
+        (["--split", "test"], "--split is of --data"),
         (["--checkpoints", "--protocol", "intra"], "protocol intra counts generated images per class"),
     ],
 )
 def test_what_cannot_be_measured_is_one_line(
-    words: list[str], message: str, classifier: Path, tmp_path_factory: pytest.TempPathFactory, finished: Path
+    words: list[str], message: str, classifier: Path, finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    common = ["--features", f"classifier:{classifier}", "--generated-images", "60"]
-    error = assert_one_line_error(*projgan("evaluate", str(finished), *common, *words))
-    assert message in error
+    features = ["--features", f"classifier:{classifier}"]
+    assert run_command(["evaluate", str(finished), *features, "--generated-images", "60", *words]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert message in err
+
+
+def test_a_feature_network_that_is_not_there_is_one_line(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, message in (("resnet", "unknown feature network 'resnet'"), ("classifier:no.st", "no.st")):
+        assert run_command(["evaluate", str(finished), "--features", name]) == 2
+        assert message in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

@@ -91,6 +91,8 @@ class Evaluator:
         names = self.check(source)
         real, reference = self._look_at_real()
         draw = source.draw(self.protocol, real.labels, self.data.num_classes, self.seed)
+        if "intra_fid" in names:
+            self._check_classes("generated", draw.labels, INTRA_CLASS_GROUPS)
         self._remark(names, real.labels, draw.labels)
         if self.protocol.generated_per_class is not None:
             start = time.perf_counter()
@@ -120,8 +122,10 @@ class Evaluator:
             UserError: as `measure`.
         """
         self._check_images(source)
-        choose_real(self.protocol, len(self.data), self.seed)
+        chosen = choose_real(self.protocol, len(self.data), self.seed)
         names = self._choose(source)
+        if "intra_fid" in names:
+            self._check_classes("real", torch.from_numpy(self.data.labels)[chosen], 2)
         if "classification_accuracy_score" in names:
             self._loader_of_held_out()
         return names
@@ -173,6 +177,16 @@ class Evaluator:
             )
             self._reference = real, factor_of_features(real.features)
         return self._reference
+
+    def _check_classes(self, kind: str, labels: Tensor, least: int) -> None:
+        counts = torch.bincount(labels, minlength=self.data.num_classes)
+        if int(counts.min()) < least:
+            metric = public_name("intra_fid", self.network.is_inception)
+            name = self.data.class_names[int(counts.argmin())]
+            raise UserError(
+                f"class {name} has {int(counts.min())} {kind} image(s), and {metric} needs {least} of each; "
+                f"add images, or name the metrics to measure without {metric}"
+            )
 
     def _remark(self, names: Sequence[str], real: Tensor, generated: Tensor) -> None:
         """Say once what few images mean for a Frechet distance."""
