@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from projgan.errors import UserError
-from projgan.evaluation.frechet import frechet_distance_from_features
-from projgan.evaluation.intra_class import class_distances, intra_class_distances
+from projgan.evaluation.frechet import factor_of_features, frechet_distance_from_features
+from projgan.evaluation.frechet_error import frechet_distance_with_error
+from projgan.evaluation.intra_class import class_distances, class_estimates, intra_class_distances
 
 REAL = torch.randn(60, 8, generator=torch.Generator().manual_seed(1))
 GENERATED = 1.5 * torch.randn(45, 8, generator=torch.Generator().manual_seed(2))
@@ -116,3 +117,41 @@ def test_iterables_of_unlike_length() -> None:
         list(class_distances([REAL, REAL], [GENERATED]))
     with pytest.raises(UserError, match="no real features for class 0"):
         list(class_distances([], [GENERATED]))
+
+
+def test_errors_of_the_classes_and_of_their_mean() -> None:
+    result = intra_class_distances(REAL, REAL_LABELS, GENERATED, GENERATED_LABELS, 3, groups=5)
+    assert result.distances.tolist() == pytest.approx(one_by_one(), rel=1e-12)
+    alone = [
+        frechet_distance_with_error(REAL[REAL_LABELS.eq(label)], GENERATED[GENERATED_LABELS.eq(label)], 5)
+        for label in range(3)
+    ]
+    errors = [estimate.standard_error for estimate in alone]
+    assert result.standard_errors is not None
+    assert result.standard_errors.tolist() == pytest.approx(errors, rel=1e-12)
+    assert result.standard_error == pytest.approx(sum(error**2 for error in errors) ** 0.5 / 3, rel=1e-12)
+    without = intra_class_distances(REAL, REAL_LABELS, GENERATED, GENERATED_LABELS, 3)
+    assert without.standard_errors is without.standard_error is None
+
+
+def test_the_error_of_the_mean_is_the_spread_over_fresh_images() -> None:
+    generator = torch.Generator().manual_seed(3)
+    results = []
+    for _ in range(60):
+        generated = 1.5 * torch.randn(60, 8, generator=generator)
+        results.append(intra_class_distances(REAL, REAL_LABELS, generated, REAL_LABELS, 3, groups=5))
+    spread = torch.tensor([result.mean for result in results]).std().item()
+    mean_square = sum(result.standard_error**2 for result in results) / len(results)  # type: ignore[operator]
+    assert mean_square**0.5 == pytest.approx(spread, rel=0.25)
+
+
+def test_the_class_whose_error_fails_is_named() -> None:
+    factors = [factor_of_features(REAL[label == REAL_LABELS]) for label in range(2)]
+    estimates = class_estimates(factors, [GENERATED[:9], GENERATED[:4]])
+    assert next(estimates).value == pytest.approx(
+        frechet_distance_from_features(REAL[REAL_LABELS == 0], GENERATED[:9]), rel=1e-9
+    )
+    with pytest.raises(UserError, match=r"class 1: groups is 5; .* generated images, 4"):
+        next(estimates)
+    with pytest.raises(UserError, match="no generated features for class 1"):
+        list(class_estimates(factors, [GENERATED]))

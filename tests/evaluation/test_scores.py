@@ -157,6 +157,14 @@ def test_inception_score_of_narrow_logits_and_of_any_order() -> None:
     assert shuffled.mean == pytest.approx(inception_score(logits, 1).mean, rel=1e-13)
 
 
+def test_the_error_of_the_inception_score_is_the_spread_over_fresh_images() -> None:
+    scores = [inception_score(2 * torch.randn(200, 5)) for _ in range(200)]
+    spread = np.std([score.mean for score in scores], ddof=1)
+    root_mean_square = np.sqrt(np.mean([score.standard_error**2 for score in scores]))
+    assert root_mean_square == pytest.approx(spread, rel=0.2)
+    assert inception_score(torch.randn(20, 5), 1).standard_error is None
+
+
 @pytest.mark.parametrize("splits", [0, 6, -1])
 def test_bad_splits(splits: int) -> None:
     with pytest.raises(UserError, match=f"splits is {splits}; it must lie between 1 and .*, 5"):

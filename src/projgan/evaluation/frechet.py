@@ -205,6 +205,22 @@ def distance_between_factors(first: CovarianceFactor, second: CovarianceFactor) 
     return max(0.0, distance.item())  # rounding may leave -1e-13 of two equal sets
 
 
+def remark_on_counts(images: int, num_features: int) -> str | None:
+    """Return what a person should know of a Frechet distance of so many images, or None.
+
+    Args:
+        images: the smaller of the numbers of real and generated images.
+        num_features: D.
+    """
+    if images > num_features:
+        return None
+    return (
+        f"{images} images for {num_features} features: their covariance is singular, and the distance "
+        "is exact for these images but overstates that of the distributions; compare it with numbers of as "
+        f"many images only, or take more than {num_features}"
+    )
+
+
 def _sum_of_singular_values(first: CovarianceFactor, second: CovarianceFactor) -> Tensor:
     product = first.rows @ second.rows.T
     if first.regular and second.regular:

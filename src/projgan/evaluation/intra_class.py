@@ -7,13 +7,18 @@ as an estimate (see `frechet`), so that only numbers of equal counts per class c
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from projgan.errors import UserError
 from projgan.evaluation.checks import checked_labels, checked_pair
-from projgan.evaluation.frechet import frechet_distance_from_features
+from projgan.evaluation.estimates import Estimate
+from projgan.evaluation.frechet import CovarianceFactor, frechet_distance_from_features
+from projgan.evaluation.frechet_error import frechet_distance_with_error
+
+_Reference = TypeVar("_Reference")
 
 
 @dataclass(frozen=True)
@@ -26,11 +31,20 @@ class IntraClassDistances:
     """int64 [num_classes]: images the real Gaussians were fitted to, which set the bias."""
     generated_counts: Tensor
     """int64 [num_classes]."""
+    standard_errors: Tensor | None = None
+    """float64 [num_classes], on the CPU, over the draw of generated images; None: not asked for."""
 
     @property
     def mean(self) -> float:
         """The mean over classes, each with equal weight: the published number."""
         return self.distances.mean().item()
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the mean over these classes; the draws of the classes are independent."""
+        if self.standard_errors is None:
+            return None
+        return self.standard_errors.norm().item() / len(self.standard_errors)
 
 
 def intra_class_distances(
@@ -39,6 +53,7 @@ def intra_class_distances(
     generated_features: Tensor,
     generated_labels: Tensor,
     num_classes: int,
+    groups: int | None = None,
 ) -> IntraClassDistances:
     """Return the squared Frechet distance within each class; float64 copies are of one class at a time.
 
@@ -48,9 +63,11 @@ def intra_class_distances(
         generated_features: float [M, D].
         generated_labels: integers [M] in [0, num_classes), the classes that were asked for.
         num_classes: at least 1.
+        groups: of the standard errors, as in `class_estimates`; None leaves the errors out.
 
     Raises:
-        UserError: bad features or labels, or a class with fewer than 2 real or generated images.
+        UserError: bad features or labels, a class with fewer than 2 real or generated images, or, for its
+            error, with fewer than 4 generated images or than groups.
     """
     real_features, generated_features = checked_pair(real_features, generated_features)
     if num_classes < 1:
@@ -63,12 +80,17 @@ def intra_class_distances(
     generated_counts = torch.bincount(generated_labels.cpu(), minlength=num_classes)
     for label in range(num_classes):  # before any work is done
         _check_class_counts(label, int(real_counts[label]), int(generated_counts[label]))
-    distances = class_distances(
-        _by_class(real_features, real_labels, real_counts),
-        _by_class(generated_features, generated_labels, generated_counts),
-    )
+    real = _by_class(real_features, real_labels, real_counts)
+    generated = _by_class(generated_features, generated_labels, generated_counts)
+    if groups is None:
+        distances = torch.tensor(list(class_distances(real, generated)), dtype=torch.float64)
+        return IntraClassDistances(distances, real_counts, generated_counts)
+    estimates = list(class_estimates(real, generated, groups))
     return IntraClassDistances(
-        torch.tensor(list(distances), dtype=torch.float64), real_counts, generated_counts
+        torch.tensor([estimate.value for estimate in estimates], dtype=torch.float64),
+        real_counts,
+        generated_counts,
+        torch.tensor([estimate.standard_error for estimate in estimates], dtype=torch.float64),
     )
 
 
@@ -81,13 +103,42 @@ def class_distances(real: Iterable[Tensor], generated: Iterable[Tensor]) -> Iter
     Raises:
         UserError: bad features, a class with fewer than 2 images, or unlike numbers of classes.
     """
+    for label, of_real, of_generated in _in_step(real, generated):
+        if of_real.dim() == of_generated.dim() == 2:
+            _check_class_counts(label, len(of_real), len(of_generated))
+        yield frechet_distance_from_features(of_real, of_generated)
+
+
+def class_estimates(
+    reference: Iterable[Tensor | CovarianceFactor], generated: Iterable[Tensor], groups: int = 5
+) -> Iterator[Estimate]:
+    """Yield the distance within each class with its standard error, one class at a time as `class_distances`.
+
+    Few groups do, for the mean over classes has the degrees of freedom of all of them.
+
+    Args:
+        reference: of each class, float [N, D] or its factor.
+        generated: of each class, float [M, D] with M >= groups and M >= 4, in step.
+        groups: at least 2, see `frechet_distance_with_error`.
+
+    Raises:
+        UserError: as there, naming the class, or unlike numbers of classes.
+    """
+    for label, of_real, of_generated in _in_step(reference, generated):
+        try:
+            yield frechet_distance_with_error(of_real, of_generated, groups)
+        except UserError as error:
+            raise UserError(f"class {label}: {error}") from None
+
+
+def _in_step(
+    real: Iterable[_Reference], generated: Iterable[Tensor]
+) -> Iterator[tuple[int, _Reference, Tensor]]:
     for label, (of_real, of_generated) in enumerate(zip_longest(real, generated)):
         if of_real is None or of_generated is None:
             which = "real" if of_real is None else "generated"
             raise UserError(f"there are no {which} features for class {label}; give both for every class")
-        if of_real.dim() == of_generated.dim() == 2:
-            _check_class_counts(label, len(of_real), len(of_generated))
-        yield frechet_distance_from_features(of_real, of_generated)
+        yield label, of_real, of_generated
 
 
 def _by_class(features: Tensor, labels: Tensor, counts: Tensor) -> Iterator[Tensor]:

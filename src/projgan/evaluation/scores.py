@@ -115,6 +115,13 @@ class InceptionScore:
     """From 1, all images alike or none recognised, to the number of classes."""
     std: float
     """Over splits; 0 for one."""
+    splits: int
+    """Parts the images were cut into."""
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the mean over splits, over the draw of images: s / sqrt(splits); None for one split."""
+        return None if self.splits == 1 else self.std / math.sqrt(self.splits - 1)
 
 
 def inception_score(logits: Tensor, splits: int = 10) -> InceptionScore:
@@ -135,7 +142,7 @@ def inception_score(logits: Tensor, splits: int = 10) -> InceptionScore:
         raise UserError(f"splits is {splits}; it must lie between 1 and the number of images, {len(logits)}")
     ends = [len(logits) * split // splits for split in range(splits + 1)]
     scores = torch.stack([_inception_score_of(logits[start:end]) for start, end in pairwise(ends)])
-    return InceptionScore(scores.mean().item(), scores.std(correction=0).item())
+    return InceptionScore(scores.mean().item(), scores.std(correction=0).item(), splits)
 
 
 def _inception_score_of(logits: Tensor) -> Tensor:
