@@ -35,13 +35,18 @@ def train_classifier(
 
 
 @torch.inference_mode()
-def predict(classifier: Classifier, images: Tensor, batch_size: int = 500) -> Tensor:
-    """Return the most likely class of uint8 images [N, C, H, W], int64 [N] on the CPU.
+def class_logits(classifier: Classifier, images: Tensor, batch_size: int = 500) -> Tensor:
+    """Return the logits of uint8 images [N, C, H, W], float32 [N, num_classes] on the CPU.
 
     The classifier's batch norms are used in evaluation mode, and its mode is left as it was.
     """
     device, was_training = classifier.linear.weight.device, classifier.training
     classifier.eval()
-    classes = [classifier(to_float(batch.to(device))).argmax(dim=1) for batch in images.split(batch_size)]
+    logits = [classifier(to_float(batch.to(device))).float().cpu() for batch in images.split(batch_size)]
     classifier.train(was_training)
-    return torch.cat(classes).cpu()
+    return torch.cat(logits)
+
+
+def predict(classifier: Classifier, images: Tensor) -> Tensor:
+    """Return the most likely class of uint8 images [N, C, H, W], int64 [N] on the CPU."""
+    return class_logits(classifier, images).argmax(dim=1)

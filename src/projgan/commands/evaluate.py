@@ -90,6 +90,7 @@ def evaluate(
         listener = Listener(
             looked_at_real=counted("looking at real images", " images"),
             looked_at_generated=counted("looking at generated images", " images"),
+            computing=counted("training a classifier", " steps"),
             said=Say.line,
         )
         rows = measure(

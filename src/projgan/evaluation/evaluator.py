@@ -39,6 +39,7 @@ class Listener:
 
     looked_at_real: Callable[[int, int], None] | None = None
     looked_at_generated: Callable[[int, int], None] | None = None
+    computing: Callable[[int, int], None] | None = None
     said: Callable[[str], None] = lambda message: None
 
 
@@ -108,6 +109,8 @@ class Evaluator:
             images_at=lambda positions: torch.cat(list(draw.read(positions))),
             held_out=self._load_held_out,
             seed=self.seed,
+            device=self.ranks.device,
+            progress=self.listener.computing,
         )
         rows = []
         for name in names:

@@ -6,12 +6,16 @@ What a number is called says whose features it is made of: `fid`, `kid` and thei
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from projgan.classification.settings import ClassifierSettings
+from projgan.classification.trainer import ClassifierTrainer
+from projgan.classification.training import class_logits
 from projgan.errors import UserError, nearest_name
-from projgan.evaluation.classification_accuracy import classification_accuracy_score
+from projgan.evaluation.classification_accuracy import Classify, classification_accuracy_score
 from projgan.evaluation.diversity import within_class_ms_ssim
 from projgan.evaluation.feature_sets import FeatureSet
 from projgan.evaluation.frechet import CovarianceFactor
@@ -28,6 +32,8 @@ INTRA_CLASS_GROUPS = 5
 NEIGHBOURS_AT_MOST = 10_000
 """Images of each kind in precision, recall, density and coverage: their cost is that of all pairs."""
 PAIRS_PER_CLASS = 100
+SCORING_WIDTH, SCORING_EPOCHS = 64, 10
+"""Of the classifier behind the classification accuracy score, which is trained at each measurement."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,9 @@ class Compared:
     held_out: Callable[[], tuple[Tensor, Tensor]]
     """Real images that nothing was trained on, uint8 [M, C, R, R], and their labels [M]."""
     seed: int
+    device: torch.device
+    progress: Callable[[int, int], None] | None
+    """Told of what takes minutes: (done, in all)."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +113,7 @@ def _inception_score(compared: Compared) -> list[Finding]:
     count = len(compared.generated)
     splits = min(SCORE_SPLITS, count)
     found = inception_score(compared.generated.logits, splits)
-    error = found.std / (splits - 1) ** 0.5 if splits > 1 else None
-    return [Finding("inception_score", found.mean, error, 0, count, None, {"splits": splits})]
+    return [Finding("inception_score", found.mean, found.standard_error, 0, count, None, {"splits": splits})]
 
 
 def _neighbours(compared: Compared) -> tuple[Tensor, Tensor]:
@@ -179,25 +187,34 @@ def _ms_ssim(compared: Compared) -> list[Finding]:
 
 def _classification_accuracy_score(compared: Compared) -> list[Finding]:
     images, labels = compared.held_out()
-    generated = compared.generated
-    found = classification_accuracy_score(
-        compared.images_at(torch.arange(len(generated))),
-        generated.labels,
-        images,
-        labels,
-        len(compared.class_names),
+    generated, names = compared.generated, compared.class_names
+    settings = ClassifierSettings(
+        resolution=images.shape[2],
+        channels=1 if images.shape[1] == 1 else 3,
+        width=SCORING_WIDTH,
+        epochs=SCORING_EPOCHS,
         seed=compared.seed,
     )
-    per_class = dict(zip(compared.class_names, found.per_class.tolist(), strict=True))
+
+    def train(images: Tensor, labels: Tensor) -> Classify:
+        trainer = ClassifierTrainer(settings, images, labels, len(names), compared.device)
+        while trainer.step < trainer.steps:
+            trainer.advance()
+            if compared.progress:
+                compared.progress(trainer.step, trainer.steps)
+        return partial(class_logits, trainer.classifier.eval())
+
+    made = compared.images_at(torch.arange(len(generated)))
+    found = classification_accuracy_score(made, generated.labels, images, labels, len(names), train)
     return [
         Finding(
             "classification_accuracy_score",
-            found.mean.value,
-            found.mean.standard_error,
+            found.top1.value,
+            found.top1.standard_error,
             len(labels),
             len(generated),
-            per_class,
-            found.parameters,
+            dict(zip(names, found.per_class.tolist(), strict=True)),
+            {"width": SCORING_WIDTH, "epochs": SCORING_EPOCHS},
         )
     ]
 

@@ -177,7 +177,7 @@ class _Run:
         self.trainer = Trainer(config, images, labels, data.num_classes, ranks)
         self.evaluator: RunEvaluator | None = None
         if config.evaluation.every:
-            told = EvaluationListener(listener.measuring, listener.measuring, listener.said)
+            told = EvaluationListener(*(listener.measuring,) * 3, listener.said)
             self.evaluator = run_evaluator(config, directory, data, ranks, told, listener.fetched)
             self.evaluator.check(self.trainer)
         self.last_saved: int | None = None
