@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import shutil
-import sys
 import types
 import zipfile
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from projgan import generator_file
 from projgan.errors import UserError
 from projgan.evaluation import inception as inception_module
 from projgan.evaluation.extractors import Extracted, FeatureNetwork, open_feature_network
@@ -59,9 +59,9 @@ class FakeDescription:
 @pytest.fixture
 def classifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[FeatureNetwork, FakeClassifier]:
     fake = FakeClassifier().eval()
-    package = types.ModuleType("projgan.classification")
-    package.load_classifier = lambda path, device: (fake, FakeDescription())  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "projgan.classification", package)
+    monkeypatch.setattr(
+        generator_file, "load_classifier", lambda path, device: (fake, FakeDescription()), raising=False
+    )
     path = tmp_path / "digits.safetensors"
     path.write_bytes(b"weights")
     return open_feature_network(f"classifier:{path}", "cpu", tmp_path), fake

@@ -77,6 +77,6 @@ class ClassifierNetwork(FeatureNetwork):
 
 
 def _load_classifier(path: Path, device: torch.device | str) -> tuple[Any, Any]:
-    from projgan.classification import load_classifier  # type: ignore[attr-defined]
+    from projgan.generator_file import load_classifier  # type: ignore[attr-defined, unused-ignore]
 
     return load_classifier(path, device)
