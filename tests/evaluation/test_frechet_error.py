@@ -48,8 +48,12 @@ def test_value_and_error_against_each_set_by_itself(real: int, generated: int, g
     expected = frechet_distance_from_features(reference + 100, images)
     assert estimate.value == pytest.approx(expected, rel=1e-9)
     assert estimate.standard_error == pytest.approx(by_leaving_out(reference + 100, images, groups), rel=1e-6)
-    of_factor = frechet_distance_with_error(factor_of_features(reference + 100), images, groups)
+    told: list[tuple[int, int]] = []
+    of_factor = frechet_distance_with_error(
+        factor_of_features(reference + 100), images, groups, lambda *counts: told.append(counts)
+    )
     assert of_factor == estimate
+    assert told == [(done, groups + 1) for done in range(1, groups + 2)]
 
 
 @pytest.mark.parametrize(("width", "count", "groups"), [(6, 200, 10), (40, 30, 5)])

@@ -120,7 +120,11 @@ def test_iterables_of_unlike_length() -> None:
 
 
 def test_errors_of_the_classes_and_of_their_mean() -> None:
-    result = intra_class_distances(REAL, REAL_LABELS, GENERATED, GENERATED_LABELS, 3, groups=5)
+    told: list[tuple[int, int]] = []
+    result = intra_class_distances(
+        REAL, REAL_LABELS, GENERATED, GENERATED_LABELS, 3, 5, lambda *counts: told.append(counts)
+    )
+    assert told == [(1, 3), (2, 3), (3, 3)]
     assert result.distances.tolist() == pytest.approx(one_by_one(), rel=1e-12)
     alone = [
         frechet_distance_with_error(REAL[REAL_LABELS.eq(label)], GENERATED[GENERATED_LABELS.eq(label)], 5)

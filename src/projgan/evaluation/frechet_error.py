@@ -10,6 +10,8 @@ reference, whose columns are left out group by group; beyond, the statistics of 
 each one in turn.
 """
 
+from collections.abc import Callable, Iterator
+
 import torch
 from torch import Tensor
 
@@ -27,7 +29,10 @@ from projgan.evaluation.frechet import (
 
 
 def frechet_distance_with_error(
-    reference: Tensor | CovarianceFactor, generated: Tensor, groups: int = 10
+    reference: Tensor | CovarianceFactor,
+    generated: Tensor,
+    groups: int = 10,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Estimate:
     """Return the squared Frechet distance of generated images from a reference, and its standard error.
 
@@ -38,6 +43,7 @@ def frechet_distance_with_error(
         reference: float [M, D], M >= 2, or its factor, which serves many sets.
         generated: float [N, D], N >= groups and N >= 4.
         groups: at least 2.
+        progress: is told distances done and in all.
 
     Raises:
         UserError: bad features, two widths, or fewer images than groups.
@@ -53,11 +59,16 @@ def frechet_distance_with_error(
     check_widths(len(reference.mean), generated.shape[1])
     group_size = len(generated) // groups
     distances = _of_few if len(generated) - group_size <= generated.shape[1] else _of_many
-    whole, without = distances(reference, generated, groups)
+    values = []
+    for value in distances(reference, generated, groups):
+        values.append(value)
+        if progress is not None:
+            progress(len(values), groups + 1)
+    whole, *without = values
     return Estimate(whole, _jackknife_error(without, len(generated), group_size))
 
 
-def _of_few(reference: CovarianceFactor, generated: Tensor, groups: int) -> tuple[float, list[float]]:
+def _of_few(reference: CovarianceFactor, generated: Tensor, groups: int) -> Iterator[float]:
     """The distance of all images, about D at most, and those without each group."""
     rows = generated.double()
     centre = rows.mean(dim=0)
@@ -74,12 +85,13 @@ def _of_few(reference: CovarianceFactor, generated: Tensor, groups: int) -> tupl
         root = torch.linalg.svdvals(columns).sum()
         return max(0.0, ((shift + mean).square().sum() + trace + variances - 2 * root).item())
 
-    everything = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
     group = _group_of(len(rows), groups).to(rows.device)
-    return distance(everything), [distance(group != left_out) for left_out in range(groups)]
+    yield distance(torch.ones_like(group, dtype=torch.bool))
+    for left_out in range(groups):
+        yield distance(group != left_out)
 
 
-def _of_many(reference: CovarianceFactor, generated: Tensor, groups: int) -> tuple[float, list[float]]:
+def _of_many(reference: CovarianceFactor, generated: Tensor, groups: int) -> Iterator[float]:
     """The same of more images, from the statistics of the groups and of the images in none."""
     group = _group_of(len(generated), groups).to(generated.device)
     parts = [statistics_of(generated[group == index]) for index in range(-1, groups)]
@@ -91,9 +103,9 @@ def _of_many(reference: CovarianceFactor, generated: Tensor, groups: int) -> tup
         )
 
     everything = list(range(len(parts)))
-    return distance(everything), [
-        distance([index for index in everything if index != left_out]) for left_out in everything[1:]
-    ]
+    yield distance(everything)
+    for left_out in everything[1:]:
+        yield distance([index for index in everything if index != left_out])
 
 
 def _group_of(count: int, groups: int) -> Tensor:
