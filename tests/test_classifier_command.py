@@ -114,6 +114,7 @@ def test_another_resolution_and_grey_on_demand(run: Run, photos: Path) -> None:
             ["digits", "--resolution", "512"],
             "--resolution: Input should be less than or equal to 256, not 512",
         ),
+        (["digits", "--resolution", "0"], "--resolution: Input should be greater than or equal to 8, not 0"),
         (["digits", "--epochs", "0"], "--epochs: Input should be greater than 0, not 0"),
         (["digits", "--batch-size", "0"], "--batch-size: Input should be greater than 0, not 0"),
         (["digits", "--width", "100000"], "--width: Input should be less than or equal to 4096, not 100000"),
@@ -149,7 +150,7 @@ def test_one_class_is_one_line(run: Run, photos: Path) -> None:
     for image in (photos / "dark").iterdir():
         image.unlink()
     (photos / "dark").rmdir()
-    assert "one class only (bright), so there is nothing to tell apart" in assert_one_line_error(
+    assert "images of one class only (bright); there is nothing to tell apart" in assert_one_line_error(
         *run(str(photos))
     )
 

@@ -62,9 +62,10 @@ def load_parts(
 
     splits = open_source(location).splits
     learned = load(None)
-    if learned.num_classes < 2:
+    present = [name for name in learned.class_names if name not in learned.empty_classes]
+    if len(present) < 2:
         raise UserError(
-            f"{location}: one class only ({learned.class_names[0]}), so there is nothing to tell apart"
+            f"{location}: images of one class only ({printable(present[0])}); there is nothing to tell apart"
         )
     images, labels = torch.from_numpy(np.array(learned.images)), torch.from_numpy(np.array(learned.labels))
     test_split = next((split for split in TEST_SPLITS if split in splits and split != learned.split), None)

@@ -62,8 +62,8 @@ def choose_settings(
         raise UserError(f"{out} is a folder; give --out the name of a file in it")
     if resolution is None or channels is None:
         form = native_form(open_source(location), progress)
-        resolution = resolution or _allowed(form.resolution, location)
-        channels = channels or form.channels
+        resolution = _allowed(form.resolution, location) if resolution is None else resolution
+        channels = form.channels if channels is None else channels
     if shift is None:
         shift = min(resolution // 16, MIN_RESOLUTION - 1)
     try:
