@@ -230,7 +230,7 @@ def test_help_needs_no_torch_and_names_every_command(tmp_path: Path) -> None:
     script = (
         "import sys\n"
         "from projgan.cli import run_command\n"
-        "words = ['', 'train', 'demo', 'sample', 'data', 'data describe', 'data pack']\n"
+        "words = ['', 'train', 'demo', 'sample', 'data', 'data describe', 'data pack', 'classifier']\n"
         "for command in words:\n"
         "    print('=====', command)\n"
         "    assert run_command([*command.split(), '--help']) == 0\n"
@@ -242,12 +242,13 @@ def test_help_needs_no_torch_and_names_every_command(tmp_path: Path) -> None:
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     pages = out.split("===== ")
-    for word in ("train", "demo", "sample", "data"):
+    for word in ("train", "demo", "sample", "data", "classifier"):
         assert word in pages[1]
     assert "--training.steps" in pages[2]
     assert "--dry-run" in pages[2]
     assert "--mix" in pages[4]
     assert "--resolution" in pages[7]
+    assert "--flip" in pages[8]
     assert list(tmp_path.iterdir()) == []
 
 

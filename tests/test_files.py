@@ -5,7 +5,7 @@ from typing import IO
 import pytest
 
 from projgan.errors import UserError
-from projgan.files import write_atomically
+from projgan.files import file_sha256, write_atomically
 
 
 def test_the_file_is_there_whole_and_nothing_else_is(tmp_path: Path) -> None:
@@ -83,3 +83,11 @@ def test_a_folder_in_the_place_of_the_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be written"):
         write_atomically(tmp_path / "file", lambda file: file.write(b""))
     assert (tmp_path / "file").is_dir()
+
+
+def test_the_sha256_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"abc")  # the example of FIPS 180
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert file_sha256(tmp_path / "file") == expected
+    with pytest.raises(UserError, match="cannot be read"):
+        file_sha256(tmp_path / "absent")

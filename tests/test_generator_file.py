@@ -13,12 +13,15 @@ from safetensors.torch import load_file, save_file
 
 from projgan.errors import UserError
 from projgan.generator_file import (
+    Accuracy,
     NetworkDescription,
     Provenance,
+    load_classifier,
     load_discriminator,
     load_generator,
     save_network,
 )
+from projgan.networks.classifier import Classifier, channels_last
 from projgan.networks.resnet import Discriminator, Generator
 
 NETWORK = {"architecture": "resnet-8", "channels": 1, "num_classes": 3, "latent_size": 5, "width": 4}
@@ -104,6 +107,69 @@ def test_a_discriminator_comes_back_to_the_bit(tmp_path: Path) -> None:
     save_network(network, description("discriminator", condition="projection", **arguments), path)
     loaded, _ = load_discriminator(path)
     assert torch.equal(loaded(images, labels).logits, network.eval()(images, labels).logits)
+
+
+CLASSIFIER = {"resolution": 8, "channels": 1, "num_classes": 3, "width": 4}
+
+
+@pytest.fixture
+def classifier_file(tmp_path: Path) -> Path:
+    network = Classifier(**CLASSIFIER)
+    network(torch.randn(4, 1, 8, 8))
+    words = description("classifier", **CLASSIFIER)
+    accuracy = Accuracy(split="test", correct=30, count=40)
+    path = tmp_path / "classifier.safetensors"
+    save_network(network, words.model_copy(update={"accuracy": accuracy}), path)
+    return path
+
+
+def test_a_classifier_comes_back_to_the_bit_with_its_accuracy(tmp_path: Path) -> None:
+    network = Classifier(**CLASSIFIER)
+    images = torch.randn(4, 1, 8, 8)
+    network(images)
+    accuracy = Accuracy(split="test", correct=30, count=40)
+    words = description("classifier", **CLASSIFIER).model_copy(update={"accuracy": accuracy})
+    path = tmp_path / "c.safetensors"
+    save_network(network, words, path)
+    loaded, found = load_classifier(path)
+    assert found == words
+    assert found.accuracy is not None
+    assert found.accuracy.value == 0.75
+    assert not loaded.training
+    assert torch.equal(loaded(images), channels_last(network).eval()(images))
+    assert (loaded.resolution, loaded.channels, loaded.num_classes, loaded.num_features) == (8, 1, 3, 4)
+
+
+def test_a_generator_is_no_classifier(file: Path) -> None:
+    assert refusal(file, load_classifier) == "holds a generator, not a classifier"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda d: d["network"].update(width=10**6), "is not that of the network it describes; damaged"),
+        (lambda d: d["network"].update(width=10**7), "width: Input should be less than or equal to 1000000"),
+        (lambda d: d["network"].update(resolution=256), "is not that of the network it describes; damaged"),
+        (lambda d: d["network"].update(resolution=2**40), "resolution: Input should be less than or equal"),
+        (lambda d: d["network"].update(resolution=4), "resolution: Input should be greater than or equal"),
+        (lambda d: d["network"].update(channels=2), "channels: Input should be 1 or 3"),
+        (lambda d: d["network"].update(num_classes=None), "num_classes: Input should be a valid integer"),
+        (lambda d: d["network"].update(num_classes=4), "4 classes but other class names; damaged"),
+        (lambda d: d["network"].update(evil=1), "evil: Extra inputs are not permitted"),
+        (lambda d: d["accuracy"].update(count=0), "accuracy.count: Input should be greater than 0"),
+        (lambda d: d["accuracy"].update(correct=41), "accuracy: Value error, 41 correct of 40"),
+        (lambda d: d["accuracy"].update(split=["a"]), "accuracy.split: Input should be a valid string"),
+        (lambda d: d.update(kind="os.system"), "kind: Input should be 'generator', 'discriminator' or"),
+    ],
+)
+def test_a_tampered_classifier_is_refused_before_anything_is_allocated(
+    classifier_file: Path, change: Callable[[dict[str, Any]], object], words: str
+) -> None:
+    with safe_open(classifier_file, "pt") as opened:
+        found = json.loads(opened.metadata()["projgan"])
+    change(found)
+    save_file(load_file(classifier_file), classifier_file, {"projgan": json.dumps(found)})
+    assert words in refusal(classifier_file, load_classifier)
 
 
 def test_an_unconditional_generator_may_keep_the_names_of_its_data(tmp_path: Path) -> None:

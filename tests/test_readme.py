@@ -58,9 +58,9 @@ def write_cifar(path: Path, draw: np.random.Generator) -> None:
     """A CIFAR-10 archive of the published binary form with two images a batch."""
     names = "airplane automobile bird cat deer dog frog horse ship truck".split()
     files = {"batches.meta.txt": "\n".join(names).encode()}
-    for batch in [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]:
+    for number, batch in enumerate([f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]):
         rows = draw.integers(0, 256, (2, 3073), dtype=np.uint8)
-        rows[:, 0] %= 10
+        rows[:, 0] = (2 * number % 10, 2 * number % 10 + 1)  # every class is there
         files[f"{batch}.bin"] = rows.tobytes()
     with tarfile.open(path, "w:gz") as archive:
         for name, content in files.items():
@@ -95,6 +95,8 @@ def test_commands(page, workplace, monkeypatch, capfd):
     monkeypatch.chdir(workplace)
     for line in commands(page):
         words = shlex.split(line)
+        if words[:2] == ["projgan", "classifier"]:
+            words = shlex.split(re.sub(r"(--width|--epochs) \d+", r"\1 2", line)) + ["--cache", "cache"]
         trains = "train" in words and words[-1] != "runs/demo"
         extra = SMALL if trains else []
         if words[0] == "torchrun":

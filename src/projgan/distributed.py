@@ -130,7 +130,7 @@ def choose_device(wanted: str, local_rank: int = 0) -> torch.device:
     """
     available = torch.cuda.is_available()
     if wanted == "cuda" and not available:
-        raise UserError("training.device is cuda, but torch sees no GPU here; use --training.device cpu")
+        raise UserError("the device is cuda, but torch sees no GPU here; choose cpu")
     if wanted == "cpu" or not available:
         return torch.device("cpu")
     if local_rank >= torch.cuda.device_count():

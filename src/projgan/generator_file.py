@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -53,6 +53,12 @@ class Accuracy(_Checked):
     """The part of the data they are: its own "test" or "validation", or "held-out" from its training part."""
     correct: Annotated[int, Field(ge=0)]
     count: Annotated[int, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _no_more_than_all(self) -> "Accuracy":
+        if self.correct > self.count:
+            raise ValueError(f"{self.correct} correct of {self.count}")
+        return self
 
     @property
     def value(self) -> float:

@@ -1,13 +1,15 @@
+import itertools
+
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from projgan.classification.training import class_logits, predict, train_classifier
-from projgan.networks.classifier import Classifier
+from projgan.networks.classifier import WHITENING_FLOOR, Classifier, stage_widths
 
 
 def test_a_classifier_is_its_description_spelled_out() -> None:
-    network = Classifier(3, 5, widths=(4, 6)).double()
+    network = Classifier(8, 3, 5, width=32).double()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 2)
@@ -24,38 +26,79 @@ def test_a_classifier_is_its_description_spelled_out() -> None:
         )
         return (hidden - mean) / (variance + 1e-5).sqrt() * gain + bias
 
-    images = hidden = torch.randn(2, 3, 8, 8, dtype=torch.float64)
+    images = torch.randn(2, 3, 8, 8, dtype=torch.float64)
+    taller = torch.cat([images, images[:, :, -1:]], dim=2)
+    padded = torch.cat([taller, taller[..., -1:]], dim=3)
+    hidden = F.conv2d(padded, state["stem.weight"], state["stem.bias"]).relu()
     for index in range(2):
-        block = f"blocks.{index}"
-        first = norm(F.conv2d(hidden, state[f"{block}.conv1.weight"], padding=1), f"{block}.norm1").relu()
-        second = norm(F.conv2d(first, state[f"{block}.conv2.weight"], padding=1), f"{block}.norm2").relu()
-        hidden = (first + second).unfold(2, 2, 2).unfold(3, 2, 2).amax(dim=(4, 5))
-    expected = hidden.mean(dim=(2, 3)) @ state["linear.weight"].T + state["linear.bias"]
-    torch.testing.assert_close(network(images), expected, rtol=0, atol=1e-12)
+        stage = f"stages.{index}"
+        first = F.conv2d(hidden, state[f"{stage}.conv1.weight"], padding=1)
+        first = norm(first.unfold(2, 2, 2).unfold(3, 2, 2).amax(dim=(4, 5)), f"{stage}.norm1").relu()
+        second = norm(F.conv2d(first, state[f"{stage}.conv2.weight"], padding=1), f"{stage}.norm2").relu()
+        hidden = first + second
+    assert hidden.shape == (2, 32, 2, 2)
+    features = hidden.flatten(2).max(dim=2).values.float()
+    torch.testing.assert_close(network.features(images), features, rtol=0, atol=0)
+    network.float()  # its linear layer works on float32, as features are in
+    expected = network.features(images.float()) @ state["linear.weight"].float().T + network.linear.bias
+    torch.testing.assert_close(network(images.float()), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_it_learns_what_can_be_told_apart_and_not_what_cannot() -> None:
-    """Bright against dark is learnt fully; labels by a coin stay near one half on new images."""
-    draws = torch.Generator().manual_seed(1)
-    labels = torch.randint(2, (256,), generator=draws)
-    dark_or_bright = 60 + 100 * labels[:, None, None, None]
-    images = (dark_or_bright + torch.randint(0, 60, (256, 1, 8, 8), generator=draws)).to(torch.uint8)
-    classifier = train_classifier(images[:192], labels[:192], 2, epochs=5)
-    assert torch.equal(predict(classifier, images[192:]), labels[192:])
-    whole = class_logits(classifier, images[192:])
-    torch.testing.assert_close(class_logits(classifier, images[192:], batch_size=7), whole)
-
-    coins = torch.randint(2, (256,), generator=draws)
-    blind = train_classifier(images[:192], coins[:192], 2, epochs=2)
-    right = (predict(blind, images[192:]) == coins[192:]).double().mean()
-    assert 0.2 < right < 0.8
+def test_features_are_not_negative_and_as_long_as_said() -> None:
+    network = Classifier(16, 1, 3, width=20)
+    features = network.features(torch.randn(5, 1, 16, 16))
+    assert (features.shape, features.dtype, features.min().item() >= 0) == ((5, 20), torch.float32, True)
+    assert (network.resolution, network.channels, network.num_classes) == (16, 1, 3)
 
 
-def test_training_is_a_function_of_its_seed() -> None:
-    images, labels = torch.randint(0, 256, (64, 1, 8, 8), dtype=torch.uint8), torch.arange(64) % 2
-    states = []
-    for seed in (0, 0, 1):
-        torch.rand(3)  # the global stream must play no part
-        states.append(train_classifier(images, labels, 2, epochs=1, batch_size=32, seed=seed).state_dict())
-    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
-    assert not torch.equal(states[0]["linear.weight"], states[2]["linear.weight"])
+@pytest.mark.parametrize(
+    ("resolution", "widths"),
+    [
+        (8, (64, 128)),
+        (16, (64, 128)),
+        (28, (64, 128)),
+        (32, (32, 64, 128)),
+        (64, (16, 32, 64, 128)),
+        (256, (16, 16, 16, 32, 64, 128)),
+    ],
+)
+def test_stages_double_to_the_width(resolution: int, widths: tuple[int, ...]) -> None:
+    assert stage_widths(resolution, 128) == widths
+    side = resolution >> len(widths)
+    assert 2 <= side <= 7
+
+
+def test_a_width_below_the_narrowest_stage_is_every_stages() -> None:
+    assert stage_widths(32, 5) == (5, 5, 5)
+
+
+@pytest.mark.parametrize("resolution", [8, 9, 28, 31, 100, 256])
+def test_every_resolution_within_the_range_has_a_network(resolution: int) -> None:
+    network = Classifier(resolution, 1, 3, width=16)
+    assert network(torch.zeros(2, 1, resolution, resolution)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("resolution", [7, 257])
+def test_a_resolution_outside_the_range_is_refused(resolution: int) -> None:
+    with pytest.raises(ValueError, match=f"resolution {resolution} is outside 8..256"):
+        Classifier(resolution, 3, 2)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_stem_whitens_the_patches_of_its_images(channels: int) -> None:
+    images = torch.rand(40, channels, 8, 8).cumsum(dim=3) / 4 - 1  # neighbours much alike
+    images = images + 0.3 * torch.randn_like(images)
+    network = Classifier(8, channels, 2)
+    network.whiten(images)
+    patches = [
+        images[:, :, row : row + 2, column : column + 2].flatten(1)
+        for row, column in itertools.product(range(7), repeat=2)
+    ]
+    answers = torch.cat(patches).double() @ network.stem.weight.flatten(1).double().T
+    half = 4 * channels
+    torch.testing.assert_close(answers[:, half:], -answers[:, :half])
+    covariance = answers[:, :half].T.cov(correction=0)
+    variances = torch.linalg.eigvalsh(torch.cat(patches).double().T.cov(correction=0))
+    expected = torch.diag(variances / (variances + WHITENING_FLOOR))  # 1 but for the floor
+    torch.testing.assert_close(covariance, expected, rtol=0, atol=1e-4)
+    assert not network.stem.weight.requires_grad

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from projgan.data import PackedImages, load_images, open_source
-from projgan.errors import UserError
+from projgan.errors import UserError, printable
 from projgan.randomness import generator_at
 
 HELD_OUT_SHARE = 0.1
@@ -62,9 +62,10 @@ def load_parts(
 
     splits = open_source(location).splits
     learned = load(None)
-    if learned.num_classes < 2:
+    present = [name for name in learned.class_names if name not in learned.empty_classes]
+    if len(present) < 2:
         raise UserError(
-            f"{location}: one class only ({learned.class_names[0]}), so there is nothing to tell apart"
+            f"{location}: images of one class only ({printable(present[0])}); there is nothing to tell apart"
         )
     images, labels = torch.from_numpy(np.array(learned.images)), torch.from_numpy(np.array(learned.labels))
     test_split = next((split for split in TEST_SPLITS if split in splits and split != learned.split), None)
@@ -113,14 +114,14 @@ def labels_by_name(test: PackedImages, learned: PackedImages) -> Tensor:
     """Return the labels of a test part, int64 [N], in the order of the training part's classes.
 
     Raises:
-        UserError: the test part has images of a class that the training part does not name.
+        UserError: the test part has images of a class of which the training part has none.
     """
-    known = {name: label for label, name in enumerate(learned.class_names)}
+    known = {learned.class_names[label]: label for label in set(learned.labels.tolist())}
     unknown = sorted({test.class_names[label] for label in set(test.labels.tolist())} - known.keys())
     if unknown:
         raise UserError(
-            f"{test.name}: its {test.split} part has a class {unknown[0]!r} that its training part lacks; "
-            "rename or remove it"
+            f"{test.name}: its {test.split} part has a class {printable(unknown[0])} that its training part "
+            "lacks; rename or remove it"
         )
     table = torch.tensor([known.get(name, -1) for name in test.class_names])
     return table[torch.from_numpy(np.array(test.labels))]

@@ -24,11 +24,11 @@ class ClassifierSettings(BaseModel):
     """1 for grey, 3 for RGB."""
     width: Annotated[int, Field(gt=0, le=4096)] = 128
     """Channels of the last stage, and length of the features."""
-    epochs: Positive = 10
+    epochs: Positive = 20
     """Passes over the training images."""
-    batch_size: Positive = 256
+    batch_size: Positive = 128
     """Images of one update."""
-    learning_rate: Annotated[float, Field(gt=0)] = 0.01
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.01
     """Of AdamW at its peak, a fifth of the way; it rises to it and falls to zero in straight lines."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
     """Of the kernels and the linear layer, not of norms and biases."""
@@ -62,10 +62,10 @@ def choose_settings(
         raise UserError(f"{out} is a folder; give --out the name of a file in it")
     if resolution is None or channels is None:
         form = native_form(open_source(location), progress)
-        resolution = resolution or _allowed(form.resolution, location)
-        channels = channels or form.channels
+        resolution = _allowed(form.resolution, location) if resolution is None else resolution
+        channels = form.channels if channels is None else channels
     if shift is None:
-        shift = min(resolution // 8, MIN_RESOLUTION - 1)
+        shift = min(resolution // 16, MIN_RESOLUTION - 1)
     try:
         return ClassifierSettings(resolution=resolution, channels=channels, shift=shift, **others)  # type: ignore[arg-type]
     except ValidationError as error:

@@ -18,8 +18,8 @@ def classifier(
     resolution: int | None = None,
     channels: Literal["1", "3"] | None = None,
     width: int = 128,
-    epochs: int = 10,
-    batch_size: int = 256,
+    epochs: int = 20,
+    batch_size: int = 128,
     learning_rate: float = 0.01,
     flip: bool = False,
     shift: int | None = None,
@@ -54,7 +54,8 @@ def classifier(
     flip
         Learn from mirrored images too: for photographs, not for digits or letters.
     shift
-        Largest number of pixels to move an image by; an eighth of the resolution, at most 7, if not given.
+        Largest number of pixels to move an image by; a sixteenth of the resolution, at most 7, if not
+        given.
     seed
         Of weights, order and augmentation, and of what is held out.
     device
@@ -70,6 +71,7 @@ def classifier(
     from projgan.distributed import choose_device
 
     torch_device = choose_device(device)
+    out.parent.mkdir(parents=True, exist_ok=True)
     settings = choose_settings(
         data,
         out,
