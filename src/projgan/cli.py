@@ -18,6 +18,7 @@ from cyclopts.argument import ArgumentCollection
 from pydantic import ValidationError
 
 import projgan
+from projgan.commands.compare import compare
 from projgan.commands.data import describe, pack
 from projgan.commands.demo import demo
 from projgan.commands.sample import sample
@@ -50,6 +51,7 @@ app.command(data_app)
 app.command(train)
 app.command(demo)
 app.command(sample)
+app.command(compare)
 data_app.command(describe)
 data_app.command(pack)
 
