@@ -7,7 +7,9 @@ from typing import Any
 import torch
 
 from projgan.config import RunConfig
+from projgan.evaluation.rows import MetricRow
 from projgan.generator_file import NetworkDescription, Provenance, save_network
+from projgan.report.runs import Run
 from projgan.run_directory import RunDirectory
 from projgan.training.trainer import build_networks, network_arguments
 from small_runs import small_config
@@ -76,17 +78,11 @@ def fabricate(
     arguments = network_arguments(config, len(class_names))
     kinds = ("generator", "discriminator")
     for kind, network, of_network in zip(kinds, networks, arguments, strict=True):
-        provenance = Provenance(
-            data="digits",
-            data_fingerprint=fingerprint,
-            step=step,
-            images_seen=step * IMAGES_PER_STEP,
-            averaged=True,
-            settings={},
-            versions=VERSIONS,
-        )
         description = NetworkDescription(
-            kind=kind, network=of_network, class_names=class_names, provenance=provenance
+            kind=kind,
+            network=of_network,
+            class_names=class_names,
+            provenance=provenance_at(step, fingerprint),
         )
         save_network(network, description, getattr(directory, kind))
     for row in made_up_stats(config, step) if stats is None else stats:
@@ -132,7 +128,7 @@ def fabricate_comparison(folder: Path, class_names: tuple[str, ...] = DIGITS, se
             draw = torch.Generator().manual_seed(100 * seed + int(level * 10))
             rows = []
             for step in range(200, STEPS + 1, 200):
-                distance = level + 40 * math.exp(-step / 250) + 0.6 * torch.randn((), generator=draw).item()
+                distance = level + 40 * math.exp(-step / 250) + 0.15 * torch.randn((), generator=draw).item()
                 noise = torch.rand(len(class_names), generator=draw).tolist()
                 classes = {
                     name: distance * (1.5 + noise[i] / 2 + i % 7 / 5) for i, name in enumerate(class_names)
@@ -151,3 +147,39 @@ def fabricate_comparison(folder: Path, class_names: tuple[str, ...] = DIGITS, se
                 )
             )
     return paths
+
+
+def run_in_memory(
+    name: str,
+    rows: list[dict[str, Any]] | None = None,
+    *,
+    class_names: tuple[str, ...] = DIGITS,
+    step: int = STEPS,
+    stats: list[dict[str, Any]] | None = None,
+    **changes: Any,
+) -> Run:
+    """A run as `read_runs` returns it, without any file."""
+    config = small_config({key.replace("__", "."): value for key, value in changes.items()})
+    return Run(
+        name=name,
+        path=Path(name),
+        config=config,
+        provenance=provenance_at(step),
+        class_names=class_names,
+        generator_parameters=7,
+        discriminator_parameters=5,
+        stats=tuple(stats or ()),
+        rows=tuple(MetricRow.model_validate(row) for row in rows or ()),
+    )
+
+
+def provenance_at(step: int, fingerprint: str = "d" * 64) -> Provenance:
+    return Provenance(
+        data="digits",
+        data_fingerprint=fingerprint,
+        step=step,
+        images_seen=step * IMAGES_PER_STEP,
+        averaged=True,
+        settings={},
+        versions=VERSIONS,
+    )
