@@ -82,6 +82,17 @@ def test_warnings_name_what_is_unlike() -> None:
         "Fréchet distance was last measured before the end of b, whose training went on.",
         "Fréchet distance was not measured for c.",
     ]
+    trained = metric_row("fd", 1.0)
+    trained["subject"]["averaged"] = False
+    trained["versions"] = {"projgan": "0.2.0"}
+    mixed = group_runs(
+        [run_in_memory("a", [metric_row("fd", 1.0)]), run_in_memory("b", [trained], training__seed=1)]
+    )
+    assert warnings_of(mixed, measure_methods(mixed)) == [
+        "Fréchet distance was measured of unlike weights: moving average of the weights, batch norm with "
+        "running statistics; weights as trained, batch norm with running statistics.",
+        "Fréchet distance was measured with different versions of projgan or torch.",
+    ]
     alike = group_runs(runs_with("fd", VALUES))
     assert warnings_of(alike, measure_methods(alike)) == []
 
@@ -115,6 +126,7 @@ def test_cost_by_hand() -> None:
         {"step": 2, "images_seen": 400, "images_per_second": 100.0},
         {"step": 3, "images_seen": 500, "images_per_second": 1.0},
         {"step": 4, "images_per_second": 9.0},  # no row of training
+        {"step": 5, "images_seen": 600, "images_per_second": float("inf")},
     ]
     (cost,) = costs_of(group_runs([run_in_memory("a", stats=stats)]))
     assert cost.images_per_second == 50.0  # the median of 50, 100, 1

@@ -1,5 +1,6 @@
 """What each method cost, as far as a run's statistics tell; the hardware is not among them."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ def _cost(run: Run) -> RunCost:
     rates, seconds, seen = [], 0.0, 0
     for row in run.stats:
         rate, images = row.get("images_per_second"), row.get("images_seen")
-        if not isinstance(rate, int | float) or not isinstance(images, int) or not rate > 0:
+        if not isinstance(rate, int | float) or not isinstance(images, int) or not 0 < rate < math.inf:
             continue
         rates.append(float(rate))
         seconds += (images - seen) / rate

@@ -24,10 +24,14 @@ LOSSES = {
 def metric_lines(result: MetricResult, methods: Sequence[Method]) -> list[Line]:
     """Return the lines of a metric against images seen."""
     curves = {
-        curve.run: tuple((float(row.subject.images_seen or 0), row.value) for row in curve.rows)
+        curve.run: tuple(
+            (float(row.subject.images_seen), row.value)
+            for row in curve.rows
+            if row.subject.images_seen is not None
+        )
         for curve in result.curves
     }
-    return _with_means(methods, curves)
+    return _with_means(methods, {name: points for name, points in curves.items() if points})
 
 
 def loss_lines(key: str, methods: Sequence[Method]) -> list[Line]:

@@ -75,6 +75,10 @@ def _versions(result: MetricResult) -> str:
 
 
 def _subject(result: MetricResult) -> str:
+    return "; ".join(_kinds_of_weights(result))
+
+
+def _kinds_of_weights(result: MetricResult) -> list[str]:
     subjects = [row.subject for method in result.methods for _, row in method.rows]
     kinds = {
         {True: "moving average of the weights", False: "weights as trained", None: "unknown weights"}[
@@ -83,7 +87,7 @@ def _subject(result: MetricResult) -> str:
         + (f", batch norm with {subject.batch_norm}" if subject.batch_norm else "")
         for subject in subjects
     }
-    return "; ".join(sorted(kinds))
+    return sorted(kinds)
 
 
 def warnings_of(methods: Sequence[Method], results: Sequence[MetricResult]) -> list[str]:
@@ -114,6 +118,8 @@ def _steps(methods: Sequence[Method], results: Sequence[MetricResult]) -> list[s
             found.append(
                 f"{title} was last measured before the end of {_listed(behind)}, whose training went on."
             )
+        if len(_kinds_of_weights(result)) > 1:
+            found.append(f"{title} was measured of unlike weights: {_subject(result)}.")
         if len(result.versions) > 1:
             found.append(f"{title} was measured with different versions of projgan or torch.")
     return found
