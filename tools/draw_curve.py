@@ -1,4 +1,4 @@
-"""Draw the losses of a run: `python tools/draw_curve.py RUN OUT.png` (needs the extra `plot`)."""
+"""Draw the losses of a run: `python tools/draw_curve.py RUN OUT.png`."""
 
 import sys
 from pathlib import Path

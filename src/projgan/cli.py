@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 import projgan
 from projgan.commands.classifier import classifier
+from projgan.commands.compare import compare
 from projgan.commands.data import describe, pack
 from projgan.commands.demo import demo
 from projgan.commands.evaluate import evaluate
@@ -54,6 +55,7 @@ app.command(demo)
 app.command(sample)
 app.command(evaluate)
 app.command(classifier)
+app.command(compare)
 data_app.command(describe)
 data_app.command(pack)
 

@@ -1,0 +1,28 @@
+"""`projgan compare`."""
+
+from pathlib import Path
+
+from projgan.commands.printing import Json, dumps
+from projgan.progress import counted
+
+
+def compare(*runs: Path, out: Path, json: Json = False) -> None:
+    """Put several runs into one report: results with intervals over seeds, curves, images, cost, protocol.
+
+    Runs that differ in their seed only are seeds of one method. Runs of other data and numbers of unlike
+    protocol are refused.
+
+    Parameters
+    ----------
+    runs
+        Run directories; what `projgan evaluate` measured of them is in the report.
+    out
+        Folder for `report.html`, `report.md` with its pictures, and `report.json`.
+    json
+        Print what `report.json` holds.
+    """
+    from projgan.report import build_report, to_plain, write_report
+
+    report = build_report(runs, counted("sampling", " images"))
+    written = write_report(report, out)
+    print(dumps(to_plain(report)) if json else "\n".join(map(str, written)))

@@ -1,0 +1,70 @@
+"""Pictures of what each method generates, from the same seeds and classes."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from projgan.generator_file import load_generator
+from projgan.images import grid
+from projgan.report.charts import shortened
+from projgan.report.methods import Method
+from projgan.run_directory import RunDirectory
+from projgan.sampling import sample
+
+CLASSES = 10
+SEEDS = 8
+SEEDS_OF_LARGE_IMAGES = 4
+LARGE = 128
+LONGEST_NAME = 18
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One method's picture."""
+
+    method: str
+    run: str
+    png: bytes
+    width: int
+    height: int
+
+
+def shown_labels(num_classes: int) -> list[int]:
+    """Return the labels of the rows: all classes, or ten spread evenly."""
+    if num_classes <= CLASSES:
+        return list(range(num_classes))
+    return [index * (num_classes - 1) // (CLASSES - 1) for index in range(CLASSES)]
+
+
+def draw_grids(
+    methods: Sequence[Method], progress: Callable[[int, int], None] = lambda done, total: None
+) -> list[Grid]:
+    """Draw one picture per method, from its first seed's run: a class a row, a seed a column.
+
+    An unconditional generator has no classes: its rows are further seeds.
+    """
+    labels = shown_labels(len(methods[0].runs[0].class_names))
+    resolution = methods[0].runs[0].config.data.resolution
+    columns = SEEDS if resolution < LARGE else SEEDS_OF_LARGE_IMAGES
+    count = len(labels) * columns
+    grids = []
+    for place, method in enumerate(methods):
+        run = method.runs[0]
+        generator, _ = load_generator(RunDirectory(run.path).generator)
+        if generator.num_classes is None:
+            names, condition, seeds = None, None, list(range(count))
+        else:
+            names = [shortened(run.class_names[label], LONGEST_NAME) for label in labels]
+            condition = torch.tensor(labels).repeat_interleave(columns)
+            seeds = list(range(columns)) * len(labels)
+        lanes = []
+        for lane in sample(generator, seeds, condition):
+            lanes.append(lane)
+            progress(place * count + sum(map(len, lanes)), len(methods) * count)
+        picture = grid(torch.cat(lanes), columns, names)
+        content = io.BytesIO()
+        picture.save(content, format="PNG", optimize=True)
+        grids.append(Grid(method.name, run.name, content.getvalue(), picture.width, picture.height))
+    return grids

@@ -1,0 +1,127 @@
+"""Runs as a report needs them, read once and checked: no two of other data or other classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from torch import nn
+
+from projgan.config import RunConfig, check_config, read_preset
+from projgan.errors import UserError, printable
+from projgan.evaluation.rows import MetricRow
+from projgan.generator_file import Provenance, load_discriminator, load_generator
+from projgan.run_directory import RunDirectory
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, without its weights."""
+
+    name: str
+    """As much of the end of its path as sets it apart from the other runs."""
+    path: Path
+    config: RunConfig
+    provenance: Provenance
+    """Of the generator."""
+    class_names: tuple[str, ...]
+    generator_parameters: int
+    discriminator_parameters: int | None
+    """None where no discriminator was kept."""
+    stats: tuple[dict[str, Any], ...]
+    """Rows of `stats.jsonl`."""
+    rows: tuple[MetricRow, ...]
+    """Measured numbers of the run's own generator, in the order they were written."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of the training."""
+        return self.config.training.seed
+
+
+def read_runs(paths: Sequence[Path]) -> list[Run]:
+    """Read run directories.
+
+    Raises:
+        UserError: none given, one given twice, one that is no run, or two of other images or classes.
+    """
+    if not paths:
+        raise UserError("no run given; name one run directory or more, such as runs/demo")
+    resolved = [path.resolve() for path in paths]
+    for path in paths:
+        if resolved.count(path.resolve()) > 1:
+            raise UserError(f"{path}: given twice; a run counts once")
+    runs = [_read(path, name) for path, name in zip(paths, _names(resolved), strict=True)]
+    for run in runs[1:]:
+        _refuse_other_data(runs[0], run)
+    return runs
+
+
+def _names(resolved: Sequence[Path]) -> list[str]:
+    longest = max(len(path.parts) for path in resolved)
+    for count in range(1, longest + 1):
+        names = ["/".join(path.parts[-count:]) for path in resolved]
+        if len(set(names)) == len(names):
+            break
+    return names
+
+
+def _read(path: Path, name: str) -> Run:
+    directory = RunDirectory(path)
+    if not directory.config.is_file():
+        raise UserError(f"{path}: no run directory (it has no config.yaml)")
+    if not directory.generator.is_file():
+        raise UserError(f"{path}: no generator.safetensors there; the run has not reached a checkpoint yet")
+    generator, description = load_generator(directory.generator)
+    discriminator = (
+        load_discriminator(directory.discriminator)[0] if directory.discriminator.is_file() else None
+    )
+    return Run(
+        name=name,
+        path=path,
+        config=check_config(*read_preset(str(directory.config))),
+        provenance=description.provenance,
+        class_names=description.class_names,
+        generator_parameters=_count_parameters(generator),
+        discriminator_parameters=_count_parameters(discriminator) if discriminator else None,
+        stats=tuple(directory.read_stats()),
+        rows=_read_rows(directory),
+    )
+
+
+def _count_parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _read_rows(directory: RunDirectory) -> tuple[MetricRow, ...]:
+    rows = []
+    for values in directory.read_metrics():
+        try:
+            row = MetricRow.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = printable(".".join(str(part) for part in first["loc"]))
+            raise UserError(
+                f"{directory.metrics}: a row of {printable(values['metric'])} is not one this version reads: "
+                f"{place}: {first['msg']}"
+            ) from None
+        if row.subject.kind == "generator" and row.subject.step is not None:
+            rows.append(row)
+    return tuple(rows)
+
+
+def _refuse_other_data(one: Run, other: Run) -> None:
+    if one.class_names != other.class_names:
+        ours, theirs = len(one.class_names), len(other.class_names)
+        difference = f"{ours} and {theirs} classes" if ours != theirs else "other class names"
+        raise UserError(
+            f"{one.name} and {other.name} have {difference}: runs on other data cannot be compared"
+        )
+    ours_of, theirs_of = one.provenance, other.provenance
+    if ours_of.data_fingerprint != theirs_of.data_fingerprint:
+        raise UserError(
+            f"{one.name} was trained on {printable(ours_of.data)} ({ours_of.data_fingerprint[:12]}) and "
+            f"{other.name} on {printable(theirs_of.data)} ({theirs_of.data_fingerprint[:12]}): runs on other "
+            "data, resolution or channels cannot be compared"
+        )

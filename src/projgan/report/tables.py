@@ -1,0 +1,174 @@
+"""The tables of a report, cell by cell, the same for HTML and Markdown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from projgan.report.costs import MethodCost, duration
+from projgan.report.intervals import Spread
+from projgan.report.methods import Method, in_words
+from projgan.report.metrics import Metric
+from projgan.report.protocol import protocol_rows
+from projgan.report.results import MetricResult
+from projgan.report.runs import Run
+
+ARROWS = {"lower": "\u00a0↓", "higher": "\u00a0↑", None: ""}
+"""Behind a space at which no line breaks."""
+DIRECTIONS = {"lower": "lower is better", "higher": "higher is better", None: "not known"}
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Text, with a smaller note under it."""
+
+    text: str
+    note: str = ""
+    bold: bool = False
+    colour: int | None = None
+    """Place of the method whose colour marks the cell."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Headers, and rows as wide; the first column names the row."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    text_columns: int = 1
+    """How many columns are text, from the left; the others are numbers."""
+
+
+def titled(metric: Metric) -> str:
+    """The title with an arrow towards the better values."""
+    return metric.title + ARROWS[metric.better] + (f" [{metric.unit}]" if metric.unit else "")
+
+
+def format_spread(metric: Metric, spread: Spread) -> str:
+    """`12.34 ± 0.56`, or the value alone."""
+    value = metric.format(spread.value)
+    return value if spread.half_width is None else f"{value} ± {metric.format(spread.half_width)}"
+
+
+def spread_note(spread: Spread) -> str:
+    """How many seeds an interval rests on, and which kind it is."""
+    seeds = "1 seed" if spread.seeds == 1 else f"{spread.seeds} seeds"
+    return seeds + {"student-t": ", t", "standard-error": ", s.e.", None: ", no interval"}[spread.kind]
+
+
+def results_table(methods: Sequence[Method], results: Sequence[MetricResult]) -> Table:
+    """A row per method, a column per metric."""
+    rows = []
+    for place, method in enumerate(methods):
+        cells = [Cell(method.name, colour=place)]
+        for result in results:
+            spread = result.methods[place].spread
+            if spread is None:
+                cells.append(Cell(NOTHING))
+            else:
+                text = format_spread(result.metric, spread)
+                cells.append(Cell(text, spread_note(spread), bold=result.best == method.name))
+        rows.append(tuple(cells))
+    return Table(("method", *(titled(result.metric) for result in results)), tuple(rows))
+
+
+def seeds_table(methods: Sequence[Method], results: Sequence[MetricResult]) -> Table:
+    """A row per run, a column per metric."""
+    rows = []
+    for place, method in enumerate(methods):
+        for run in method.runs:
+            values = [_value_of(run, result, place) for result in results]
+            rows.append((Cell(method.name, colour=place), Cell(run.name), Cell(str(run.seed)), *values))
+    headers = ("method", "run", "seed", *(titled(result.metric) for result in results))
+    return Table(headers, tuple(rows), text_columns=2)
+
+
+def _value_of(run: Run, result: MetricResult, place: int) -> Cell:
+    for other, row in result.methods[place].rows:
+        if other is run:
+            error = "" if row.standard_error is None else f"s.e. {result.metric.format(row.standard_error)}"
+            return Cell(result.metric.format(row.value), error)
+    return Cell(NOTHING)
+
+
+def settings_table(methods: Sequence[Method]) -> Table:
+    """A row per method, a column per setting in which they differ."""
+    keys = list(methods[0].settings)
+    return Table(
+        ("method", *keys),
+        tuple(
+            (Cell(method.name, colour=place), *(Cell(in_words(method.settings[key])) for key in keys))
+            for place, method in enumerate(methods)
+        ),
+        text_columns=1 + len(keys),
+    )
+
+
+def metrics_table(results: Sequence[MetricResult]) -> Table:
+    """What each metric is."""
+    return Table(
+        ("metric", "in the JSON", "better", "what it is"),
+        tuple(
+            tuple(
+                map(
+                    Cell,
+                    (
+                        result.metric.title,
+                        result.name,
+                        DIRECTIONS[result.metric.better],
+                        result.metric.explanation,
+                    ),
+                )
+            )
+            for result in results
+        ),
+        text_columns=4,
+    )
+
+
+def costs_table(costs: Sequence[MethodCost]) -> Table:
+    """Parameters, length and speed of each method."""
+    rows = []
+    for place, cost in enumerate(costs):
+        rate, seconds = cost.images_per_second, cost.training_seconds
+        rows.append(
+            (
+                Cell(cost.method, colour=place),
+                Cell(f"{cost.generator_parameters:,}"),
+                Cell(
+                    NOTHING if cost.discriminator_parameters is None else f"{cost.discriminator_parameters:,}"
+                ),
+                Cell(_range([run.steps for run in cost.runs])),
+                Cell(_range([run.images_seen for run in cost.runs])),
+                Cell(NOTHING if rate is None else f"{rate:,.0f}"),
+                Cell(NOTHING if seconds is None else duration(seconds)),
+            )
+        )
+    headers = (
+        "method",
+        "parameters of G",
+        "parameters of D",
+        "steps",
+        "images seen",
+        "images/s",
+        "time a seed",
+    )
+    return Table(headers, tuple(rows))
+
+
+def _range(numbers: Sequence[int]) -> str:
+    lowest, highest = min(numbers), max(numbers)
+    return f"{lowest:,}" if lowest == highest else f"{lowest:,} to {highest:,}"
+
+
+def protocol_table(results: Sequence[MetricResult]) -> Table:
+    """A row per key of the measurements; values that hold for some metrics only name them."""
+    rows = []
+    for words, values in protocol_rows(results):
+        for place, (value, metrics) in enumerate(values):
+            rows.append((Cell("" if place else words), Cell(_short(value)), Cell(metrics or "all")))
+    return Table(("what", "how", "for"), tuple(rows), text_columns=3)
+
+
+def _short(value: str) -> str:
+    """A checksum by its first characters, as people compare them; the JSON has all of it."""
+    return f"{value[:16]}…" if len(value) == 64 and value.isalnum() else value

@@ -1,0 +1,100 @@
+"""A real browser lays the page out: nothing is fetched, and nothing is wider than the window."""
+
+import http.server
+import json
+import re
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from fabricated_runs import fabricate_comparison
+from projgan.report import build_report, write_report
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+QUIET = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --hide-scrollbars --timeout=20000"
+).split()
+NAMES = tuple(f"<b>class {number}</b> of a rather long name" for number in range(10))
+
+# The page is shown in a frame, since a window cannot be as narrow as a phone.
+MEASURE = """<!DOCTYPE html><body style="margin:0">
+<iframe src="report.html" style="width:%dpx;height:900px;border:0"></iframe><script>onload = () => {
+  const page = frames[0].document, root = page.documentElement, bad = [];
+  for (const element of page.querySelectorAll("main *")) {
+    if (element.closest(".scroll, svg")) continue;
+    const box = element.getBoundingClientRect();
+    const inside = box.right <= root.clientWidth + 1 && box.left >= -1;
+    if (!inside) bad.push(element.tagName + "." + element.className);
+  }
+  const result = {
+    client: root.clientWidth, scroll: root.scrollWidth, height: root.scrollHeight, bad: bad,
+    images: [...page.images].map(image => image.complete && image.naturalWidth),
+    requests: frames[0].performance.getEntriesByType("resource").map(entry => entry.name)
+      .filter(name => !name.startsWith("data:")),
+  };
+  document.body.innerHTML = "";
+  document.body.dataset.result = JSON.stringify(result);
+};</script>"""
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves a folder and remembers what was asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.asked: list[str] = []
+        server = self
+
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def __init__(self, *arguments: object) -> None:
+                super().__init__(*arguments, directory=str(folder))
+
+            def log_request(self, *arguments: object) -> None:
+                server.asked.append(self.path)
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here, so nobody looked at the report's page")
+@pytest.mark.parametrize("width", [1200, 700, 420, 320])
+def test_the_page_fits_its_window_and_fetches_nothing(
+    report_folder: Path, tmp_path: Path, width: int
+) -> None:
+    (report_folder / "measure.html").write_text(MEASURE % width)
+    with Server(report_folder) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/measure.html"
+        words = [
+            str(CHROMIUM),
+            *QUIET,
+            f"--user-data-dir={tmp_path}",
+            "--window-size=1300,1000",
+            "--dump-dom",
+        ]
+        done = subprocess.run([*words, address], capture_output=True, text=True, timeout=120, check=True)
+        server.shutdown()
+    found = re.search(r'data-result="([^"]*)"', done.stdout)
+    assert found, done.stdout[:2000] + done.stderr[-2000:]
+    result = json.loads(found[1].replace("&quot;", '"'))
+    assert result["client"] == width
+    assert result["scroll"] == width
+    assert result["bad"] == []
+    assert result["height"] > 3000
+    assert len(result["images"]) == 5
+    assert all(result["images"])
+    assert result["requests"] == []
+    assert set(server.asked) <= {"/measure.html", "/report.html", "/favicon.ico"}
+
+
+@pytest.fixture(scope="module")
+def report_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("browser")
+    write_report(build_report(fabricate_comparison(folder / "runs", NAMES)), folder / "out")
+    return folder / "out"
