@@ -20,6 +20,7 @@ from pydantic import ValidationError
 import projgan
 from projgan.commands.data import describe, pack
 from projgan.commands.demo import demo
+from projgan.commands.morph import morph
 from projgan.commands.sample import sample
 from projgan.commands.train import train
 from projgan.config import explain, read_preset
@@ -50,6 +51,7 @@ app.command(data_app)
 app.command(train)
 app.command(demo)
 app.command(sample)
+app.command(morph)
 data_app.command(describe)
 data_app.command(pack)
 
