@@ -122,3 +122,50 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="file/folder: cannot be made"):
         write_png(to_pil(torch.zeros(1, 2, 2, dtype=torch.uint8)), tmp_path / "file" / "folder" / "a.png")
+
+
+# --- names of columns -------------------------------------------------------------------------------
+
+
+def ink_of(picture: Image.Image, rows: slice) -> np.ndarray:
+    """The columns of pixels in which something is drawn within some rows."""
+    return (np.asarray(picture)[rows] < 128).any(axis=(0, 2)).nonzero()[0]
+
+
+def test_column_names_leave_the_images_as_they_are() -> None:
+    images = torch.randint(0, 256, (6, 3, 48, 48), dtype=torch.uint8)
+    plain = np.asarray(grid(images, 3, ["a", "b"]))
+    named = np.asarray(grid(images, 3, ["a", "b"], ["x", "", "y"], ["", "z", ""]))
+    line = (len(named) - len(plain)) // 2
+    np.testing.assert_array_equal(named[line:-line], plain)
+    assert (named[-line:] < 128).any()
+
+
+def test_a_column_name_is_over_the_middle_of_its_column() -> None:
+    images = torch.full((3, 1, 48, 48), 255, dtype=torch.uint8)
+    for column in range(3):
+        names = ["I" if index == column else "" for index in range(3)]
+        for top, below, rows in [(names, None, slice(0, 26)), (None, names, slice(-24, None))]:
+            found = ink_of(grid(images, 3, None, top, below), rows)
+            assert abs(found.mean() - (column + 0.5) * (48 + MARGIN)) <= 2
+
+
+@pytest.mark.parametrize("columns", [2, 3, 5, 10])
+def test_long_column_names_stay_inside_and_apart(columns: int) -> None:
+    images = torch.full((columns, 1, 48, 48), 255, dtype=torch.uint8)
+    every = [["golden retriever " * 3] * columns]
+    ends = [["golden retriever" * 3, *[""] * (columns - 2), "golden retriever" * 3]]
+    for names in every + ends:
+        found = ink_of(grid(images, columns, None, names), slice(0, 26))
+        named = sum(bool(name) for name in names)
+        assert found[0] > 0
+        assert found[-1] < columns * 50 + 1
+        # The widest gaps without ink are those between names; a name's own are narrower than 8.
+        assert (np.diff(found) > 3).sum() >= named - 1
+
+
+def test_a_short_column_name_is_whole() -> None:
+    images = torch.full((4, 1, 48, 48), 255, dtype=torch.uint8)
+    whole = ink_of(grid(images, 4, None, ["dog", "", "", ""]), slice(0, 26))
+    among = ink_of(grid(images, 4, None, ["dog", "x", "x", "x"]), slice(0, 26))
+    np.testing.assert_array_equal(among[: len(whole)], whole)

@@ -42,6 +42,18 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object], *, sync: 
             temporary.unlink(missing_ok=True)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, if need be.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made ({error.strerror})") from error
+
+
 def sync_folder(folder: Path) -> None:
     """Make sure that names given in a folder outlast a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -20,17 +20,19 @@ LANES = {"cpu": 8, "cuda": 64}
 
 
 def latents_of(seeds: Sequence[int], latent_size: int, truncation: float | None = None) -> Tensor:
-    """Return the latent vectors of some seeds, float32 [N, latent_size].
-
-    With a truncation, each entry is moved to the same quantile of the normal distribution cut off at
-    +-truncation, so that a seed's image changes smoothly with it (Brock et al. 2019 draw again instead;
-    the distribution is the same).
-    """
+    """Return the latent vectors of some seeds, float32 [N, latent_size], truncated if a bound is given."""
     latents = torch.stack(
         [torch.randn(latent_size, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
     )
-    if truncation is None:
-        return latents
+    return latents if truncation is None else truncate(latents, truncation)
+
+
+def truncate(latents: Tensor, truncation: float) -> Tensor:
+    """Move each entry to the same quantile of the normal distribution cut off at +-truncation.
+
+    A seed's image changes smoothly with the bound (Brock et al. 2019 draw again instead; the distribution
+    is the same). Float32 of any shape -> the same.
+    """
     lower = torch.special.ndtr(torch.tensor(-truncation, dtype=torch.float64))
     quantiles = lower + torch.special.ndtr(latents.double()) * (1 - 2 * lower)
     return torch.special.ndtri(quantiles).float()
@@ -71,19 +73,40 @@ def sample(
 def _lanes(
     generator: Generator, seeds: Sequence[int], condition: Tensor | None, truncation: float | None
 ) -> Iterator[Tensor]:
-    device = next(generator.parameters()).device
-    lane = LANES.get(device.type, LANES["cpu"])
-    if condition is None:
-        condition = torch.zeros(len(seeds), dtype=torch.int64)
+    lane = _lane_size(generator)
     for start in range(0, len(seeds), lane):
-        latents = latents_of(seeds[start : start + lane], generator.latent_size, truncation)
-        part = condition[start : start + lane]
-        missing = lane - len(latents)
-        latents = torch.cat([latents, latents[:1].expand(missing, -1)])
+        part = slice(start, start + lane)
+        latents = latents_of(seeds[part], generator.latent_size, truncation)
+        yield from sample_latents(generator, latents, None if condition is None else condition[part])
+
+
+def sample_latents(generator: Generator, latents: Tensor, condition: Tensor | None) -> Iterator[Tensor]:
+    """Generate one image per latent vector, lane by lane.
+
+    Args:
+        generator: in evaluation mode, on any device.
+        latents: float32 [N, latent_size].
+        condition: labels [N] or mixing weights [N, num_classes]; None for an unconditional generator.
+
+    Yields:
+        uint8 [lane, channels, R, R] on the CPU in the order of the latents, the last one perhaps short.
+    """
+    device = next(generator.parameters()).device
+    lane = _lane_size(generator)
+    if condition is None:
+        condition = torch.zeros(len(latents), dtype=torch.int64)
+    for start in range(0, len(latents), lane):
+        some, part = latents[start : start + lane], condition[start : start + lane]
+        missing = lane - len(some)
+        some = torch.cat([some, some[:1].expand(missing, -1)])
         part = torch.cat([part, part[:1].expand(missing, *part.shape[1:])])
         with torch.inference_mode():
-            images = generator(latents.to(device), part.to(device))
+            images = generator(some.to(device), part.to(device))
         yield to_uint8(images[: lane - missing]).cpu()
+
+
+def _lane_size(generator: Generator) -> int:
+    return LANES.get(next(generator.parameters()).device.type, LANES["cpu"])
 
 
 def class_label(name: str, class_names: Sequence[str]) -> int:

@@ -1,0 +1,78 @@
+"""`projgan morph`."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from projgan.commands.printing import Json, dumps
+from projgan.progress import counted
+
+
+def morph(
+    run: Path,
+    *,
+    classes: Annotated[
+        list[str] | None, Parameter(name=("--classes", "--class"), consume_multiple=True)
+    ] = None,
+    square: Annotated[bool, Parameter(negative=())] = False,
+    seed: Annotated[list[int] | None, Parameter(consume_multiple=True)] = None,
+    truncation: Annotated[list[float] | None, Parameter(consume_multiple=True)] = None,
+    rows: int = 8,
+    columns: int | None = None,
+    frames: int | None = None,
+    seconds: float | None = None,
+    out: Path = Path("morph.png"),
+    json: Json = False,
+) -> None:
+    """Show what lies between classes, between latents, and between truncations.
+
+    Classes, seeds and truncations are paths along the columns, or in time: one value stays, several are
+    passed through in equal steps, all at once. Every row has a latent of its own. At a class and a seed, the
+    image is that of `projgan sample`.
+
+    Parameters
+    ----------
+    run
+        A run directory or a `generator.safetensors`.
+    classes
+        Classes to pass through, by name, or one that stays; between two, gains and biases are mixed.
+    square
+        Take four classes as corners: upper left, upper right, lower left, lower right. All rows have SEED.
+    seed
+        Seed of the first row, 0 if not given, or several to pass through on great circles; each row adds
+        one to each.
+    truncation
+        Bound of the latents' entries, none if not given, or several to sweep through, as in `0.25 2`.
+    rows
+        Latents shown.
+    columns
+        Steps of a picture; 10 if not given.
+    frames
+        Steps of an animation, one way; 30 if not given.
+    seconds
+        Length of an animation, one way; 2 if not given. It goes there and back without end.
+    out
+        `FILE.png`, `FILE.gif`, or `FILE.mp4` where there is ffmpeg.
+    json
+        Print what was written as JSON.
+    """
+    from projgan.morph_files import MorphRequest, write_morph
+
+    request = MorphRequest(
+        run=run,
+        classes=classes,
+        square=square,
+        seeds=(0,) if seed is None else tuple(seed),
+        truncations=None if truncation is None else tuple(truncation),
+        rows=rows,
+        columns=columns,
+        frames=frames,
+        seconds=seconds,
+        out=out,
+        ffmpeg=shutil.which("ffmpeg"),
+    )
+    written = write_morph(request, counted("morphing", " images"), counted("writing", " frames"))
+    print(dumps(dataclasses.asdict(written)) if json else written.out)
