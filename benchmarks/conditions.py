@@ -16,7 +16,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from projgan.config import RunConfig, load_config
+from projgan.config import load_config
 
 METHODS = ("projection", "hidden-concat", "input-concat", "output-concat", "ac-gan", "unconditional")
 
@@ -57,7 +57,7 @@ def conditions(
     seeds
         One run of every method each.
     steps
-        In place of the preset's; the learning-rate decay ends there too.
+        In place of the preset's; the learning-rate decay is scaled with them.
     generated_images
         In place of the protocol's 50,000.
     measurements
@@ -74,47 +74,51 @@ def conditions(
     base = load_config(preset)
     folder = out or Path("runs") / "conditions" / Path(preset).stem
     total = steps or base.training.steps
-    common = [
-        *_option("data.source", data),
-        *_steps(base, total),
-        *_option("evaluation.every", max(1, total // measurements)),
-        *_option("evaluation.features", features),
-        *_option("evaluation.generated-images", generated_images),
-        *_option("training.cpu-threads", threads),
-        *(word for option in options for word in _option(*option.split("=", 1))),
-    ]
+    settings: dict[str, object] = {
+        "data.source": data,
+        "training.steps": total,
+        "optimizer.decay_start": _scaled(base.optimizer.decay_start, total, base.training.steps),
+        "optimizer.decay_end": _scaled(base.optimizer.decay_end, total, base.training.steps),
+        "training.cpu_threads": threads,
+        "evaluation.every": max(1, total // measurements),
+        "evaluation.features": features,
+        "evaluation.generated_images": generated_images,
+    }
+    settings |= dict(option.split("=", 1) for option in options)
     runs = {
-        folder / f"{method}-seed{seed}": [
-            *_option("discriminator.condition", method),
-            *(_option("generator.condition", "None") if method == "unconditional" else ()),
-            *_option("training.seed", seed),
-        ]
+        folder / f"{method}-seed{seed}": settings | _of_method(method) | {"training.seed": seed}
         for seed in seeds
         for method in methods
     }
     with ThreadPoolExecutor(jobs) as pool:
-        codes = list(
-            pool.map(lambda run: _call(["train", preset, "--run-dir", str(run), *common, *runs[run]]), runs)
-        )
+        codes = list(pool.map(lambda run: _call(_words(preset, run, runs[run])), runs))
     if any(codes):
         print(f"{sum(map(bool, codes))} of {len(codes)} runs are not finished; the same command goes on")
         return max(codes)
     return _call(["compare", *map(str, runs), "--out", str(folder / "report")])
 
 
-def _option(key: str, value: object) -> Sequence[str]:
-    return () if value is None else (f"--{key}", str(value))
+def _scaled(step: int | None, total: int, of: int) -> int | None:
+    return None if step is None else step * total // of
 
 
-def _steps(base: RunConfig, total: int) -> list[str]:
-    decay_end = None if base.optimizer.decay_end is None else total
-    return [*_option("training.steps", total), *_option("optimizer.decay-end", decay_end)]
+def _of_method(method: str) -> dict[str, object]:
+    """Neither network meets the label, or both do."""
+    unconditional = {"generator.condition": "None"} if method == "unconditional" else {}
+    return {"discriminator.condition": method, **unconditional}
+
+
+def _words(preset: str, run: Path, settings: dict[str, object]) -> list[str]:
+    given = {key: value for key, value in settings.items() if value is not None}
+    return [
+        *("train", preset, "--run-dir", str(run)),
+        *(word for key, value in given.items() for word in (f"--{key}", str(value))),
+    ]
 
 
 def _call(words: Sequence[str]) -> int:
     print(f"projgan {shlex.join(words)}", flush=True)
-    done = subprocess.run([sys.executable, "-m", "projgan", *words], check=False)  # noqa: S603
-    return done.returncode
+    return subprocess.run([sys.executable, "-m", "projgan", *words], check=False).returncode  # noqa: S603
 
 
 if __name__ == "__main__":

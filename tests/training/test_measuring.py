@@ -22,7 +22,7 @@ from projgan.generator_file import (
 from projgan.networks.classifier import Classifier
 from projgan.training.measuring import evaluate
 from projgan.training.run import Progress
-from small_runs import ONE_RANK, assert_one_line_error, command_line, projgan, train_small
+from small_runs import ONE_RANK, assert_one_line_error, command_line, projgan, start, train_small
 
 METRICS = ("fd", "intra_fd", "accuracy")
 
@@ -197,3 +197,23 @@ def test_settings_that_cannot_be_measured_stop_a_run_before_it_trains(
     assert not (tmp_path / "run" / "stats.jsonl").exists()
     words = command_line(tmp_path / "run2", measured(classifier, **{"evaluation.metrics": "fud"}))
     assert "unknown metric 'fud'" in assert_one_line_error(*projgan(*words))
+
+
+def test_two_processes_measure_the_numbers_of_one(classifier: Path, finished: Path, tmp_path: Path) -> None:
+    """Shares of 31 and 30 images, gathered; the first process alone writes and prints."""
+    cache = tmp_path / "cache"
+    words = ["evaluate", str(finished), "--features", f"classifier:{classifier}", "--json"]
+    words += ["--generated-images", "61", "--real-images", "1001", "--cache", str(cache), "--data", "digits"]
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    process = start([*launcher, "-m", "projgan", *words], OMP_NUM_THREADS="1")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    two = [MetricRow.model_validate(row) for row in json.loads(out)]
+    assert numbers(rows_of(finished)[-len(two) :]) == numbers(two)
+    (kept,) = (cache / "references").iterdir()
+    kept.unlink()  # so that one process takes the features anew
+    code, out, err = projgan(*words)
+    assert code == 0, err
+    one = [MetricRow.model_validate(row) for row in json.loads(out)]
+    assert {"fd", "kd", "precision", "coverage", "intra_fd"} < {row.metric for row in one}
+    assert numbers(two) == numbers(one)
