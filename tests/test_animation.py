@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -113,15 +114,17 @@ def test_an_ffmpeg_that_fails_leaves_what_was_there(tmp_path: Path, script: str,
 
 
 def test_stopping_stops_ffmpeg(tmp_path: Path) -> None:
-    script = 'echo $$ > "$0.words"; exec cat > /dev/null'
+    script = 'echo $$ > "$0.words"; exec sleep 30'
 
     def interrupt(done: int, total: int) -> None:
         while not (tmp_path / "ffmpeg.words").exists() or not (tmp_path / "ffmpeg.words").read_text():
             pass
         raise KeyboardInterrupt
 
+    begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         write_mp4(noise(3), tmp_path / "a.mp4", 0.1, program(tmp_path, script), interrupt)
+    assert time.monotonic() - begun < 15
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "ffmpeg.words").read_text()), 0)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ffmpeg", "ffmpeg.words"]

@@ -192,7 +192,7 @@ def test_a_gif_shows_what_the_generator_made(here: Path, channels: int) -> None:
         paletted = expected.quantize(256, dither=Image.Dither.NONE).convert("RGB")
         np.testing.assert_array_equal(frames[step], paletted)
         away = np.abs(np.asarray(paletted).astype(int) - np.asarray(expected))
-        assert away.mean() <= (0 if channels == 1 else 2)
+        assert away.mean() <= (0 if channels == 1 else 4)  # grey levels
     for step in (1, 2, 3):
         np.testing.assert_array_equal(frames[step], frames[8 - step])
 

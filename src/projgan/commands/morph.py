@@ -38,9 +38,10 @@ def morph(
     run
         A run directory or a `generator.safetensors`.
     classes
-        Classes to pass through, by name, or one that stays; between two, gains and biases are mixed.
+        Classes to pass through, by name, `all` of them, or one that stays; between two, gains and biases are
+        mixed.
     square
-        Take four classes as corners: upper left, upper right, lower left, lower right. All rows have SEED.
+        Take four classes as corners: upper left, upper right, lower left, lower right, all of one seed.
     seed
         Seed of the first row, 0 if not given, or several to pass through on great circles; each row adds
         one to each.
