@@ -96,7 +96,7 @@ def test_commands(page, workplace, monkeypatch, capfd):
     for line in commands(page):
         words = shlex.split(line)
         if words[:2] == ["projgan", "classifier"]:
-            words = shlex.split(re.sub(r"(--width|--epochs) \d+", r"\1 2", line)) + ["--cache", "cache"]
+            words = [*shlex.split(re.sub(r"(--width|--epochs) \d+", r"\1 2", line)), "--cache", "cache"]
         trains = "train" in words and words[-1] != "runs/demo"
         extra = SMALL if trains else []
         if words[0] == "torchrun":
