@@ -24,6 +24,7 @@ SMALL = (
     "--training.steps 1 --training.batch-size 2 --training.generator-batch-size 2 --data.cache cache "
     "--generator.width 4 --discriminator.width 4 --sampling.every 1"
 ).split()
+SMALL_CLASSIFIER = "--width 2 --epochs 2 --cache cache".split()
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -96,7 +97,7 @@ def test_commands(page, workplace, monkeypatch, capfd):
     for line in commands(page):
         words = shlex.split(line)
         if words[:2] == ["projgan", "classifier"]:
-            words = [*shlex.split(re.sub(r"(--width|--epochs) \d+", r"\1 2", line)), "--cache", "cache"]
+            words = [*shlex.split(re.sub(r"--(width|epochs) \d+", "", line)), *SMALL_CLASSIFIER]
         trains = "train" in words and words[-1] != "runs/demo"
         extra = SMALL if trains else []
         if words[0] == "torchrun":

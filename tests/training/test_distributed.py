@@ -14,9 +14,9 @@ import torch.distributed as dist
 
 from projgan import distributed
 from projgan.data import load_images
+from projgan.data.tensors import as_tensor
 from projgan.distributed import Ranks, choose_device, join_ranks
 from projgan.errors import UserError
-from projgan.training.run import as_tensor
 from projgan.training.trainer import Trainer
 from small_runs import (
     ONE_RANK,

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from projgan.data import load_images
+from projgan.data.tensors import as_tensor
 from projgan.errors import UserError
 from projgan.run_directory import RunDirectory
-from projgan.training.run import Listener, Progress, as_tensor, train
+from projgan.training.run import Listener, Progress, train
 from projgan.training.trainer import Trainer, learning_rate_factor
 from small_runs import (
     ONE_RANK,

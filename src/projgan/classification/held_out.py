@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from projgan.data import PackedImages, load_images, open_source
+from projgan.data.tensors import as_tensor
 from projgan.errors import UserError, printable
 from projgan.randomness import generator_at
 
@@ -67,11 +67,11 @@ def load_parts(
         raise UserError(
             f"{location}: images of one class only ({printable(present[0])}); there is nothing to tell apart"
         )
-    images, labels = torch.from_numpy(np.array(learned.images)), torch.from_numpy(np.array(learned.labels))
+    images, labels = as_tensor(learned.images), as_tensor(learned.labels)
     test_split = next((split for split in TEST_SPLITS if split in splits and split != learned.split), None)
     if test_split is not None:
         test = load(test_split)
-        test_images, test_labels = torch.from_numpy(np.array(test.images)), labels_by_name(test, learned)
+        test_images, test_labels = as_tensor(test.images), labels_by_name(test, learned)
     else:
         test_split = "held-out"
         held_out = stratified_tenth(labels, seed)
@@ -124,4 +124,4 @@ def labels_by_name(test: PackedImages, learned: PackedImages) -> Tensor:
             "lacks; rename or remove it"
         )
     table = torch.tensor([known.get(name, -1) for name in test.class_names])
-    return table[torch.from_numpy(np.array(test.labels))]
+    return table[as_tensor(test.labels)]

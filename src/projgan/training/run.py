@@ -1,18 +1,17 @@
 """A run from its configuration to its generator file: the plain loop."""
 
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from projgan.config import RunConfig
 from projgan.data import PackedImages, load_images
+from projgan.data.tensors import as_tensor
 from projgan.distributed import Ranks
 from projgan.errors import UserError
 from projgan.evaluation.evaluator import Listener as EvaluationListener
@@ -156,13 +155,6 @@ def refuse_one_class(config: RunConfig, class_names: Sequence[str]) -> None:
             f"{config.data.source}: one class only ({class_names[0]}), so there is no condition to "
             "learn; use --generator.condition None --discriminator.condition unconditional"
         )
-
-
-def as_tensor(array: np.ndarray) -> Tensor:
-    """Share a read-only array's memory with a tensor, which is only ever read."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(array)
 
 
 class _Run:
