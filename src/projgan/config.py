@@ -29,9 +29,21 @@ Number = BeforeValidator(_number)
 MayBeOff = BeforeValidator(_none)
 """`None` on a command line is the word; in YAML it is null."""
 Architecture = Literal["resnet-8", "resnet-32", "resnet-64", "resnet-128", "resnet-128-small", "resnet-256"]
-Condition = Literal["projection", "input-concat", "hidden-concat", "output-concat", "ac-gan", "unconditional"]
+Condition = Literal[
+    "projection",
+    "input-concat",
+    "hidden-concat",
+    "output-concat",
+    "ac-gan",
+    "tac-gan",
+    "adc-gan",
+    "d2d-ce",
+    "multi-hinge",
+    "unconditional",
+]
 Positive = Annotated[int, Field(gt=0)]
 Width = Annotated[int, Field(gt=0, le=4096)]
+Cosine = Annotated[float, Field(ge=-1, le=1)]
 BatchSize = Annotated[int, Field(gt=0, le=1_000_000)]
 
 
@@ -91,7 +103,7 @@ class DiscriminatorConfig(Section):
     hidden_block: Annotated[Positive | None, MayBeOff] = None
     """Block after which `hidden-concat` joins, counted from 1; None is the paper's for this architecture."""
     embedding_size: Width = 128
-    """Entries of the embedded label in `hidden-concat` and `output-concat`."""
+    """Entries of the embedded label in `hidden-concat` and `output-concat`, of the image in `d2d-ce`."""
 
 
 class LossConfig(Section):
@@ -100,7 +112,13 @@ class LossConfig(Section):
     adversarial: Literal["hinge", "standard"] = "hinge"
     """Hinge, or the standard (softplus) loss that the derivation starts from."""
     class_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
-    """Weight of the classification error of `ac-gan`."""
+    """Weight of the classification error of `ac-gan`, `tac-gan`, `adc-gan` and `d2d-ce` (ReACGAN's: 0.5)."""
+    positive_margin: Cosine = 0.98
+    """Cosine between an image and its class above which `d2d-ce` asks for no more."""
+    negative_margin: Cosine = 0.02
+    """Cosine between images of two classes below which `d2d-ce` asks for no less."""
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.5
+    """What cosines are divided by in `d2d-ce`."""
 
 
 class OptimizerConfig(Section):
@@ -198,6 +216,11 @@ class RunConfig(Section):
             raise ValueError(
                 f"generator.condition is {self.generator.condition} and discriminator.condition is "
                 f"{self.discriminator.condition}: either both networks meet the label or neither does"
+            )
+        if self.discriminator.condition == "multi-hinge" and self.loss.adversarial != "hinge":
+            raise ValueError(
+                f"loss.adversarial is {self.loss.adversarial}, but discriminator.condition multi-hinge is a "
+                "hinge loss itself: choose hinge, or another condition"
             )
         end = self.optimizer.decay_end
         if end is not None and self.training.steps > end:

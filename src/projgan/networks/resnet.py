@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from projgan.networks.conditions import CONDITIONS, ConditionShape, DiscriminatorOutput
+from projgan.networks.conditions import CONDITIONS
 from projgan.networks.layers import (
     RESIDUAL_GAIN,
     ConditionalBatchNorm2d,
@@ -24,6 +24,7 @@ from projgan.networks.layers import (
     upsample,
 )
 from projgan.networks.spectral_norm import SpectralNormConv2d, SpectralNormConv2dDownsample
+from projgan.networks.unconditional import ConditionShape, DiscriminatorOutput
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,8 @@ class Discriminator(nn.Module):
         num_classes: rows of the label embedding, where the condition has one.
         width: base width in place of the table's.
         hidden_block: where `hidden-concat` joins, counted from 1, in place of the table's.
-        embedding_size: entries of the embedded label in `hidden-concat` and `output-concat`.
+        embedding_size: entries of the embedded label in `hidden-concat` and `output-concat`, and of the
+            embedded image in `d2d-ce`.
 
     Raises:
         ValueError: no such hidden block, or the last one, after which nothing would mix label and image.

@@ -10,7 +10,7 @@ from projgan.config import RunConfig
 from projgan.data.stream import ImageStream, uniform_labels
 from projgan.distributed import Ranks, average
 from projgan.errors import UserError
-from projgan.losses import ADVERSARIAL_LOSSES, OBJECTIVES
+from projgan.losses import ADVERSARIAL_LOSSES, OBJECTIVES, ClassTerm, Objective
 from projgan.networks.layers import BatchNorm2d
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.randomness import generator_at
@@ -78,6 +78,18 @@ def refuse_unequal_shares(config: RunConfig, ranks: Ranks) -> None:
             raise UserError(f"training.{key} is {size}, which {ranks.size} processes cannot share equally")
 
 
+def build_objective(config: RunConfig) -> Objective:
+    """Build what the two networks minimise."""
+    settings = config.loss
+    term = ClassTerm(
+        weight=settings.class_weight,
+        positive_margin=settings.positive_margin,
+        negative_margin=settings.negative_margin,
+        temperature=settings.temperature,
+    )
+    return OBJECTIVES[config.discriminator.condition](ADVERSARIAL_LOSSES[settings.adversarial], term)
+
+
 def build_optimizer(network: nn.Module, config: RunConfig) -> torch.optim.Adam:
     """Build Adam for one network; its learning rate is set anew at every step."""
     settings = config.optimizer
@@ -129,8 +141,7 @@ class Trainer:
         self.optimizers = [
             build_optimizer(network, config) for network in (self.generator, self.discriminator)
         ]
-        adversarial = ADVERSARIAL_LOSSES[config.loss.adversarial]
-        self.objective = OBJECTIVES[config.discriminator.condition](adversarial, config.loss.class_weight)
+        self.objective = build_objective(config)
         self.stream = ImageStream(
             images,
             labels,
