@@ -19,7 +19,7 @@ import dataclasses
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from projgan.networks.auxiliary_classifiers import (
     AuxiliaryClassifier,
@@ -40,19 +40,42 @@ from projgan.networks.unconditional import (
 )
 
 
+class QuadraticForm(nn.Module):
+    """-y'Ay / 2, in which A stands for the difference of two precisions; it starts at zero.
+
+    Only the symmetric part of A counts, and its gradient yy' is symmetric: from zero it stays so.
+    """
+
+    def __init__(self, num_columns: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(num_columns, num_columns))
+
+    def forward(self, condition: Tensor | None) -> Tensor:
+        """Labels [N] or a condition float [N, num_columns] -> [N]."""
+        vectors = class_weights(condition, len(self.weight)).to(self.weight.dtype)
+        return -((vectors @ self.weight) * vectors).sum(dim=1) / 2
+
+
 class Projection(Unconditional):
-    """The inner product of an embedded condition with the features, plus a marginal term (equation 3)."""
+    """The inner product of an embedded condition with the features, plus a marginal term (equation 3).
+
+    For a vector y that is Gaussian given x under q and p alike, r(y|x) is y'V phi(x), up to what joins
+    psi, if their precisions are equal, and has the term -y'(L_q - L_p)y / 2 beside it if not (equation 7).
+    """
 
     def __init__(self, shape: ConditionShape) -> None:
         super().__init__(shape)
         self.embedding = SpectralNormEmbedding(shape.num_classes, shape.num_features)
         initialize(self.embedding)
+        self.quadratic = QuadraticForm(shape.num_classes) if shape.quadratic_term else None
 
     def forward(self, features: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
-        """Features [N, num_features], labels [N] or weights [N, num_classes] -> the output for N images."""
+        """Features [N, num_features], labels [N] or float [N, num_classes] -> the output for N images."""
         marginal = self.marginal(features).squeeze(1)
         embedded = select(self.embedding.normalized_weight(), condition)
         conditional = (embedded * features).sum(dim=1)
+        if self.quadratic is not None:
+            conditional = conditional + self.quadratic(condition)
         return DiscriminatorOutput(marginal + conditional, marginal, conditional)
 
 

@@ -49,6 +49,7 @@ class ConditionShape:
     """What a method needs to know of the trunk it joins."""
 
     num_classes: int
+    """Classes, or columns of a condition that is a vector."""
     num_features: int
     """Entries of phi(x)."""
     linear_bias: bool = True
@@ -57,6 +58,8 @@ class ConditionShape:
     """The block, counted from 1, after which `hidden-concat` joins the features."""
     embedding_size: int = 128
     """Entries of the embedded label in `hidden-concat` and `output-concat`, and of an image in `d2d-ce`."""
+    quadratic_term: bool = False
+    """Whether `projection` adds a quadratic form of the condition."""
 
 
 def class_weights(condition: Tensor | None, num_classes: int) -> Tensor:
