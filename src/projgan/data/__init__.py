@@ -4,8 +4,10 @@ from projgan.data.describe import Description, describe
 from projgan.data.packed import PackedImages, open_packed
 from projgan.data.packing import load_images, pack
 from projgan.data.sources import Source, open_source
+from projgan.data.sources.columns import ConditionRequest
 
 __all__ = [
+    "ConditionRequest",
     "Description",
     "PackedImages",
     "Source",
