@@ -132,6 +132,14 @@ def test_none_is_off(word: str | None) -> None:
     )
 
 
+def test_multi_hinge_is_a_hinge_loss() -> None:
+    checked(discriminator={"condition": "multi-hinge"})
+    message = refusal(discriminator={"condition": "multi-hinge"}, loss={"adversarial": "standard"})
+    assert message.startswith(
+        "loss.adversarial is standard, but discriminator.condition multi-hinge is a hinge"
+    )
+
+
 def test_words_that_are_numbers() -> None:
     config = checked(
         data={"resolution": "8", "channels": "1"},

@@ -49,7 +49,7 @@ def change_manifest(store, **changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"version": 2}, "manifest.json, version: Input should be 1"),
+        ({"version": 3}, "manifest.json, version: Input should be 1 or 2"),
         ({"format": "other"}, "manifest.json, format"),
         ({"extra": 1}, "manifest.json, extra: Extra inputs are not permitted"),
         ({"count": 10**12}, "manifest.json, count"),

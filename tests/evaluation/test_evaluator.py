@@ -13,7 +13,7 @@ from projgan.data import PackedImages
 from projgan.errors import UserError
 from projgan.evaluation.evaluator import Evaluator, Listener
 from projgan.evaluation.frechet import frechet_distance_from_features
-from projgan.evaluation.image_sources import GeneratorImages, StoredImages, stored_images
+from projgan.evaluation.image_sources import GeneratorImages, RealConditions, StoredImages, stored_images
 from projgan.evaluation.protocol import choose_protocol
 from projgan.evaluation.rows import MetricRow, Subject, differing_keys
 from projgan.images import to_pil, write_png
@@ -100,7 +100,9 @@ SUBJECT = Subject(kind="generator", name="g", sha256="d" * 64, step=7, images_se
 
 def test_a_generator_is_asked_for_the_classes_and_seeds_of_the_protocol() -> None:
     images = GeneratorImages(generator(), NAMES, SUBJECT)
-    draw = images.draw(choose_protocol("standard", None, 30), torch.tensor([0, 0, 1]), 3, seed=40)
+    draw = images.draw(
+        choose_protocol("standard", None, 30), RealConditions(torch.tensor([0, 0, 1]), 3), seed=40
+    )
     assert torch.bincount(draw.labels, minlength=3).tolist() == [20, 10, 0]
     expected = torch.cat(list(sample(generator(), list(range(40, 70)), draw.labels)))
     assert torch.equal(torch.cat(list(draw.read(torch.arange(30)))), expected)
@@ -111,7 +113,7 @@ def test_class_by_class_is_the_same_number() -> None:
     data = classes(90, 0)
     images = GeneratorImages(generator(), NAMES, SUBJECT)
     (row,) = evaluator(data, protocol=choose_protocol("intra", None, None, 20)).measure(images)
-    draw = images.draw(choose_protocol("intra", None, None, 20), torch.zeros(1), 3, seed=0)
+    draw = images.draw(choose_protocol("intra", None, None, 20), RealConditions(torch.zeros(1), 3), seed=0)
     network = QuarterMeans()
     generated = network.extract(torch.cat(list(draw.read(torch.arange(60))))).features
     real = network.extract(torch.from_numpy(data.images)).features
@@ -285,3 +287,26 @@ def test_a_network_of_another_size_is_refused_at_once() -> None:
     network.resolution = 32
     with pytest.raises(UserError, match="looks at images of 32 pixels, and these have 8"):
         evaluator(classes(60, 0), network=network)
+
+
+def test_a_generator_of_vectors_is_given_those_of_real_images() -> None:
+    vectors = torch.randn(7, 3)
+    images = GeneratorImages(generator(), ("age", "height", "width"), SUBJECT, kind="vector")
+    assert images.class_names is None
+    real = RealConditions(torch.zeros(7, dtype=torch.int64), 1, vectors)
+    draw = images.draw(choose_protocol("standard", None, 14), real, seed=3)
+    made = torch.cat(list(draw.read(torch.arange(14))))
+    # Each real vector twice, in two random orders: found by making every image of every vector.
+    rows = [
+        next(
+            row
+            for row, vector in enumerate(vectors)
+            if torch.equal(next(sample(generator(), [3 + place], vector[None])), image[None])
+        )
+        for place, image in enumerate(made)
+    ]
+    assert sorted(rows[:7]) == sorted(rows[7:]) == list(range(7))
+    assert rows[:7] != rows[7:]
+    data = classes(70, 0)
+    measure = evaluator(data, vectors=torch.randn(70, 3), metrics=["fd"]).measure
+    assert measure(images)[0].measurement.generated_images == 70

@@ -8,11 +8,15 @@ from projgan.networks.conditions import (
     CONDITIONS,
     AuxiliaryClassifier,
     ConditionShape,
+    DataToData,
+    DiscriminativeClassifier,
     DiscriminatorOutput,
     HiddenConcat,
     InputConcat,
+    MultiHinge,
     OutputConcat,
     Projection,
+    TwinAuxiliaryClassifiers,
     Unconditional,
 )
 from projgan.networks.resnet import Discriminator
@@ -126,6 +130,10 @@ def test_names_of_configurations() -> None:
         "hidden-concat": HiddenConcat,
         "output-concat": OutputConcat,
         "ac-gan": AuxiliaryClassifier,
+        "tac-gan": TwinAuxiliaryClassifiers,
+        "adc-gan": DiscriminativeClassifier,
+        "d2d-ce": DataToData,
+        "multi-hinge": MultiHinge,
         "unconditional": Unconditional,
     } == CONDITIONS
 
@@ -186,6 +194,48 @@ def test_ac_gan_judges_without_the_label_and_classifies() -> None:
     assert torch.equal(one.logits, other.logits)
     expected = features.numpy() @ used(method.classifier).T + method.classifier.bias.detach().numpy()
     np.testing.assert_allclose(one.class_logits.detach(), expected, atol=1e-13)
+
+
+def linear(layer: torch.nn.Module, features: Tensor) -> np.ndarray:
+    return features.numpy() @ used(layer).T + layer.bias.detach().numpy()
+
+
+def test_tac_gan_has_two_classifiers_of_one_trunk() -> None:
+    method, features = TwinAuxiliaryClassifiers(SMALL).double().eval(), torch.randn(4, 2, dtype=F64)
+    output = method(features, torch.tensor([0, 1, 2, 2]))
+    np.testing.assert_allclose(output.class_logits.detach(), linear(method.classifier, features), atol=1e-13)
+    np.testing.assert_allclose(output.twin_logits.detach(), linear(method.twin, features), atol=1e-13)
+    assert not torch.equal(output.class_logits, output.twin_logits)
+    assert [part.twin_logits.shape[0] for part in output.split(1)] == [1, 3]
+
+
+def test_adc_gan_has_each_class_twice() -> None:
+    method, features = DiscriminativeClassifier(SMALL).double().eval(), torch.randn(4, 2, dtype=F64)
+    output = method(features, torch.tensor([0, 1, 2, 2]))
+    assert output.class_logits.shape == (4, 6)
+    np.testing.assert_allclose(output.class_logits.detach(), linear(method.classifier, features), atol=1e-13)
+
+
+def test_d2d_ce_gives_unit_vectors_and_cosines_to_the_classes() -> None:
+    method, features = DataToData(SMALL).double().eval(), torch.randn(4, 2, dtype=F64)
+    output = method(features, torch.tensor([0, 1, 2, 2]))
+    points, proxies = linear(method.embed, features), method.proxies.detach().numpy()
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    proxies = proxies / np.linalg.norm(proxies, axis=1, keepdims=True)
+    np.testing.assert_allclose(output.embeddings.detach(), points, atol=1e-13)
+    np.testing.assert_allclose(output.class_logits.detach(), points @ proxies.T, atol=1e-13)
+    assert output.embeddings.shape == (4, SMALL.embedding_size)
+
+
+def test_multi_hinge_prefers_the_label_to_generated() -> None:
+    method, features = MultiHinge(SMALL).double().eval(), torch.randn(2, 2, dtype=F64)
+    output = method(features, torch.tensor([2, 0]))
+    scores = linear(method.classifier, features)
+    np.testing.assert_allclose(output.class_logits.detach(), scores, atol=1e-13)
+    expected = [scores[0, 2] - scores[0, 3], scores[1, 0] - scores[1, 3]]
+    assert output.logits.tolist() == pytest.approx(expected, abs=1e-12)
+    assert torch.equal(output.logits, output.marginal + output.conditional)
+    assert output.marginal.tolist() == pytest.approx((-scores[:, 3]).tolist())
 
 
 @pytest.mark.parametrize("name", ["input-concat", "hidden-concat", "output-concat", "projection"])

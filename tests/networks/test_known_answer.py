@@ -1,9 +1,4 @@
-"""A problem whose optimal log-ratio is known: Gaussians, whose class posteriors are log-linear.
-
-With q(x|y) = N(m_y, I), p(x|y) = N(n_y, I) and uniform labels, the optimum of the standard loss is
-f*(x, y) = log q(x|y) / p(x|y) = (m_y - n_y)'x - (|m_y|^2 - |n_y|^2) / 2, and it splits into
-r(y|x) = log q(y|x) / p(y|x) and r(x) = log q(x) / p(x) (Miyato & Koyama 2018, equation 2).
-"""
+"""The projection on a problem whose optimal log-ratio is known; see `known_gaussians`."""
 
 from collections.abc import Callable
 
@@ -11,28 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from known_gaussians import FAKE, NUM_CLASSES, REAL, known_answer, log_density, points, relative_error
 from projgan.losses import ADVERSARIAL_LOSSES
 from projgan.networks.conditions import CONDITIONS, ConditionShape, class_weights
 
-NUM_CLASSES = 4
-REAL = torch.tensor([[1.5, 0.0], [0.0, 1.5], [-1.5, 0.0], [0.0, -1.5]])
-FAKE = torch.tensor([[0.5, 0.8], [-0.8, 0.5], [-0.3, -1.0], [1.0, -0.3]])
 LOSS = ADVERSARIAL_LOSSES["standard"]
-
-
-def log_density(images: Tensor, means: Tensor) -> Tensor:
-    """log N(x; mean, I) of each image [N, 2] and class: [N, classes], without the common constant."""
-    return -(images[:, None] - means).square().sum(dim=2) / 2
-
-
-def known_answer(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """f*(x, y) [N, classes], r(y|x) [N, classes] and r(x) [N]."""
-    real, fake = log_density(images, REAL), log_density(images, FAKE)
-    return (
-        real - fake,
-        real.log_softmax(dim=1) - fake.log_softmax(dim=1),
-        real.logsumexp(dim=1) - fake.logsumexp(dim=1),
-    )
 
 
 class Judge(nn.Module):
@@ -73,20 +51,13 @@ def train(judge: Judge, steps: int = 1500, batch: int = 256) -> Callable[[Tensor
 
 @pytest.fixture(scope="module")
 def images() -> Tensor:
-    """Where the two distributions live: half real, half generated."""
-    generator = torch.Generator().manual_seed(1)
-    means = torch.cat([REAL, FAKE]).repeat(250, 1)
-    return means + torch.randn(means.shape, generator=generator)
+    return points()
 
 
 def trained(name: str, width: int, seed: int) -> tuple[Judge, Callable[[Tensor], Tensor]]:
     torch.manual_seed(seed)
     judge = Judge(name, width, joins_input=name == "input-concat")
     return judge, train(judge)
-
-
-def relative_error(found: Tensor, expected: Tensor) -> float:
-    return ((found - expected).square().mean() / expected.square().mean()).sqrt().item()
 
 
 def test_projection_reaches_the_known_log_ratio_and_splits_it(images: Tensor) -> None:

@@ -9,6 +9,7 @@ from scipy.signal import correlate2d
 from torch import Tensor, nn
 
 from projgan.networks.layers import (
+    AffineConditionalBatchNorm2d,
     ConditionalBatchNorm2d,
     UnconditionalBatchNorm2d,
     UpsampleConv2d,
@@ -20,6 +21,7 @@ from projgan.networks.layers import (
     upsample,
     upsample_conv2d,
 )
+from projgan.networks.resnet import Generator
 
 F64 = torch.float64
 
@@ -279,3 +281,37 @@ def test_initialize_is_glorot_uniform(layer: object, fans: tuple[int, int], gain
     assert 0.99 * limit < module.weight.abs().max() <= limit
     assert module.weight.var().item() == pytest.approx(limit**2 / 3, rel=0.05)
     assert getattr(module, "bias", None) is None or not module.bias.any()
+
+
+def test_affine_conditional_batch_norm_by_hand() -> None:
+    """gain = g + W'y and bias = b + B'y; a label stands for a single one."""
+    norm = AffineConditionalBatchNorm2d(2, 3).double().eval()
+    images = torch.tensor([[[[2.0]], [[-1.0]]]], dtype=torch.float64)
+    scale = 1 / math.sqrt(1 + 2e-5)
+    for condition in (torch.tensor([[1.0, 1.0, 1.0]], dtype=torch.float64), torch.tensor([2])):
+        assert norm(images, condition).flatten().tolist() == pytest.approx([2 * scale, -scale])
+    with torch.no_grad():
+        norm.gain.copy_(torch.tensor([1.5, 0.5]))
+        norm.gain_slope.copy_(torch.tensor([[1.0, 0.0], [2.0, -1.0], [4.0, 1.0]]))
+        norm.bias_slope.copy_(torch.tensor([[0.0, 10.0], [20.0, 0.0], [0.0, 40.0]]))
+    found = norm(images, torch.tensor([[0.5, 1.0, 0.0]], dtype=torch.float64))
+    assert found.flatten().tolist() == pytest.approx([(1.5 + 0.5 + 2) * 2 * scale + 20, 0.5 * scale + 5])
+    one_hot = torch.tensor([[0.0, 0.0, 1.0]], dtype=torch.float64)
+    assert torch.equal(norm(images, one_hot), norm(images, torch.tensor([2])))
+
+
+def test_a_generator_of_vectors_starts_as_one_of_classes() -> None:
+    latents = torch.randn(4, 5)
+    conditions = {
+        "class": torch.tensor([0, 1, 2, 0]),
+        "multi-hot": torch.ones(4, 3),
+        "vector": torch.randn(4, 3),
+    }
+    images = []
+    for kind, condition in conditions.items():
+        torch.manual_seed(1)
+        generator = Generator("resnet-8", num_classes=3, condition=kind, latent_size=5, width=4)
+        images.append(generator(latents, condition))
+        assert generator.condition == kind
+    assert torch.equal(images[0], images[1])
+    assert torch.equal(images[0], images[2])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from projgan.config import RunConfig
 from projgan.data.stream import uniform_labels
 from projgan.distributed import Ranks
-from projgan.losses import ADVERSARIAL_LOSSES, adversarial_objective
+from projgan.losses import ADVERSARIAL_LOSSES, ClassTerm, adversarial_objective
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.networks.spectral_norm import SpectralNorm
 from projgan.randomness import generator_at
@@ -21,7 +21,7 @@ from projgan.training.steps import discriminator_step, generator_step
 from projgan.training.trainer import Trainer
 
 CLASSES, LATENT = 3, 5
-HINGE = adversarial_objective(ADVERSARIAL_LOSSES["hinge"], 1.0)
+HINGE = adversarial_objective(ADVERSARIAL_LOSSES["hinge"], ClassTerm())
 
 
 def not_averaged(parameters: object) -> None:

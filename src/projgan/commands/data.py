@@ -1,13 +1,25 @@
 """`projgan data describe` and `projgan data pack`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from projgan.commands.printing import Json, dumps
 from projgan.progress import counted
 
+if TYPE_CHECKING:
+    from projgan.data import ConditionRequest, PackedImages
 
-def describe(path: str, *, split: str | None = None, json: Json = False) -> None:
+Condition = Literal["class", "multi-hot", "vector"]
+
+
+def describe(
+    path: str,
+    *,
+    split: str | None = None,
+    condition: Condition = "class",
+    condition_columns: list[str] | None = None,
+    json: Json = False,
+) -> None:
     """Say what is in a folder, archive or Parquet set, decoding every image once.
 
     Parameters
@@ -16,12 +28,17 @@ def describe(path: str, *, split: str | None = None, json: Json = False) -> None
         Folder, archive, Parquet file or folder, .npz, packed store, or `digits`.
     split
         Part to look at, such as `test`; the training part if not given.
+    condition
+        What is known of an image: one class, several classes, or numbers.
+    condition_columns
+        Columns of several classes or numbers; all there are if not given.
     json
         Print as JSON.
     """
     from projgan.data import describe as describe_images
 
-    description = describe_images(path, split, counted("reading", " images"))
+    request = _request(condition, condition_columns)
+    description = describe_images(path, split, counted("reading", " images"), request)
     print(dumps(description.to_dict()) if json else description.to_text())
 
 
@@ -32,6 +49,8 @@ def pack(
     resolution: int,
     channels: Literal["1", "3"] = "3",
     split: str | None = None,
+    condition: Condition = "class",
+    condition_columns: list[str] | None = None,
     on_unreadable: Literal["error", "skip"] = "error",
     json: Json = False,
 ) -> None:
@@ -49,6 +68,10 @@ def pack(
         1 for grey, 3 for RGB.
     split
         Part to pack; the training part if not given.
+    condition
+        What is known of an image: one class, several classes, or numbers.
+    condition_columns
+        Columns of several classes or numbers; all there are if not given.
     on_unreadable
         What to do about images that cannot be decoded.
     json
@@ -58,7 +81,7 @@ def pack(
     from projgan.data import pack as pack_images
 
     packed = pack_images(
-        open_source(path, split),
+        open_source(path, split, _request(condition, condition_columns)),
         out,
         resolution=resolution,
         channels=int(channels),
@@ -68,4 +91,16 @@ def pack(
     if json:
         print(dumps({"out": str(out), "images": len(packed), "classes": list(packed.class_names)}))
     else:
-        print(f"{out}: {len(packed)} images of {packed.num_classes} classes, {resolution}x{resolution}")
+        print(f"{out}: {len(packed)} images of {_condition_text(packed)}, {resolution}x{resolution}")
+
+
+def _request(kind: Condition, columns: list[str] | None) -> "ConditionRequest":
+    from projgan.data import ConditionRequest
+
+    return ConditionRequest(kind, None if columns is None else tuple(columns))
+
+
+def _condition_text(packed: "PackedImages") -> str:
+    if packed.conditions is None:
+        return f"{packed.num_classes} classes"
+    return f"{len(packed.condition_names)} columns"

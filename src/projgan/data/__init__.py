@@ -5,8 +5,10 @@ from projgan.data.native_form import NativeForm, native_form
 from projgan.data.packed import PackedImages, open_packed
 from projgan.data.packing import load_images, pack
 from projgan.data.sources import Source, open_source
+from projgan.data.sources.columns import ConditionRequest
 
 __all__ = [
+    "ConditionRequest",
     "Description",
     "NativeForm",
     "PackedImages",

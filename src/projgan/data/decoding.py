@@ -38,6 +38,7 @@ class Decoding:
     ) -> None:
         self.source, self.resolution, self.channels = source, resolution, channels
         self.labels: list[int] = []
+        self._indices: list[int] = []
         self.failures: list[Unreadable] = []
         self.upscaled = 0
         self._widths: set[int] = set()
@@ -76,6 +77,7 @@ class Decoding:
 
     def _note(self, index: int, size: tuple[int, int]) -> None:
         self.labels.append(int(self.source.labels[index]))
+        self._indices.append(index)
         self._widths.add(size[0])
         self._heights.add(size[1])
         self.upscaled += min(size) < self.resolution
@@ -92,6 +94,11 @@ class Decoding:
                 f"{self.source.location}: every image of {len(lost)} classes is unreadable ({names}); "
                 "repair or remove them"
             )
+
+    @property
+    def conditions(self) -> np.ndarray | None:
+        """The conditions of the images yielded so far, float32 `[n,K]`, where the source has some."""
+        return None if self.source.conditions is None else self.source.conditions[self._indices]
 
     @property
     def sizes(self) -> Sizes:

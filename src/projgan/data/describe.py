@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from projgan.data.decode import Unreadable, UnreadableImageError, one_line, to_eight_bits
 from projgan.data.decoding import Progress
 from projgan.data.parallel import map_items
 from projgan.data.sources import Item, Source, open_source
+from projgan.data.sources.columns import ONE_CLASS, ConditionRequest
 
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _RARE = 10
@@ -29,6 +31,16 @@ class Span(BaseModel):
     maximum: int
 
 
+class Column(BaseModel):
+    """The least, the mean and the greatest value of one column of a condition."""
+
+    model_config = ConfigDict(frozen=True)
+
+    minimum: float
+    mean: float
+    maximum: float
+
+
 class Description(BaseModel):
     """Facts of a data set; every count is of images.
 
@@ -42,6 +54,7 @@ class Description(BaseModel):
         formats: file formats with their counts; "pixels" where images are stored as arrays.
         bytes: size of all encoded images.
         remarks: what to know before training, one line each.
+        columns: of the condition by name, where another than one class per image was asked for.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,6 +76,7 @@ class Description(BaseModel):
     bytes: int
     fingerprint: str
     remarks: tuple[str, ...]
+    columns: dict[str, Column] = {}
 
     def to_dict(self) -> dict[str, object]:
         """Return the facts as plain values for JSON."""
@@ -73,17 +87,23 @@ class Description(BaseModel):
         return "\n".join(one_line(line) for line in _lines(self))
 
 
-def describe(location: str | Path, split: str | None = None, progress: Progress | None = None) -> Description:
+def describe(
+    location: str | Path,
+    split: str | None = None,
+    progress: Progress | None = None,
+    request: ConditionRequest = ONE_CLASS,
+) -> Description:
     """Return what is at `location`, after decoding every image once.
 
     Raises:
         UserError: nothing there can be read as labelled images; single unreadable ones are only reported.
     """
-    source = open_source(location, split)
+    source = open_source(location, split, request)
     seen = _look(source, progress)
     counts = Counter(source.labels.tolist())
     classes = {name: counts[label] for label, name in enumerate(source.class_names)}
     present = [count for count in classes.values() if count]
+    condition_remarks = _class_remarks(classes) if source.conditions is None else _column_remarks(source)
     return Description(
         kind=source.kind,
         name=source.name,
@@ -101,8 +121,39 @@ def describe(location: str | Path, split: str | None = None, progress: Progress 
         unreadable=tuple(seen.failures),
         bytes=source.total_bytes,
         fingerprint=source.fingerprint,
-        remarks=(*source.problems, *source.remarks, *_remarks(classes, seen)),
+        remarks=(
+            *source.problems,
+            *source.remarks,
+            *condition_remarks,
+            *_size_remarks(seen),
+            *_pixel_remarks(seen),
+        ),
+        columns=_columns(source),
     )
+
+
+def _columns(source: Source) -> dict[str, Column]:
+    if source.conditions is None:
+        return {}
+    least, mean, greatest = (
+        values.tolist()
+        for values in (
+            source.conditions.min(axis=0),
+            source.conditions.mean(axis=0, dtype=np.float64),
+            source.conditions.max(axis=0),
+        )
+    )
+    return {
+        name: Column(minimum=least[index], mean=mean[index], maximum=greatest[index])
+        for index, name in enumerate(source.condition_names)
+    }
+
+
+def _column_remarks(source: Source) -> list[str]:
+    same = [name for name, column in _columns(source).items() if column.minimum == column.maximum]
+    if not same:
+        return []
+    return [f"{len(same)} columns are the same for every image, so they teach nothing: {_some(same)}"]
 
 
 @dataclass
@@ -141,10 +192,6 @@ def _span(lengths: Sequence[int]) -> Span | None:
         return None
     ordered = sorted(lengths)
     return Span(minimum=ordered[0], median=ordered[len(ordered) // 2], maximum=ordered[-1])
-
-
-def _remarks(classes: dict[str, int], seen: _Seen) -> list[str]:
-    return [*_class_remarks(classes), *_size_remarks(seen), *_pixel_remarks(seen)]
 
 
 def _class_remarks(classes: dict[str, int]) -> list[str]:
@@ -225,6 +272,8 @@ def _lines(description: Description) -> list[str]:
     }
     lines = [f"{label:<11}{value}" for label, value in facts.items()]
     lines += ["", *_class_lines(description.classes)]
+    if description.columns:
+        lines += ["", *_column_lines(description.columns)]
     if description.unreadable:
         lines += ["", "cannot be read:"]
         lines += [f"  {bad}" for bad in description.unreadable[: 2 * _SHOWN]]
@@ -247,6 +296,17 @@ def _class_lines(classes: dict[str, int]) -> list[str]:
     if gap:
         lines.insert(_SHOWN, f"  … {len(classes) - 2 * _SHOWN} classes between")
     return lines
+
+
+def _column_lines(columns: dict[str, Column]) -> list[str]:
+    shown = list(columns.items())[:_ALL_CLASSES_SHOWN]
+    width = max(len(name) for name, _ in shown)
+    lines = [
+        f"  {name:<{width}}  {column.minimum:g} to {column.maximum:g}, mean {column.mean:.4g}"
+        for name, column in shown
+    ]
+    more = len(columns) - len(shown)
+    return lines + ([f"  … and {more} more columns"] if more else [])
 
 
 def _span_text(span: Span | None) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from projgan.data.decode import DECODE_VERSION
 from projgan.errors import UserError
@@ -17,8 +17,11 @@ from projgan.errors import UserError
 MANIFEST = "manifest.json"
 IMAGES = "images.npy"
 LABELS = "labels.npy"
+CONDITIONS = "conditions.npy"
 MAX_RESOLUTION = 4096
 MAX_NAME_LENGTH = 4096
+MAX_COLUMNS = 10_000
+"""Of a condition that is a vector."""
 SKIPPED_NAMED = 100
 """A manifest names at most this many of the images that were skipped; it counts all."""
 _MAX_MANIFEST_BYTES = 256 * 2**20
@@ -36,6 +39,8 @@ class PackedImages:
         images: uint8 `[N,C,H,W]` in 0..255, perhaps memory-mapped; not to be written to.
         labels: int64 `[N]`.
         class_names: names by label.
+        conditions: float32 `[N,K]`, where images have several classes (0 or 1) or numbers; else None.
+        condition_names: names of its columns.
         name: the data set's.
         fingerprint: sha256 of the pixels, labels and class names: the same wherever and from whatever the
             same images were packed.
@@ -52,6 +57,8 @@ class PackedImages:
     skipped: tuple[str, ...] = ()
     skipped_count: int = 0
     upscaled: int = 0
+    condition_names: tuple[str, ...] = ()
+    conditions: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -93,13 +100,13 @@ class Manifest(BaseModel):
     """What `manifest.json` of a packed store says.
 
     `fingerprint` is of the source and how it was decoded, for finding the store again; what the images
-    themselves are is `content_fingerprint`.
+    themselves are is `content_fingerprint`. Version 2 has conditions, version 1 has not.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Literal["projgan-packed-images"] = "projgan-packed-images"
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 1
     name: _Text
     split: _Text | None
     source_fingerprint: _Sha256
@@ -114,6 +121,15 @@ class Manifest(BaseModel):
     upscaled: int = Field(ge=0)
     skipped_count: int = Field(ge=0)
     skipped: Annotated[tuple[_Text, ...], Field(max_length=SKIPPED_NAMED)] = ()
+    condition_names: Annotated[tuple[_Text, ...], Field(max_length=MAX_COLUMNS)] = ()
+    conditions_sha256: _Sha256 | None = None
+
+    @model_validator(mode="after")
+    def _conditions_are_whole(self) -> "Manifest":
+        parts = (self.version == 2, bool(self.condition_names), self.conditions_sha256 is not None)
+        if any(parts) and not all(parts):
+            raise ValueError("condition_names, conditions_sha256 and version 2 go together")
+        return self
 
 
 def packed_fingerprint(
@@ -127,10 +143,18 @@ def packed_fingerprint(
 
 
 def content_fingerprint(
-    images_sha256: str, labels_sha256: str, class_names: Sequence[str], resolution: int, channels: int
+    images_sha256: str,
+    labels_sha256: str,
+    class_names: Sequence[str],
+    resolution: int,
+    channels: int,
+    condition_names: Sequence[str] = (),
+    conditions_sha256: str | None = None,
 ) -> str:
     """Return the sha256 of packed images themselves, wherever they came from."""
     parts = [images_sha256, labels_sha256, str(resolution), str(channels), *map(repr, class_names)]
+    if conditions_sha256 is not None:
+        parts += [conditions_sha256, *map(repr, condition_names)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -155,6 +179,7 @@ def open_packed(path: str | Path, verify: bool = False) -> PackedImages:
             raise _damaged(folder, "its labels are not those it was made with")
         if labels.min() < 0 or labels.max() >= len(manifest.class_names):
             raise _damaged(folder, "a label has no class name")
+        conditions = _read_conditions(folder, manifest)
         if verify and _sha256_of_file(folder / IMAGES, images_offset) != manifest.images_sha256:
             raise _damaged(folder, "its pixels are not those it was made with")
         images = np.memmap(folder / IMAGES, dtype=np.uint8, mode="r", offset=images_offset, shape=shape)
@@ -171,12 +196,29 @@ def open_packed(path: str | Path, verify: bool = False) -> PackedImages:
             manifest.class_names,
             manifest.resolution,
             manifest.channels,
+            manifest.condition_names,
+            manifest.conditions_sha256,
         ),
+        condition_names=manifest.condition_names,
+        conditions=conditions,
         split=manifest.split,
         skipped=manifest.skipped,
         skipped_count=manifest.skipped_count,
         upscaled=manifest.upscaled,
     )
+
+
+def _read_conditions(folder: Path, manifest: Manifest) -> np.ndarray | None:
+    if manifest.conditions_sha256 is None:
+        return None
+    shape = (manifest.count, len(manifest.condition_names))
+    offset = _check_array(folder / CONDITIONS, shape, np.dtype("<f4"))
+    conditions = np.fromfile(folder / CONDITIONS, dtype="<f4", offset=offset).reshape(shape)
+    if hashlib.sha256(conditions.tobytes()).hexdigest() != manifest.conditions_sha256:
+        raise _damaged(folder, "its conditions are not those it was made with")
+    if not np.isfinite(conditions).all():
+        raise _damaged(folder, "a condition is not finite")
+    return conditions.astype(np.float32, copy=False)
 
 
 def read_manifest(folder: Path) -> Manifest:

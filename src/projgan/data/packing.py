@@ -12,6 +12,7 @@ import numpy as np
 
 from projgan.data.decoding import Decoding, OnUnreadable, Progress, unreadable_images
 from projgan.data.packed import (
+    CONDITIONS,
     IMAGES,
     LABELS,
     MANIFEST,
@@ -24,6 +25,7 @@ from projgan.data.packed import (
     read_manifest,
 )
 from projgan.data.sources import Source, open_source
+from projgan.data.sources.columns import ONE_CLASS, ConditionRequest
 from projgan.errors import UserError, nearest_name
 from projgan.files import sync_folder
 
@@ -41,6 +43,7 @@ def load_images(
     progress: Progress | None = None,
     workers: int | None = None,
     on_unreadable: OnUnreadable = "error",
+    request: ConditionRequest = ONE_CLASS,
 ) -> PackedImages:
     """Return the images at `location` at one size, from the cache where they were packed before.
 
@@ -57,12 +60,13 @@ def load_images(
         progress: called with (images done, images in all).
         workers: decoding threads; None for one per processor.
         on_unreadable: "error" to refuse a source with unreadable images, "skip" to leave them out.
+        request: the condition wanted, where it is not one class per image.
 
     Raises:
         UserError: no such data, unreadable images, a packed store of another size, or no room.
     """
     _check_request(resolution, channels, on_unreadable)
-    source = open_source(location, split)
+    source = open_source(location, split, request)
     if source.kind == "packed store":
         return _open_store_of_size(source, resolution, channels)
     if source.kind == "built-in digits" or cache is None:
@@ -110,7 +114,9 @@ def pack(
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(out)
-        _check_space(out.parent, len(source) * (channels * resolution**2 + 8))
+        _check_space(
+            out.parent, len(source) * (channels * resolution**2 + 8 + 4 * len(source.condition_names))
+        )
         temporary.mkdir()
         decoding = Decoding(
             source, resolution, channels, on_unreadable=on_unreadable, workers=workers, progress=progress
@@ -215,7 +221,7 @@ def _decode_in_memory(decoding: Decoding) -> PackedImages:
         images[index] = pixels
     images = images[: len(decoding.labels)]
     images.flags.writeable = False
-    labels = np.array(decoding.labels, dtype=np.int64)
+    labels, conditions = np.array(decoding.labels, dtype=np.int64), decoding.conditions
     return PackedImages(
         images=images,
         labels=labels,
@@ -227,7 +233,11 @@ def _decode_in_memory(decoding: Decoding) -> PackedImages:
             source.class_names,
             resolution,
             channels,
+            source.condition_names,
+            None if conditions is None else _conditions_sha256(conditions),
         ),
+        condition_names=source.condition_names,
+        conditions=conditions,
         split=source.split,
         skipped=decoding.skipped,
         skipped_count=len(decoding.failures),
@@ -237,10 +247,10 @@ def _decode_in_memory(decoding: Decoding) -> PackedImages:
 
 def _write_store(decoding: Decoding, folder: Path) -> None:
     images_sha256 = _write_images(folder / IMAGES, decoding)
-    labels = np.array(decoding.labels, dtype="<i8")
-    with (folder / LABELS).open("wb") as stream:
-        np.lib.format.write_array(stream, labels, version=(1, 0), allow_pickle=False)
-        _sync_file(stream)
+    labels, conditions = np.array(decoding.labels, dtype="<i8"), decoding.conditions
+    _write_array(folder / LABELS, labels)
+    if conditions is not None:
+        _write_array(folder / CONDITIONS, conditions.astype("<f4"))
     manifest = Manifest(
         name=decoding.source.name,
         split=decoding.source.split,
@@ -256,11 +266,24 @@ def _write_store(decoding: Decoding, folder: Path) -> None:
         upscaled=decoding.upscaled,
         skipped_count=len(decoding.failures),
         skipped=decoding.skipped,
+        version=1 if conditions is None else 2,
+        condition_names=decoding.source.condition_names,
+        conditions_sha256=None if conditions is None else _conditions_sha256(conditions),
     )
     with (folder / MANIFEST).open("wb") as stream:
         stream.write(manifest.model_dump_json(indent=1).encode())
         _sync_file(stream)
     sync_folder(folder)
+
+
+def _write_array(path: Path, array: np.ndarray) -> None:
+    with path.open("wb") as stream:
+        np.lib.format.write_array(stream, array, version=(1, 0), allow_pickle=False)
+        _sync_file(stream)
+
+
+def _conditions_sha256(conditions: np.ndarray) -> str:
+    return hashlib.sha256(conditions.astype("<f4").tobytes()).hexdigest()
 
 
 def _labels_sha256(labels: np.ndarray) -> str:

@@ -19,7 +19,7 @@ from projgan.errors import UserError
 from projgan.evaluation.extractors import FeatureNetwork
 from projgan.evaluation.feature_sets import FeatureSet, extract, real_features
 from projgan.evaluation.frechet import CovarianceFactor, factor_of_features, remark_on_counts
-from projgan.evaluation.image_sources import Draw, ImageSource
+from projgan.evaluation.image_sources import Draw, ImageSource, RealConditions
 from projgan.evaluation.intra_class import class_estimates
 from projgan.evaluation.metrics import (
     INTRA_CLASS_GROUPS,
@@ -55,6 +55,7 @@ class Evaluator:
         seed: of the choice of images; generated ones have the seeds that follow it.
         ranks: this process among all; all of them call everything together.
         cache: folder that keeps the features of real images; None for none.
+        vectors: float32 [L, K], several classes or a vector of each real image, where generators meet these.
         held_out: loads the real images that nothing was trained on; None where there are none.
         listener: what to tell.
     """
@@ -69,11 +70,13 @@ class Evaluator:
         seed: int = 0,
         ranks: Ranks,
         cache: Path | None = None,
+        vectors: Tensor | None = None,
         held_out: Callable[[], PackedImages] | None = None,
         listener: Listener | None = None,
     ) -> None:
         self.data, self.network, self.protocol, self.metrics = data, network, protocol, metrics
         self.seed, self.ranks, self.cache, self.held_out = seed, ranks, cache, held_out
+        self.vectors = vectors
         self.listener = listener or Listener()
         self._unremarked = {"fid", "intra_fid"}
         self._reference: tuple[FeatureSet, CovarianceFactor] | None = None
@@ -91,7 +94,8 @@ class Evaluator:
         """
         names = self.check(source)
         real, reference = self._look_at_real()
-        draw = source.draw(self.protocol, real.labels, self.data.num_classes, self.seed)
+        conditions = RealConditions(real.labels, self.data.num_classes, self.vectors)
+        draw = source.draw(self.protocol, conditions, self.seed)
         if "intra_fid" in names:
             self._check_classes("generated", draw.labels, INTRA_CLASS_GROUPS)
         self._remark(names, real.labels, draw.labels)

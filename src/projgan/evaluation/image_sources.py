@@ -26,6 +26,17 @@ AT_ONCE = 256
 
 
 @dataclass(frozen=True)
+class RealConditions:
+    """What is known of the real images, from which the conditions of generated ones are drawn."""
+
+    labels: Tensor
+    """int64 [M], of those compared with."""
+    num_classes: int
+    vectors: Tensor | None = None
+    """float32 [L, K], several classes or a vector of each real image, where the networks meet these."""
+
+
+@dataclass(frozen=True)
 class Draw:
     """The images of one evaluation: known by position, made or read when asked for."""
 
@@ -48,13 +59,12 @@ class ImageSource(ABC):
     truncation: float | None = None
 
     @abstractmethod
-    def draw(self, protocol: Protocol, real_labels: Tensor, num_classes: int, seed: int) -> Draw:
+    def draw(self, protocol: Protocol, real: RealConditions, seed: int) -> Draw:
         """Choose the images of one evaluation.
 
         Args:
             protocol: how many, of which classes.
-            real_labels: int64 [M], of the real images.
-            num_classes: of the data.
+            real: what is known of the real images.
             seed: of the choice; generated images have the seeds that follow it.
 
         Raises:
@@ -67,9 +77,10 @@ class GeneratorImages(ImageSource):
 
     Args:
         generator: in evaluation mode, on any device.
-        class_names: by label.
+        class_names: by label, or by column of another condition.
         subject: what to call it.
         truncation: bound of the latents' entries, or None.
+        kind: of the condition, a name in `CONDITION_KINDS`.
     """
 
     def __init__(
@@ -78,21 +89,38 @@ class GeneratorImages(ImageSource):
         class_names: tuple[str, ...],
         subject: Subject,
         truncation: float | None = None,
+        kind: str = "class",
     ) -> None:
-        self.generator, self.subject, self.truncation = generator, subject, truncation
-        self.class_names = None if generator.num_classes is None else class_names
+        self.generator, self.subject, self.truncation, self.kind = generator, subject, truncation, kind
+        self.class_names = class_names if generator.num_classes and kind == "class" else None
+        self.condition_names = class_names
         self.resolution, self.channels = generator.resolution, generator.channels
 
-    def draw(self, protocol: Protocol, real_labels: Tensor, num_classes: int, seed: int) -> Draw:
-        """Choose classes by the protocol; image i has the seed `seed + i`."""
-        labels = choose_labels(protocol, real_labels, num_classes, seed)
+    def draw(self, protocol: Protocol, real: RealConditions, seed: int) -> Draw:
+        """Choose classes by the protocol, or real conditions at random; image i has the seed `seed + i`."""
+        labels = choose_labels(protocol, real.labels, real.num_classes, seed)
+        conditions = labels if self.generator.num_classes else None
+        if self.kind != "class":
+            assert real.vectors is not None, "the data was opened for one class per image"
+            conditions = _draw_rows(real.vectors, len(labels), seed)
 
         def read(positions: Tensor) -> Iterator[Tensor]:
             seeds = [seed + position for position in positions.tolist()]
-            condition = None if self.class_names is None else labels[positions]
-            return sample(self.generator, seeds, condition, self.truncation, AT_ONCE)
+            part = None if conditions is None else conditions[positions]
+            return sample(self.generator, seeds, part, self.truncation, AT_ONCE)
 
+        if self.class_names is None:
+            return Draw(torch.zeros_like(labels), "as-real", read)
         return Draw(labels, protocol.labels, read)
+
+
+def _draw_rows(vectors: Tensor, count: int, seed: int) -> Tensor:
+    """Rows in random orders of all of them, one order after the other."""
+    orders = [
+        torch.randperm(len(vectors), generator=generator_at(seed, "evaluation-conditions", number))
+        for number in range(-(-count // len(vectors)))
+    ]
+    return vectors[torch.cat(orders)[:count]]
 
 
 def generator_images(
@@ -112,7 +140,8 @@ def generator_images(
         averaged=provenance.averaged,
         batch_norm="running statistics",
     )
-    return GeneratorImages(generator, description.class_names, subject, truncation)
+    kind = str(description.network.get("condition", "class"))
+    return GeneratorImages(generator, description.class_names, subject, truncation, kind)
 
 
 class StoredImages(ImageSource):
@@ -125,7 +154,7 @@ class StoredImages(ImageSource):
         self.class_names = images.class_names if images.num_classes > 1 else None
         self.resolution, self.channels = images.resolution, images.channels
 
-    def draw(self, protocol: Protocol, real_labels: Tensor, num_classes: int, seed: int) -> Draw:
+    def draw(self, protocol: Protocol, real: RealConditions, seed: int) -> Draw:
         """Choose at random among the images, whatever their classes, or as many of each class."""
         labels = torch.from_numpy(self.images.labels)
         order = torch.randperm(len(labels), generator=generator_at(seed, "evaluation-images", 0))

@@ -16,112 +16,66 @@ whose two terms are the `conditional` and the `marginal` of a `DiscriminatorOutp
 """
 
 import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from projgan.networks.auxiliary_classifiers import (
+    AuxiliaryClassifier,
+    DataToData,
+    DiscriminativeClassifier,
+    MultiHinge,
+    TwinAuxiliaryClassifiers,
+)
 from projgan.networks.layers import initialize, select
 from projgan.networks.spectral_norm import SpectralNormEmbedding, SpectralNormLinear
+from projgan.networks.unconditional import (
+    ConditionShape,
+    DiscriminatorOutput,
+    Method,
+    Unconditional,
+    append_maps,
+    class_weights,
+)
 
 
-@dataclass(frozen=True)
-class DiscriminatorOutput:
-    """What the discriminator says of N images and their conditions; every tensor is float [N]."""
+class QuadraticForm(nn.Module):
+    """-y'Ay / 2, in which A stands for the difference of two precisions; it starts at zero.
 
-    logits: Tensor
-    """log q(x, y) / p(x, y) at the optimum of the standard loss: positive means real."""
-    marginal: Tensor | None
-    """The part psi(phi(x)) that does not see the condition; None where the method does not decompose."""
-    conditional: Tensor | None
-    """The part y'V phi(x) that does; `logits = marginal + conditional`. None with `marginal`."""
-    class_logits: Tensor | None = None
-    """[N, num_classes] where the method classifies, else None."""
+    Only the symmetric part of A counts, and its gradient yy' is symmetric: from zero it stays so.
+    """
 
-    def split(self, first: int) -> tuple["DiscriminatorOutput", "DiscriminatorOutput"]:
-        """Cut into the outputs of the first `first` images and of the rest."""
-        return self._map(lambda tensor: tensor[:first]), self._map(lambda tensor: tensor[first:])
-
-    def float(self) -> "DiscriminatorOutput":
-        """The same in float32."""
-        return self._map(Tensor.float)
-
-    def _map(self, change: Callable[[Tensor], Tensor]) -> "DiscriminatorOutput":
-        parts = (self.marginal, self.conditional, self.class_logits)
-        return DiscriminatorOutput(
-            change(self.logits), *(None if part is None else change(part) for part in parts)
-        )
-
-
-@dataclass(frozen=True)
-class ConditionShape:
-    """What a method needs to know of the trunk it joins."""
-
-    num_classes: int
-    num_features: int
-    """Entries of phi(x)."""
-    linear_bias: bool = True
-    """Whether the last linear map has a bias."""
-    hidden_block: int = 2
-    """The block, counted from 1, after which `hidden-concat` joins the features."""
-    embedding_size: int = 128
-    """Entries of the embedded label in `hidden-concat` and `output-concat`."""
-
-
-def class_weights(condition: Tensor | None, num_classes: int) -> Tensor:
-    """Labels [N] -> one-hot float32 [N, num_classes]; weights [N, num_classes] as they are."""
-    if condition is None:
-        raise ValueError("this network meets a condition: give labels or weights")
-    if condition.is_floating_point():
-        return condition
-    return F.one_hot(condition, num_classes).float()
-
-
-def append_maps(images: Tensor, vectors: Tensor) -> Tensor:
-    """Put vectors [N, K], repeated over all pixels, behind the channels of images [N, C, H, W]."""
-    maps = vectors[:, :, None, None].expand(-1, -1, *images.shape[2:])
-    return torch.cat([images, maps.to(images.dtype)], dim=1)
-
-
-class Unconditional(nn.Module):
-    """The condition has no effect: the logit is psi(phi(x)) alone."""
-
-    def __init__(self, shape: ConditionShape) -> None:
+    def __init__(self, num_columns: int) -> None:
         super().__init__()
-        self.shape = shape
-        self.marginal = SpectralNormLinear(shape.num_features, 1, bias=shape.linear_bias)
-        initialize(self.marginal)
+        self.weight = nn.Parameter(torch.zeros(num_columns, num_columns))
 
-    @classmethod
-    def added_channels(cls, shape: ConditionShape, block: int) -> int:
-        """Channels that `join` puts behind the output of a block; block 0 is the image itself."""
-        return 0
-
-    def join(self, images: Tensor, condition: Tensor | None, block: int) -> Tensor:
-        """Meet the output of a block (0: the image): [N, C, H, W] -> [N, C + added_channels, H, W]."""
-        return images
-
-    def forward(self, features: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
-        """Features [N, num_features] and the condition -> the output for N images."""
-        marginal = self.marginal(features).squeeze(1)
-        return DiscriminatorOutput(logits=marginal, marginal=marginal, conditional=torch.zeros_like(marginal))
+    def forward(self, condition: Tensor | None) -> Tensor:
+        """Labels [N] or a condition float [N, num_columns] -> [N]."""
+        vectors = class_weights(condition, len(self.weight)).to(self.weight.dtype)
+        return -((vectors @ self.weight) * vectors).sum(dim=1) / 2
 
 
 class Projection(Unconditional):
-    """The inner product of an embedded condition with the features, plus a marginal term (equation 3)."""
+    """The inner product of an embedded condition with the features, plus a marginal term (equation 3).
+
+    For a vector y that is Gaussian given x under q and p alike, r(y|x) is y'V phi(x), up to what joins
+    psi, if their precisions are equal, and has the term -y'(L_q - L_p)y / 2 beside it if not (equation 7).
+    """
 
     def __init__(self, shape: ConditionShape) -> None:
         super().__init__(shape)
         self.embedding = SpectralNormEmbedding(shape.num_classes, shape.num_features)
         initialize(self.embedding)
+        self.quadratic = QuadraticForm(shape.num_classes) if shape.quadratic_term else None
 
     def forward(self, features: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
-        """Features [N, num_features], labels [N] or weights [N, num_classes] -> the output for N images."""
+        """Features [N, num_features], labels [N] or float [N, num_classes] -> the output for N images."""
         marginal = self.marginal(features).squeeze(1)
         embedded = select(self.embedding.normalized_weight(), condition)
         conditional = (embedded * features).sum(dim=1)
+        if self.quadratic is not None:
+            conditional = conditional + self.quadratic(condition)
         return DiscriminatorOutput(marginal + conditional, marginal, conditional)
 
 
@@ -197,30 +151,16 @@ class OutputConcat(Unconditional):
         return DiscriminatorOutput(self.marginal(hidden).squeeze(1), None, None)
 
 
-class AuxiliaryClassifier(Unconditional):
-    """AC-GAN (Odena et al. 2017): a logit that ignores the label beside a classifier of it.
-
-    The paper's own AC-GAN was never published; it says only that the softmax layer sits on the same trunk.
-    That the classifier's weight is spectrally normalised like every other one here is our choice.
-    """
-
-    def __init__(self, shape: ConditionShape) -> None:
-        super().__init__(shape)
-        self.classifier = SpectralNormLinear(shape.num_features, shape.num_classes)
-        initialize(self.classifier)
-
-    def forward(self, features: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
-        """Features [N, num_features] -> logits [N] and class logits [N, num_classes]."""
-        output = super().forward(features, condition)
-        return dataclasses.replace(output, class_logits=self.classifier(features))
-
-
-CONDITIONS: dict[str, type[Unconditional]] = {
+CONDITIONS: dict[str, type[Method]] = {
     "projection": Projection,
     "input-concat": InputConcat,
     "hidden-concat": HiddenConcat,
     "output-concat": OutputConcat,
     "ac-gan": AuxiliaryClassifier,
+    "tac-gan": TwinAuxiliaryClassifiers,
+    "adc-gan": DiscriminativeClassifier,
+    "d2d-ce": DataToData,
+    "multi-hinge": MultiHinge,
     "unconditional": Unconditional,
 }
 """Every way the discriminator can meet the condition, by the name used in configurations."""

@@ -183,6 +183,33 @@ class ConditionalBatchNorm2d(BatchNorm2d):
         return torch.addcmul(bias, self.normalize(images), gain)
 
 
+class AffineConditionalBatchNorm2d(UnconditionalBatchNorm2d):
+    """Batch norm whose gain and bias are affine in the condition: for several classes at once and vectors.
+
+    gain = g + W'y and bias = b + B'y with g = 1, b = 0, W = B = 0 at the start: no sum over classes moves the
+    gain away from 1, as mixing the rows of `ConditionalBatchNorm2d` would.
+    """
+
+    def __init__(self, num_features: int, num_columns: int) -> None:
+        super().__init__(num_features)
+        self.gain_slope = nn.Parameter(torch.zeros(num_columns, num_features))
+        self.bias_slope = nn.Parameter(torch.zeros(num_columns, num_features))
+
+    def forward(self, images: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Images [N, C, H, W] and a condition float [N, num_columns], or one column each, int64 [N]."""
+        gain = self.gain + select(self.gain_slope, condition)
+        bias = self.bias + select(self.bias_slope, condition)
+        return torch.addcmul(bias[:, :, None, None], self.normalize(images), gain[:, :, None, None])
+
+
+CONDITIONAL_BATCH_NORMS: dict[str, Callable[[int, int], nn.Module]] = {
+    "class": ConditionalBatchNorm2d,
+    "multi-hot": AffineConditionalBatchNorm2d,
+    "vector": AffineConditionalBatchNorm2d,
+}
+"""How a generator meets each kind of condition; called with the channels and the classes or columns."""
+
+
 def initialize(layer: nn.Module, gain: float = 1.0) -> None:
     """Glorot-uniform weight and zero bias, as the paper's code starts every layer."""
     nn.init.xavier_uniform_(layer.weight, gain)  # type: ignore[arg-type]

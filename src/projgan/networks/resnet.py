@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from projgan.networks.conditions import CONDITIONS, ConditionShape, DiscriminatorOutput
+from projgan.networks.conditions import CONDITIONS
 from projgan.networks.layers import (
+    CONDITIONAL_BATCH_NORMS,
     RESIDUAL_GAIN,
-    ConditionalBatchNorm2d,
     UnconditionalBatchNorm2d,
     UpsampleConv2d,
     downsample,
@@ -24,6 +24,7 @@ from projgan.networks.layers import (
     upsample,
 )
 from projgan.networks.spectral_norm import SpectralNormConv2d, SpectralNormConv2dDownsample
+from projgan.networks.unconditional import ConditionShape, DiscriminatorOutput
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ class Generator(nn.Module):
     Args:
         architecture: a name in `GENERATORS`.
         channels: 1 for grey images, 3 for RGB.
-        num_classes: of the conditional batch norms; None makes every batch norm unconditional.
+        num_classes: classes or columns of the condition; None makes every batch norm unconditional.
+        condition: its kind, a name in `CONDITIONAL_BATCH_NORMS`.
         latent_size: length of a latent vector, drawn from N(0, I).
         width: base width in place of the table's.
 
@@ -114,6 +116,7 @@ class Generator(nn.Module):
         *,
         channels: int = 3,
         num_classes: int | None = None,
+        condition: str = "class",
         latent_size: int = 128,
         width: int | None = None,
     ) -> None:
@@ -122,11 +125,13 @@ class Generator(nn.Module):
         widths = [multiplier * (width or shape.width) for multiplier in shape.multipliers]
         self.resolution, self.channels = shape.resolution, channels
         self.num_classes, self.latent_size, self.bottom = num_classes, latent_size, shape.bottom
+        self.condition = None if num_classes is None else condition
+        conditional = CONDITIONAL_BATCH_NORMS[condition]
 
         def norm(num_features: int) -> nn.Module:
             if num_classes is None:
                 return UnconditionalBatchNorm2d(num_features)
-            return ConditionalBatchNorm2d(num_features, num_classes)
+            return conditional(num_features, num_classes)
 
         self.linear = nn.Linear(latent_size, widths[0] * self.bottom**2)
         self.blocks = nn.ModuleList(
@@ -138,7 +143,7 @@ class Generator(nn.Module):
         initialize(self.conv)
 
     def forward(self, latents: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Latents [N, latent_size]; labels [N], weights [N, num_classes] or None -> [N, channels, R, R]."""
+        """Latents [N, latent_size]; labels [N], float [N, num_classes] or None -> [N, channels, R, R]."""
         hidden = self.linear(latents).unflatten(1, (-1, self.bottom, self.bottom))
         for block in self.blocks:
             hidden = block(hidden, condition)
@@ -200,10 +205,12 @@ class Discriminator(nn.Module):
         architecture: a name in `DISCRIMINATORS`.
         condition: a name in `CONDITIONS`.
         channels: 1 for grey images, 3 for RGB.
-        num_classes: rows of the label embedding, where the condition has one.
+        num_classes: classes or columns of the condition.
         width: base width in place of the table's.
         hidden_block: where `hidden-concat` joins, counted from 1, in place of the table's.
-        embedding_size: entries of the embedded label in `hidden-concat` and `output-concat`.
+        embedding_size: entries of the embedded label in `hidden-concat` and `output-concat`, and of the
+            embedded image in `d2d-ce`.
+        quadratic_term: whether `projection` has one in the condition.
 
     Raises:
         ValueError: no such hidden block, or the last one, after which nothing would mix label and image.
@@ -221,6 +228,7 @@ class Discriminator(nn.Module):
         width: int | None = None,
         hidden_block: int | None = None,
         embedding_size: int = 128,
+        quadratic_term: bool = False,
     ) -> None:
         super().__init__()
         shape = DISCRIMINATORS[architecture]
@@ -238,6 +246,7 @@ class Discriminator(nn.Module):
             linear_bias=shape.linear_bias,
             hidden_block=hidden_block or shape.hidden_block,
             embedding_size=embedding_size,
+            quadratic_term=quadratic_term,
         )
         joined = [
             before + method.added_channels(meeting, block) for block, before in enumerate([channels, *widths])

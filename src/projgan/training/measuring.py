@@ -5,9 +5,12 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from projgan.config import DataConfig, EvaluationConfig, RunConfig, load_config
-from projgan.data import PackedImages, load_images, open_source
+from projgan.data import ConditionRequest, PackedImages, load_images, open_source
+from projgan.data.conditions import CONDITION_KINDS
+from projgan.data.tensors import as_tensor
 from projgan.distributed import Ranks
 from projgan.errors import UserError
 from projgan.evaluation.evaluator import Evaluator, Listener
@@ -27,6 +30,18 @@ Fetched = Callable[[int, int], None]
 def default_cache(config: RunConfig) -> Path:
     """Folder in which decoded images and their features are kept between runs."""
     return config.data.cache or Path.home() / ".cache" / "projgan"
+
+
+def condition_request(data: DataConfig) -> ConditionRequest:
+    """Return what is wanted to be known of each image."""
+    return ConditionRequest(data.condition, data.condition_columns)
+
+
+def vectors_of(data: DataConfig, images: PackedImages) -> Tensor | None:
+    """Return what the networks meet beside each image, float32 [N, K]; None where that is a class."""
+    if data.condition == "class":
+        return None
+    return as_tensor(CONDITION_KINDS[data.condition](images).values)
 
 
 def open_network(
@@ -52,7 +67,7 @@ def held_out_images(data: DataConfig, cache: Path) -> Callable[[], PackedImages]
     The part called `test` is taken, or else `validation`; never the one that is compared with.
     """
     assert data.source is not None
-    opened = open_source(data.source, data.split)
+    opened = open_source(data.source, data.split, condition_request(data))
     for name in ("test", "validation"):
         if name in opened.splits and name != opened.split:
             return partial(load_real, data, cache, name)
@@ -91,6 +106,7 @@ class RunEvaluator:
             trainer.step,
             trainer.images_seen,
             trainer.average is not None,
+            kind=trainer.config.data.condition,
         )
 
 
@@ -102,6 +118,7 @@ def _images_at_step(
     images_seen: int,
     averaged: bool,
     truncation: float | None = None,
+    kind: str = "class",
 ) -> GeneratorImages:
     subject = Subject(
         kind="generator",
@@ -112,7 +129,7 @@ def _images_at_step(
         averaged=averaged,
         batch_norm="running statistics",
     )
-    return GeneratorImages(generator, class_names, subject, truncation)
+    return GeneratorImages(generator, class_names, subject, truncation, kind)
 
 
 def run_evaluator(
@@ -141,6 +158,7 @@ def run_evaluator(
         seed=settings.seed,
         ranks=ranks,
         cache=cache,
+        vectors=vectors_of(config.data, data),
         held_out=held_out_images(config.data, cache),
         listener=listener,
     )
@@ -186,16 +204,17 @@ def evaluate(
     evaluator: Evaluator | None = None
     for source in sources_to_measure(subject, network.channels, checkpoints, truncation, ranks.device):
         if evaluator is None:
-            size = {"resolution": source.resolution, "channels": source.channels}
-            data = DataConfig.model_validate(data.model_dump() | size)
+            data = DataConfig.model_validate(data.model_dump() | _as_generated(source))
+            real = load_real(data, cache)
             evaluator = Evaluator(
-                load_real(data, cache),
+                real,
                 network,
                 protocol,
                 metrics=settings.metrics,
                 seed=settings.seed,
                 ranks=ranks,
                 cache=cache,
+                vectors=vectors_of(data, real),
                 held_out=held_out_images(data, cache),
                 listener=listener,
             )
@@ -204,6 +223,14 @@ def evaluate(
             RunDirectory(subject).append_metrics([row.model_dump(mode="json") for row in found])
         rows += found
     return rows
+
+
+def _as_generated(source: ImageSource) -> dict[str, object]:
+    """Settings with which real images are as the generated ones, and so is what is known of them."""
+    settings: dict[str, object] = {"resolution": source.resolution, "channels": source.channels}
+    if isinstance(source, GeneratorImages) and source.kind != "class":
+        settings |= {"condition": source.kind, "condition_columns": source.condition_names}
+    return settings
 
 
 def _data_of_run(subject: Path) -> DataConfig:
@@ -223,6 +250,7 @@ def load_real(data: DataConfig, cache: Path, split: str | None = None) -> Packed
         channels=data.channels,
         cache=cache,
         on_unreadable=data.on_unreadable,
+        request=condition_request(data),
     )
 
 
@@ -270,4 +298,5 @@ def _checkpoints(run: Path, truncation: float | None, device: torch.device) -> I
             seen,
             averaged,
             truncation,
+            config.data.condition,
         )

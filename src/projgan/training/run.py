@@ -11,6 +11,7 @@ from torch import Tensor
 
 from projgan.config import RunConfig
 from projgan.data import PackedImages, load_images
+from projgan.data.conditions import CONDITION_KINDS
 from projgan.data.tensors import as_tensor
 from projgan.distributed import Ranks
 from projgan.errors import UserError
@@ -24,7 +25,7 @@ from projgan.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from projgan.training.measuring import RunEvaluator, default_cache, run_evaluator
+from projgan.training.measuring import RunEvaluator, condition_request, default_cache, run_evaluator
 from projgan.training.outputs import write_networks, write_samples
 from projgan.training.trainer import LossRow, Trainer, build_networks
 
@@ -132,6 +133,7 @@ def read_data(config: RunConfig, listener: Listener) -> PackedImages:
         cache=default_cache(config),
         progress=listener.decoded,
         on_unreadable=config.data.on_unreadable,
+        request=condition_request(config.data),
     )
     refuse_one_class(config, data.class_names)
     if data.skipped_count:
@@ -150,7 +152,7 @@ def refuse_one_class(config: RunConfig, class_names: Sequence[str]) -> None:
     Raises:
         UserError: there is one class, and the networks are to meet it.
     """
-    if config.generator.condition and len(class_names) < 2:
+    if config.data.condition == "class" and config.generator.condition and len(class_names) < 2:
         raise UserError(
             f"{config.data.source}: one class only ({class_names[0]}), so there is no condition to "
             "learn; use --generator.condition None --discriminator.condition unconditional"
@@ -165,8 +167,9 @@ class _Run:
     ) -> None:
         self.config, self.settings, self.sampling = config, config.training, config.sampling
         self.directory, self.data, self.ranks, self.listener = directory, data, ranks, listener
-        images, labels = as_tensor(data.images), as_tensor(data.labels)
-        self.trainer = Trainer(config, images, labels, data.num_classes, ranks)
+        self.conditions = CONDITION_KINDS[config.data.condition](data)
+        images, conditions = as_tensor(data.images), as_tensor(self.conditions.values)
+        self.trainer = Trainer(config, images, conditions, len(self.conditions.names), ranks)
         self.evaluator: RunEvaluator | None = None
         if config.evaluation.every:
             told = EvaluationListener(*(listener.measuring,) * 3, listener.said)
@@ -191,14 +194,14 @@ class _Run:
                 if trainer.step % self.settings.log_every == 0:
                     self._log()
                 if self.ranks.is_first and self.sampling.every and trainer.step % self.sampling.every == 0:
-                    write_samples(trainer, self.directory, self.data)
+                    write_samples(trainer, self.directory, self.conditions)
                 if not signal:
                     self._measure_where_due()
                 if signal or trainer.step == steps or trainer.step % self.settings.checkpoint_every == 0:
                     self._save()
         if self.ranks.is_first:
             # Also where nothing was left to do: a kill may have come between checkpoint and networks.
-            write_networks(trainer, self.directory, self.data)
+            write_networks(trainer, self.directory, self.data, self.conditions)
         self.ranks.barrier()  # torchrun ends the others when one fails, also in its last breath
         finished = trainer.step == steps
         return RunResult(self.directory.generator, trainer.step, None if finished else signal)
@@ -293,5 +296,5 @@ class _Run:
             save_checkpoint(
                 self.directory.checkpoints, self.trainer.step, state, self.settings.keep_checkpoints
             )
-            write_networks(self.trainer, self.directory, self.data)
+            write_networks(self.trainer, self.directory, self.data, self.conditions)
         self.last_saved = self.trainer.step

@@ -23,14 +23,19 @@ class ArraySource(Source):
         split: str | None = None,
         splits: tuple[str, ...] = (),
         fingerprint: str | None = None,
+        condition_names: tuple[str, ...] = (),
+        conditions: np.ndarray | None = None,
     ) -> None:
         self.kind, self.name, self.location = kind, name, location
         self.split, self.splits = split, splits
         self.class_names = class_names
         self.labels = np.ascontiguousarray(labels, dtype=np.int64)
+        self.condition_names, self.conditions = condition_names, conditions
         self.total_bytes = images.nbytes
         self._images = images
-        self.fingerprint = fingerprint or _fingerprint_pixels(images, self.labels, class_names)
+        self.fingerprint = fingerprint or fingerprint_items(
+            class_names, [_pixels_item(images)], self.labels, condition_names, conditions
+        )
 
     def item_name(self, index: int) -> str:
         """Return "image 7 of NAME"."""
@@ -46,8 +51,8 @@ class ArraySource(Source):
         return Image.fromarray(np.ascontiguousarray(pixels))
 
 
-def _fingerprint_pixels(images: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]) -> str:
+def _pixels_item(images: np.ndarray) -> tuple[str, str]:
     digest = hashlib.sha256()
     for start in range(0, len(images), 4096):  # in pieces: transposed views are copied piece by piece
         digest.update(np.ascontiguousarray(images[start : start + 4096]).data)
-    return fingerprint_items(class_names, [(f"pixels {images.shape}", digest.hexdigest())], labels)
+    return f"pixels {images.shape}", digest.hexdigest()

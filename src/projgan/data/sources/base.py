@@ -43,6 +43,8 @@ class Source(ABC):
         splits: the splits present; empty where there are none.
         class_names: names sorted by label.
         labels: int64 `[N]`.
+        conditions: float32 `[N,K]` where a condition other than one class was asked for and is there.
+        condition_names: names of its columns.
         total_bytes: size of all encoded images, in bytes.
         fingerprint: sha256 in hex that changes with the items, their labels, and their content where
             knowing it costs nothing more, else their sizes and times of change; not with where they lie.
@@ -58,6 +60,8 @@ class Source(ABC):
     splits: tuple[str, ...] = ()
     class_names: tuple[str, ...]
     labels: np.ndarray
+    conditions: np.ndarray | None = None
+    condition_names: tuple[str, ...] = ()
     total_bytes: int
     fingerprint: str
     problems: tuple[str, ...] = ()
@@ -85,15 +89,23 @@ class Source(ABC):
 
 
 def fingerprint_items(
-    class_names: Sequence[str], items: Iterable[tuple[str, int | str]], labels: np.ndarray
+    class_names: Sequence[str],
+    items: Iterable[tuple[str, int | str]],
+    labels: np.ndarray,
+    condition_names: Sequence[str] = (),
+    conditions: np.ndarray | None = None,
 ) -> str:
-    """Return a sha256 over class names, items (name, and size or checksum) and labels."""
+    """Return a sha256 over class names, items (name, and size or checksum), labels and conditions."""
     digest = hashlib.sha256()
     for name in class_names:
         digest.update(f"class {name!r}\n".encode())
     for name, identity in items:
         digest.update(f"item {name!r} {identity}\n".encode())
     digest.update(np.ascontiguousarray(labels, dtype="<i8").tobytes())
+    for name in condition_names:
+        digest.update(f"column {name!r}\n".encode())
+    if conditions is not None:
+        digest.update(np.ascontiguousarray(conditions, dtype="<f4").tobytes())
     return digest.hexdigest()
 
 

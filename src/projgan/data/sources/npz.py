@@ -15,6 +15,13 @@ from projgan.data.sources.base import (
     numbered_class_names,
     refuse_split_of_undivided,
 )
+from projgan.data.sources.columns import (
+    ONE_CLASS,
+    UNLABELLED,
+    ConditionRequest,
+    check_conditions,
+    choose_columns,
+)
 from projgan.data.sources.expansion import check_expansion
 from projgan.errors import UserError
 
@@ -22,8 +29,11 @@ _CHANNELS = (1, 3, 4)
 _FORM = "it needs `images` (uint8 [N,H,W], [N,H,W,C] or [N,C,H,W]) and `labels` (integers [N])"
 
 
-def open_npz(path: Path, split: str | None = None) -> ArraySource:
+def open_npz(path: Path, split: str | None = None, request: ConditionRequest = ONE_CLASS) -> ArraySource:
     """Return the images of an `.npz` file with `images`, `labels` and, if it likes, `class_names`.
+
+    Where another condition than one class is asked for it needs `conditions` [N,K], may have
+    `condition_names`, and may lack `labels`.
 
     Shapes are checked against the sizes in the file before any array is allocated; no pickle is loaded.
     """
@@ -31,8 +41,14 @@ def open_npz(path: Path, split: str | None = None) -> ArraySource:
     try:
         with zipfile.ZipFile(path) as archive:
             images = _to_channels_first(_read_array(archive, path, "images"), path)
-            labels = _read_labels(archive, path, len(images))
-            names = _read_class_names(archive, path)
+            names, conditions = _read_names(archive, path, "class_names"), None
+            condition_names: tuple[str, ...] = ()
+            if request.kind == "class" or "labels.npy" in archive.namelist():
+                labels = _read_labels(archive, path, len(images))
+            else:
+                labels, names = np.zeros(len(images), dtype=np.int64), (UNLABELLED,)
+            if request.kind != "class":
+                conditions, condition_names = _read_conditions(archive, path, len(images), request)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise UserError(
             f"{path} cannot be read as .npz ({error}); write it again with numpy.savez"
@@ -48,6 +64,8 @@ def open_npz(path: Path, split: str | None = None) -> ArraySource:
         images=images,
         labels=labels,
         class_names=names,
+        conditions=conditions,
+        condition_names=condition_names,
     )
 
 
@@ -132,10 +150,29 @@ def _read_labels(archive: zipfile.ZipFile, path: Path, count: int) -> np.ndarray
     return labels.astype(np.int64)
 
 
-def _read_class_names(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...] | None:
-    if "class_names.npy" not in archive.namelist():
+def _read_conditions(
+    archive: zipfile.ZipFile, path: Path, count: int, request: ConditionRequest
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    values = _read_array(archive, path, "conditions")
+    if values.dtype.kind not in "fiub" or values.ndim != 2 or len(values) != count or not values.size:
+        raise UserError(
+            f"{path}: conditions are {values.dtype} {list(values.shape)} for {count} images; "
+            "give numbers [N, columns]"
+        )
+    names = _read_names(archive, path, "condition_names")
+    names = names or tuple(str(column) for column in range(values.shape[1]))
+    if len(names) != values.shape[1]:
+        raise UserError(f"{path}: {len(names)} condition_names for {values.shape[1]} columns of conditions")
+    chosen = choose_columns(names, (), request, str(path))
+    values = values[:, [names.index(name) for name in chosen]].astype(np.float64)
+    check_conditions(values, chosen, request.kind, str(path))
+    return values.astype(np.float32), chosen
+
+
+def _read_names(archive: zipfile.ZipFile, path: Path, array: str) -> tuple[str, ...] | None:
+    if f"{array}.npy" not in archive.namelist():
         return None
-    names = _read_array(archive, path, "class_names")
+    names = _read_array(archive, path, array)
     if names.dtype.kind not in "US" or names.ndim != 1 or not len(names):
-        raise UserError(f"{path}: class_names are {names.dtype} {list(names.shape)}; give a list of text")
+        raise UserError(f"{path}: {array} are {names.dtype} {list(names.shape)}; give a list of text")
     return tuple(name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names)

@@ -8,6 +8,7 @@ from projgan.data.sources.archived_folder import ArchivedFolderSource
 from projgan.data.sources.arrays import ArraySource
 from projgan.data.sources.base import Source, check_class_names, refuse_undecodable
 from projgan.data.sources.cifar import cifar_in_archive, cifar_in_folder
+from projgan.data.sources.columns import ONE_CLASS, ConditionRequest, check_conditions
 from projgan.data.sources.digits import DIGITS, open_digits
 from projgan.data.sources.folder import FolderSource
 from projgan.data.sources.npz import open_npz
@@ -22,32 +23,41 @@ ACCEPTED = (
 )
 
 
-def open_source(location: str | Path, split: str | None = None) -> Source:
+def open_source(
+    location: str | Path, split: str | None = None, request: ConditionRequest = ONE_CLASS
+) -> Source:
     """Return the labelled images at `location`, whose kind is recognised by what is there.
 
     Args:
         location: "digits", or the path of a folder or file.
         split: "train", "validation", "test" or another that is present; by default "train" where there are
             splits, and everything where there are none.
+        request: the condition wanted, where it is not one class per image.
 
     Raises:
         UserError: nothing is there, or nothing that can be read as labelled images.
     """
     if str(location) == DIGITS:
-        return open_digits(split)
-    refuse_undecodable(str(location), str(location))
-    source = _recognise(Path(location), split)
-    refuse_undecodable(source.name, source.location)
-    check_class_names(source.class_names, source.location)
+        source: Source = open_digits(split)
+    else:
+        refuse_undecodable(str(location), str(location))
+        source = _recognise(Path(location), split, request)
+        refuse_undecodable(source.name, source.location)
+        check_class_names(source.class_names, source.location)
+    if request.kind != "class" and source.conditions is None:
+        raise UserError(
+            f"{location} ({source.kind}) has one class per image and no other condition; data.condition "
+            f"{request.kind} needs a folder with a CSV of columns, or an .npz with `conditions`"
+        )
     return source
 
 
-def _recognise(path: Path, split: str | None) -> Source:
+def _recognise(path: Path, split: str | None, request: ConditionRequest) -> Source:
     try:
         if path.is_dir():
-            return _open_folder(path, split)
+            return _open_folder(path, split, request)
         if path.is_file():
-            return _open_file(path, split)
+            return _open_file(path, split, request)
         exists = path.exists()
     except UserError:
         raise
@@ -62,26 +72,26 @@ def _recognise(path: Path, split: str | None) -> Source:
     raise UserError(f"no data at {str(path)!r}{hint}")
 
 
-def _open_folder(folder: Path, split: str | None) -> Source:
+def _open_folder(folder: Path, split: str | None, request: ConditionRequest) -> Source:
     if (folder / MANIFEST).is_file() and (folder / "images.npy").is_file():
-        return _open_store(folder, split)
+        return _open_store(folder, split, request)
     cifar = cifar_in_folder(folder, split)
     if cifar is not None:
         return cifar
     if shards_of_folder(folder):
         return ParquetSource(folder, split)
-    if find_table(folder) is not None:
-        return TableSource(folder, split)
+    if find_table(folder, request) is not None:
+        return TableSource(folder, split, request)
     return FolderSource(folder, split)
 
 
-def _open_file(path: Path, split: str | None) -> Source:
+def _open_file(path: Path, split: str | None, request: ConditionRequest) -> Source:
     with path.open("rb") as stream:
         head = stream.read(512)
     if head[:4] == b"PAR1":
         return ParquetSource(path, split)
     if path.suffix.lower() == ".npz":
-        return open_npz(path, split)
+        return open_npz(path, split, request)
     if head[:2] in (b"PK", b"\x1f\x8b") or head[257:262] == b"ustar" or path.suffix.lower() == ".tar":
         archive = open_archive(path)
         return cifar_in_archive(archive, split) or ArchivedFolderSource(archive, split)
@@ -89,13 +99,20 @@ def _open_file(path: Path, split: str | None) -> Source:
     raise UserError(f"{path} is {found}; accepted are {ACCEPTED}")
 
 
-def _open_store(folder: Path, split: str | None) -> Source:
+def _open_store(folder: Path, split: str | None, request: ConditionRequest) -> Source:
     store = open_packed(folder)
     if split is not None and split != (store.split or "train"):
         raise UserError(
             f"{folder} is a packed store of {store.split or 'all there was'!r}, not of {split!r}; "
             "pack that split"
         )
+    if request.kind != "class" and store.conditions is not None:
+        if request.columns not in (None, store.condition_names):
+            raise UserError(
+                f"{folder} is a packed store of the columns {', '.join(store.condition_names[:10])}; "
+                "pack the columns wanted"
+            )
+        check_conditions(store.conditions, store.condition_names, request.kind, str(folder))
     return ArraySource(
         kind="packed store",
         name=store.name,
@@ -103,6 +120,8 @@ def _open_store(folder: Path, split: str | None) -> Source:
         images=store.images,
         labels=store.labels,
         class_names=store.class_names,
+        condition_names=store.condition_names,
+        conditions=store.conditions,
         split=store.split,
         fingerprint=store.fingerprint,
     )

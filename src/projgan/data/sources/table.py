@@ -1,4 +1,4 @@
-"""A folder of images with a CSV file that says which class each belongs to."""
+"""A folder of images with a CSV file that says what each shows: a class, several classes, or numbers."""
 
 import csv
 import os
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import numpy as np
 from PIL import Image
 
 from projgan.data.sources.base import (
@@ -15,6 +16,17 @@ from projgan.data.sources.base import (
     fingerprint_items,
     labels_from_names,
     refuse_split_of_undivided,
+)
+from projgan.data.sources.columns import (
+    NAMES_COLUMNS,
+    ONE_CLASS,
+    UNLABELLED,
+    ConditionRequest,
+    choose_columns,
+    empty_conditions,
+    multi_hot_of_names,
+    names_in_cell,
+    read_number,
 )
 from projgan.data.sources.folder import open_file
 from projgan.data.sources.tree import is_image_name
@@ -30,21 +42,27 @@ class TableSource(Source):
 
     kind = "folder with a CSV of labels"
 
-    def __init__(self, folder: Path, split: str | None = None) -> None:
+    def __init__(self, folder: Path, split: str | None = None, request: ConditionRequest = ONE_CLASS) -> None:
         self.location = str(folder)
         refuse_split_of_undivided(split, self.location)
         self.name = folder.resolve().name
         self._folder = folder
-        table = find_table(folder)
+        table = find_table(folder, request)
         if table is None:
             raise UserError(f"{folder} holds no CSV file; name one labels.csv")
-        rows = _read_rows(table)
+        rows, columns = _read_rows(table, request)
         self._names = [row.name for row in rows]
         files = _find_files(folder, table, rows)
         self.class_names, self.labels = labels_from_names([row.label for row in rows])
+        if request.kind != "class":
+            self.condition_names, self.conditions = _conditions_of(table, rows, columns, request)
         self.total_bytes = sum(file.st_size for file in files)
         self.fingerprint = fingerprint_items(
-            self.class_names, zip(self._names, map(file_identity, files), strict=True), self.labels
+            self.class_names,
+            zip(self._names, map(file_identity, files), strict=True),
+            self.labels,
+            self.condition_names,
+            self.conditions,
         )
 
     def item_name(self, index: int) -> str:
@@ -56,7 +74,7 @@ class TableSource(Source):
         return open_file(self._folder / self._names[index], self._names[index])
 
 
-def find_table(folder: Path) -> Path | None:
+def find_table(folder: Path, request: ConditionRequest = ONE_CLASS) -> Path | None:
     """Return `labels.csv`, or the only CSV file with the columns of one, or None.
 
     Beside class folders with images, a CSV file of anything else is passed over; where there are none, it is
@@ -66,7 +84,7 @@ def find_table(folder: Path) -> Path | None:
     named = [path for path in tables if path.name == "labels.csv"]
     if named:
         return named[0]
-    fitting = [path for path in tables if _has_label_columns(path)]
+    fitting = [path for path in tables if _has_columns(path, request)]
     if tables and not fitting and _has_class_folders(folder):
         return None
     tables = fitting or tables
@@ -78,12 +96,11 @@ def find_table(folder: Path) -> Path | None:
     return tables[0] if tables else None
 
 
-def _has_label_columns(table: Path) -> bool:
+def _has_columns(table: Path, request: ConditionRequest) -> bool:
     try:
         with table.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
             header = csv.DictReader(stream, strict=True).fieldnames
-        _find_column(table, header, FILE_COLUMNS, "file")
-        _find_column(table, header, LABEL_COLUMNS, "label")
+        _find_columns(table, header, request)
     except (OSError, csv.Error, UserError):
         return False
     return True
@@ -99,22 +116,43 @@ def _has_class_folders(folder: Path) -> bool:
 
 
 @dataclass(frozen=True)
+class _Columns:
+    """Which columns of a table are which, as its header spells them."""
+
+    file: str
+    label: str | None
+    conditions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class _Row:
     name: str
     label: str
     line: int
+    cells: tuple[str, ...]
+    """Of the columns with the condition."""
 
 
-def _read_rows(table: Path) -> list[_Row]:
+def _find_columns(table: Path, header: Sequence[str] | None, request: ConditionRequest) -> _Columns:
+    file = _find_column(table, header, FILE_COLUMNS, "file")
+    if request.kind == "class":
+        return _Columns(file, _find_column(table, header, LABEL_COLUMNS, "label"))
+    spelled = [name for name in header or () if name]
+    label = next((name for name in spelled if name.strip().lower() in LABEL_COLUMNS), None)
+    naming = [name for name in spelled if name.strip().lower() in NAMES_COLUMNS]
+    if request.kind == "multi-hot" and request.columns is None and naming:
+        return _Columns(file, label, (naming[0],))
+    return _Columns(file, label, choose_columns(spelled, {file, label or file}, request, str(table)))
+
+
+def _read_rows(table: Path, request: ConditionRequest) -> tuple[list[_Row], _Columns]:
     try:
         with table.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, strict=True)
-            file_column = _find_column(table, reader.fieldnames, FILE_COLUMNS, "file")
-            label_column = _find_column(table, reader.fieldnames, LABEL_COLUMNS, "label")
+            columns = _find_columns(table, reader.fieldnames, request)
             rows: list[_Row] = []
             for record in reader:
-                name, label = record.get(file_column), record.get(label_column)
-                rows.append(_check_row(table, reader.line_num, name, label))
+                rows.append(_check_row(table, reader.line_num, record, columns))
                 if len(rows) > MAX_ITEMS:
                     raise UserError(f"{table} has more than the {MAX_ITEMS:,} rows accepted")
     except (OSError, UnicodeError, csv.Error) as error:
@@ -124,7 +162,7 @@ def _read_rows(table: Path) -> list[_Row]:
     if not rows:
         raise UserError(f"{table} has a header but no rows; add one row per image")
     _refuse_repeats(table, rows)
-    return rows
+    return rows, columns
 
 
 def _find_column(table: Path, header: Sequence[str] | None, accepted: tuple[str, ...], what: str) -> str:
@@ -138,8 +176,9 @@ def _find_column(table: Path, header: Sequence[str] | None, accepted: tuple[str,
     )
 
 
-def _check_row(table: Path, line: int, name: str | None, label: str | None) -> _Row:
-    name, label = (name or "").strip(), (label or "").strip()
+def _check_row(table: Path, line: int, record: dict[str, str | None], columns: _Columns) -> _Row:
+    name = (record.get(columns.file) or "").strip()
+    label = (record.get(columns.label) or "").strip() if columns.label else UNLABELLED
     if not name or not label:
         missing = "file" if not name else "label"
         raise UserError(f"{table}, line {line}: the {missing} is empty; fill it in or remove the row")
@@ -149,7 +188,24 @@ def _check_row(table: Path, line: int, name: str | None, label: str | None) -> _
             f"{table}, line {line}: {name!r} does not stay inside the folder; "
             "give names relative to it, with forward slashes"
         )
-    return _Row(str(path), label, line)
+    cells = tuple((record.get(column) or "").strip() for column in columns.conditions)
+    return _Row(str(path), label, line, cells)
+
+
+def _conditions_of(
+    table: Path, rows: list[_Row], columns: _Columns, request: ConditionRequest
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return the names of the condition's columns and their values, float32 `[N,K]`."""
+    names = columns.conditions
+    if request.kind == "multi-hot" and request.columns is None and names[0].strip().lower() in NAMES_COLUMNS:
+        return multi_hot_of_names([names_in_cell(row.cells[0]) for row in rows], str(table))
+    values = empty_conditions(len(rows), len(names), str(table))
+    for index, row in enumerate(rows):
+        place = f"{table}, line {row.line}"
+        values[index] = [
+            read_number(cell, request.kind, name, place) for name, cell in zip(names, row.cells, strict=True)
+        ]
+    return tuple(name.strip() for name in names), values
 
 
 def _refuse_repeats(table: Path, rows: list[_Row]) -> None:

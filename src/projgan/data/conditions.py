@@ -1,0 +1,84 @@
+"""What the networks are given beside each image: a label, several classes, or a standardised vector."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from projgan.errors import UserError
+
+
+class Labelled(Protocol):
+    """What is known of the images of a source or a store; see `Source` and `PackedImages`."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int64 `[N]`."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """By label."""
+
+    @property
+    def conditions(self) -> np.ndarray | None:
+        """float32 `[N,K]`."""
+
+    @property
+    def condition_names(self) -> tuple[str, ...]:
+        """By column."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The condition of every image, as networks meet it."""
+
+    values: np.ndarray
+    """int64 labels `[N]`, or float32 `[N,K]`."""
+    names: tuple[str, ...]
+    """Of the classes or of the columns."""
+    means: tuple[float, ...] | None = None
+    """Of the columns, in the units of the data, where they were standardised."""
+    deviations: tuple[float, ...] | None = None
+    """Standard deviations, likewise; value = mean + deviation * what the networks meet."""
+
+
+def one_class(data: Labelled) -> Conditions:
+    """One label per image."""
+    return Conditions(data.labels, data.class_names)
+
+
+def several_classes(data: Labelled) -> Conditions:
+    """0 or 1 per class and image."""
+    return Conditions(_conditions_of(data), data.condition_names)
+
+
+def standardized_vectors(data: Labelled) -> Conditions:
+    """Every column with mean 0 and variance 1 over the images.
+
+    Raises:
+        UserError: a column that is the same for every image.
+    """
+    values = _conditions_of(data).astype(np.float64)
+    means, deviations = values.mean(axis=0), values.std(axis=0)
+    constant = np.flatnonzero((values.min(axis=0) == values.max(axis=0)) | ~(deviations > 0))
+    if len(constant):
+        raise UserError(
+            f"column {data.condition_names[constant[0]]!r} is the same for every image, so nothing can be "
+            "learned of it; leave it out of --data.condition-columns"
+        )
+    standardized = ((values - means) / deviations).astype(np.float32)
+    return Conditions(standardized, data.condition_names, tuple(means.tolist()), tuple(deviations.tolist()))
+
+
+def _conditions_of(data: Labelled) -> np.ndarray:
+    assert data.conditions is not None, "the source was opened for one class per image"
+    return data.conditions
+
+
+CONDITION_KINDS: dict[str, Callable[[Labelled], Conditions]] = {
+    "class": one_class,
+    "multi-hot": several_classes,
+    "vector": standardized_vectors,
+}
+"""What may be known of an image, by the name used in configurations."""
