@@ -44,7 +44,8 @@ def test_the_summary_is_careful_about_one_seed() -> None:
     (sentence,) = said("fd", {"projection": (10.0,), "ac-gan": (14.0,)}, standard_error=0.5)
     assert sentence == (
         "Projection is best on Fréchet distance (10.00 ± 0.98; next is ac-gan with 14.00 ± 0.98); its "
-        "interval overlaps no other method's (some are of one seed, so another training may decide otherwise)."
+        "interval overlaps no other method's (some are of one seed, so another training may decide "
+        "otherwise)."
     )
 
 
