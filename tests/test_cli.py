@@ -230,25 +230,29 @@ def test_help_needs_no_torch_and_names_every_command(tmp_path: Path) -> None:
     script = (
         "import sys\n"
         "from projgan.cli import run_command\n"
-        "words = ['', 'train', 'demo', 'sample', 'data', 'data describe', 'data pack', 'classifier']\n"
+        "words = ['', 'train', 'demo', 'sample', 'evaluate', 'compare', 'classifier', 'morph', 'data', "
+        "'data describe', 'data pack']\n"
         "for command in words:\n"
         "    print('=====', command)\n"
         "    assert run_command([*command.split(), '--help']) == 0\n"
         "assert run_command(['--version']) == 0\n"
-        "heavy = {'torch', 'numpy', 'pyarrow', 'PIL'} & set(sys.modules)\n"
-        "assert 'torch' not in heavy, heavy\n"
+        "heavy = {'torch', 'numpy', 'pyarrow', 'PIL', 'matplotlib'} & set(sys.modules)\n"
+        "assert not {'torch', 'matplotlib'} & heavy, heavy\n"
     )
     process = start(["-c", script], HOME=str(tmp_path))
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     pages = out.split("===== ")
-    for word in ("train", "demo", "sample", "data", "classifier"):
+    for word in ("train", "demo", "sample", "evaluate", "compare", "classifier", "morph", "data"):
         assert word in pages[1]
     assert "--training.steps" in pages[2]
     assert "--dry-run" in pages[2]
     assert "--mix" in pages[4]
-    assert "--resolution" in pages[7]
-    assert "--flip" in pages[8]
+    assert "--metrics" in pages[4]
+    assert "--out" in pages[5]
+    assert "--flip" in pages[6]
+    assert "--square" in pages[7]
+    assert "--resolution" in pages[10]
     assert list(tmp_path.iterdir()) == []
 
 

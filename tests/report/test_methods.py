@@ -41,6 +41,7 @@ def test_a_name_says_what_is_needed_to_tell_methods_apart_and_the_settings_say_a
         "training.ema_decay",
     ]
     assert methods[1].settings["training.ema_decay"] is None
+    assert methods[0].unnamed == ("discriminator.width", "loss.adversarial", "training.ema_decay")
 
 
 def test_values_are_named_as_people_say_them() -> None:

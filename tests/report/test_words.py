@@ -40,6 +40,15 @@ def test_the_summary_says_who_leads() -> None:
     ]
 
 
+def test_the_summary_is_careful_about_one_seed() -> None:
+    (sentence,) = said("fd", {"projection": (10.0,), "ac-gan": (14.0,)}, standard_error=0.5)
+    assert sentence == (
+        "Projection is best on Fréchet distance (10.00 ± 0.98; next is ac-gan with 14.00 ± 0.98); its "
+        "interval overlaps no other method's (some are of one seed, so another training may decide "
+        "otherwise)."
+    )
+
+
 def test_the_summary_says_which_intervals_overlap() -> None:
     assert said("precision", {"projection": (0.5, 0.6), "ac-gan": (0.52, 0.6)}) == [
         "On Precision, ac-gan has the best value (0.560 ± 0.508), but its interval overlaps with that of "
@@ -81,6 +90,12 @@ def test_warnings_name_what_is_unlike() -> None:
         "Fréchet distance was measured at unequal steps: 800 to 1,000.",
         "Fréchet distance was last measured before the end of b, whose training went on.",
         "Fréchet distance was not measured for c.",
+    ]
+    confounded = group_runs(
+        [run_in_memory("a"), run_in_memory("b", discriminator__condition="ac-gan", training__ema_decay=0.5)]
+    )
+    assert warnings_of(confounded, []) == [
+        "The methods differ in more than their names say: training.ema_decay."
     ]
     trained = metric_row("fd", 1.0)
     trained["subject"]["averaged"] = False

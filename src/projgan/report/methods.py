@@ -22,6 +22,8 @@ class Method:
     """Short: the values that set it apart."""
     settings: dict[str, Any]
     """Every key in which the methods differ, with this one's value."""
+    unnamed: tuple[str, ...]
+    """Those of the keys that no name says: a second difference may explain what the first seems to."""
     runs: tuple[Run, ...]
     """In the order of their seeds."""
 
@@ -50,9 +52,13 @@ def group_runs(runs: Sequence[Run]) -> list[Method]:
                 )
     keys = _differing(groups)
     settings = [{key: _value(group[0], key) for key in keys} for group in groups]
+    chosen = _telling_keys(settings)
+    # An unconditional discriminator has an unconditional generator, and no other has.
+    said = {*chosen, "generator.condition"} if FIRST_KEY in chosen else set(chosen)
+    unnamed = tuple(key for key in keys if key not in said)
     return [
-        Method(name, values, tuple(group))
-        for name, values, group in zip(_names(groups, settings), settings, groups, strict=True)
+        Method(_name(group[0], values, chosen), values, unnamed, tuple(group))
+        for values, group in zip(settings, groups, strict=True)
     ]
 
 
@@ -77,15 +83,19 @@ def _value(run: Run, key: str) -> Any:
     return _sections(run)[section][name]
 
 
-def _names(groups: Sequence[list[Run]], settings: Sequence[dict[str, Any]]) -> list[str]:
-    """Name methods by the first keys that are enough to tell them apart."""
+def _telling_keys(settings: Sequence[dict[str, Any]]) -> list[str]:
+    """The first keys that are enough to tell methods apart."""
     chosen: list[str] = []
     for key in settings[0]:
         if _distinct(settings, [*chosen, key]) > _distinct(settings, chosen):
             chosen.append(key)
+    return chosen
+
+
+def _name(run: Run, values: dict[str, Any], chosen: Sequence[str]) -> str:
     if not chosen:
-        return [str(_value(group[0], FIRST_KEY)) for group in groups]
-    return [", ".join(_words(key, values[key], chosen) for key in chosen) for values in settings]
+        return str(_value(run, FIRST_KEY))
+    return ", ".join(_words(key, values[key], chosen) for key in chosen)
 
 
 def _distinct(settings: Sequence[dict[str, Any]], keys: Sequence[str]) -> int:

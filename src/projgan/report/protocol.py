@@ -92,7 +92,20 @@ def _kinds_of_weights(result: MetricResult) -> list[str]:
 
 def warnings_of(methods: Sequence[Method], results: Sequence[MetricResult]) -> list[str]:
     """Return what a reader should beware of, a sentence each."""
-    return [*_seeds(methods), *_steps(methods, results), *_gaps(methods, results), *_counts(results)]
+    return [
+        *_confounders(methods),
+        *_seeds(methods),
+        *_steps(methods, results),
+        *_gaps(methods, results),
+        *_counts(results),
+    ]
+
+
+def _confounders(methods: Sequence[Method]) -> list[str]:
+    unnamed = methods[0].unnamed
+    if unnamed:
+        return [f"The methods differ in more than their names say: {_listed(unnamed)}."]
+    return []
 
 
 def _seeds(methods: Sequence[Method]) -> list[str]:

@@ -45,11 +45,18 @@ def findings(results: Sequence[MetricResult]) -> list[str]:
         intervals = "its interval overlaps" if len(led) == 1 else "its intervals overlap"
         sentences.append(
             f"{_capital(best)} is best on {in_a_row([_with_values(result) for result in led])}; "
-            f"{intervals} no other method's."
+            f"{intervals} no other method's{_caution(led)}."
         )
     open_ones = [result for result in judged if result.best is None]
     sentences += [_overlapping(result) for result in open_ones if not _lacks_intervals(result)]
     return sentences + _without_intervals([result for result in open_ones if _lacks_intervals(result)])
+
+
+def _caution(results: Sequence[MetricResult]) -> str:
+    spreads = [of.spread for result in results for of in result.methods if of.spread is not None]
+    if all(spread.kind == "student-t" for spread in spreads):
+        return ""
+    return " (some are of one seed, so another training may decide otherwise)"
 
 
 def _with_values(result: MetricResult) -> str:

@@ -14,7 +14,8 @@ from projgan.data import open_source
 from projgan.data.conditions import CONDITION_KINDS
 from projgan.distributed import Ranks
 from projgan.errors import UserError
-from projgan.training.run import condition_request, data_location, refuse_one_class
+from projgan.training.measuring import condition_request
+from projgan.training.run import data_location, refuse_one_class
 from projgan.training.trainer import Trainer, refuse_unequal_shares
 
 PROBE_BATCH = 8
