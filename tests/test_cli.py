@@ -248,11 +248,11 @@ def test_help_needs_no_torch_and_names_every_command(tmp_path: Path) -> None:
     assert "--training.steps" in pages[2]
     assert "--dry-run" in pages[2]
     assert "--mix" in pages[4]
-    assert "--metrics" in pages[4]
-    assert "--out" in pages[5]
-    assert "--flip" in pages[6]
-    assert "--square" in pages[7]
-    assert "--resolution" in pages[10]
+    assert "--metrics" in pages[5]
+    assert "--out" in pages[6]
+    assert "--flip" in pages[7]
+    assert "--square" in pages[8]
+    assert "--resolution" in pages[11]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -223,7 +223,7 @@ def _check(model: type[_Checked], description: NetworkDescription, path: Path) -
     units = description.standardization
     if units is not None and {len(units.means), len(units.deviations)} != {len(description.class_names)}:
         raise UserError(f"{path}: {len(description.class_names)} columns but other units; damaged")
-    if units is None and arguments["condition"] == "vector":
+    if units is None and arguments.get("condition") == "vector":
         raise UserError(f"{path}: a vector without its units; damaged")
     return arguments
 
