@@ -56,12 +56,12 @@ def workplace(tmp_path_factory):
 
 
 def write_cifar(path: Path, draw: np.random.Generator) -> None:
-    """A CIFAR-10 archive of the published binary form with two images a batch."""
+    """A CIFAR-10 archive of the published binary form with six images a batch, three of each of two classes."""
     names = "airplane automobile bird cat deer dog frog horse ship truck".split()
     files = {"batches.meta.txt": "\n".join(names).encode()}
     for number, batch in enumerate([f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]):
-        rows = draw.integers(0, 256, (2, 3073), dtype=np.uint8)
-        rows[:, 0] = (2 * number % 10, 2 * number % 10 + 1)  # every class is there
+        rows = draw.integers(0, 256, (6, 3073), dtype=np.uint8)
+        rows[:, 0] = (2 * number % 10, 2 * number % 10 + 1) * 3  # every class is there
         files[f"{batch}.bin"] = rows.tobytes()
     with tarfile.open(path, "w:gz") as archive:
         for name, content in files.items():
