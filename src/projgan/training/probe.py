@@ -30,6 +30,9 @@ class Estimate:
     data: str
     num_images: int
     num_classes: int
+    """Of the data, or columns of another condition."""
+    condition: str
+    """Its kind, a name in `CONDITION_KINDS`."""
     generator_parameters: int
     discriminator_parameters: int
     device: str
@@ -44,10 +47,11 @@ class Estimate:
 
     def to_text(self) -> str:
         """Return it as lines for a person."""
+        unit = "classes" if self.condition == "class" else "columns"
         scaled = f", scaled from batches of {self.probed_batch_size}"
         return "\n".join(
             [
-                f"data            {self.data}: {self.num_images:,} images of {self.num_classes} classes",
+                f"data            {self.data}: {self.num_images:,} images of {self.num_classes} {unit}",
                 f"generator       {self.generator_parameters:,} parameters",
                 f"discriminator   {self.discriminator_parameters:,} parameters",
                 f"device          {self.device}",
@@ -98,6 +102,7 @@ def probe(config: RunConfig, ranks: Ranks, said: Callable[[str], None] = lambda 
         data=source.name,
         num_images=len(source.labels),
         num_classes=num_classes,
+        condition=config.data.condition,
         generator_parameters=parameters[0],
         discriminator_parameters=parameters[1],
         device=torch.cuda.get_device_name() if ranks.device.type == "cuda" else _cpu_name(),
