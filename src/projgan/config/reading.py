@@ -1,0 +1,120 @@
+"""Settings from presets and YAML files to a checked configuration, and what a mistake in them is called."""
+
+import reprlib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from projgan.config.sections import RunConfig
+from projgan.errors import UserError, nearest_name, printable
+
+
+def preset_names() -> list[str]:
+    """Return the names of the built-in presets."""
+    return sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in (resources.files("projgan") / "presets").iterdir()
+        if entry.name.endswith(".yaml")
+    )
+
+
+def read_preset(preset: str) -> tuple[dict[str, Any], str]:
+    """Return the settings of a built-in preset or a YAML file, unchecked, and where they came from.
+
+    Raises:
+        UserError: no such preset or file, or not a mapping in YAML.
+    """
+    path = Path(preset)
+    if path.suffix in {".yaml", ".yml"}:
+        if not path.is_file():
+            raise UserError(f"{preset}: no such file; give a YAML file or a preset's name")
+        if path.stat().st_size > 1 << 20:
+            raise UserError(f"{preset}: larger than 1 MiB, so not a configuration")
+        text, place = path.read_text(encoding="utf-8", errors="replace"), preset
+    elif preset in preset_names():
+        text = (resources.files("projgan") / "presets" / f"{preset}.yaml").read_text(encoding="utf-8")
+        place = f"preset {preset}"
+    else:
+        raise UserError(f"unknown preset {preset!r}{nearest_name(preset, preset_names())}")
+    try:
+        settings = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise UserError(f"{place}: not valid YAML: {' '.join(str(error).split())[:300]}") from None
+    if not isinstance(settings, dict) or not all(map(_is_section, settings, settings.values())):
+        raise UserError(
+            f"{place}: expected sections ({', '.join(RunConfig.model_fields)}), each with its keys and "
+            "their values, which are single or plain lists"
+        )
+    return settings, place
+
+
+def _is_section(name: object, keys: object) -> bool:
+    """Whether these are names and flat values; YAML can also make a mapping that contains itself."""
+    if not isinstance(name, str) or not isinstance(keys, dict):
+        return False
+    return all(
+        isinstance(key, str)
+        and not isinstance(value, dict)
+        and not (isinstance(value, list) and any(isinstance(part, dict | list) for part in value))
+        for key, value in keys.items()
+    )
+
+
+def check_config(settings: dict[str, Any], place: str) -> RunConfig:
+    """Turn plain settings into a checked configuration.
+
+    Raises:
+        UserError: naming the key, what is wrong with it and the nearest valid one.
+    """
+    try:
+        return RunConfig.model_validate(settings)
+    except ValidationError as error:
+        raise UserError(f"{place}: {explain(error)}") from None
+
+
+def load_config(preset: str) -> RunConfig:
+    """Load a built-in preset or a YAML file."""
+    return check_config(*read_preset(preset))
+
+
+def dump_config(config: RunConfig) -> str:
+    """Return the configuration as YAML that `load_config` reads back."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+
+
+def differing_keys(one: RunConfig, other: RunConfig) -> dict[str, tuple[Any, Any]]:
+    """Return the dotted keys on which two configurations differ, with both values."""
+    ours, theirs = one.model_dump(), other.model_dump()
+    return {
+        f"{section}.{key}": (value, theirs[section][key])
+        for section, values in ours.items()
+        for key, value in values.items()
+        if value != theirs[section][key]
+    }
+
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxother = 2, 120, 120
+"""A few aliases make a YAML value that would fill the memory if written out."""
+
+
+def explain(error: ValidationError) -> str:
+    """Say in one line what pydantic found first."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        key = printable(key)
+        section = RunConfig.model_fields.get(str(first["loc"][0]))
+        in_section = len(first["loc"]) > 1 and section is not None and section.annotation is not None
+        known = section.annotation.model_fields if in_section else RunConfig.model_fields  # type: ignore[union-attr]
+        prefix = f"{first['loc'][0]}." if in_section else ""
+        return f"unknown key {key}{nearest_name(key, [prefix + name for name in known])}"
+    message = first["msg"].removeprefix("Value error, ")
+    if not key:
+        return message
+    if first["type"] == "value_error":
+        return message
+    return f"{printable(key)} is {_BRIEF.repr(first['input'])}: {message[0].lower()}{message[1:]}"
