@@ -88,8 +88,9 @@ METRICS: dict[str, Metric] = {
     ),
     "within_class_ms_ssim": Metric(
         "Within-class MS-SSIM",
-        "lower",
-        "mean similarity of two generated images of one class (Odena et al. 2017); lower is more varied",
+        None,  # noise has the lowest
+        "mean similarity of two generated images of one class (Odena et al. 2017); lower is more varied, but "
+        "so is noise: read it beside accuracy",
     ),
 }
 """By the name that rows carry. Names with an f are Inception's, the others another network's."""

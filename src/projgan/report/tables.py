@@ -13,7 +13,7 @@ from projgan.report.runs import Run
 
 ARROWS = {"lower": "\u00a0↓", "higher": "\u00a0↑", None: ""}
 """Behind a space at which no line breaks."""
-DIRECTIONS = {"lower": "lower is better", "higher": "higher is better", None: "not known"}
+DIRECTIONS = {"lower": "lower is better", "higher": "higher is better", None: "neither is better by itself"}
 NOTHING = "–"
 
 
