@@ -27,6 +27,7 @@ SMALL: dict[str, Any] = {
     "generator.width": 8,
     "discriminator.architecture": "resnet-8",
     "discriminator.width": 8,
+    "discriminator.embedding_size": 128,
     "training.steps": 20,
     "training.batch_size": 8,
     "training.generator_batch_size": 8,
