@@ -140,6 +140,35 @@ def test_multi_hinge_is_a_hinge_loss() -> None:
     )
 
 
+@pytest.mark.parametrize("kind", ["multi-hot", "vector"])
+@pytest.mark.parametrize("method", sorted(CONDITIONS.keys() - {"unconditional"}))
+def test_which_methods_take_which_conditions(kind: str, method: str) -> None:
+    """Those whose loss classifies need one class; the others take anything."""
+    sections = {"data": {"condition": kind}, "discriminator": {"condition": method}}
+    if method in {"projection", "input-concat", "hidden-concat", "output-concat"}:
+        checked(**sections)
+    else:
+        expected = (
+            f"discriminator.condition {method} tells one class from the others, but data.condition is {kind}"
+        )
+        assert refusal(**sections).startswith(expected)
+
+
+def test_projection_takes_chosen_columns_and_the_quadratic_term() -> None:
+    data = {"condition": "vector", "condition_columns": ["age"]}
+    assert checked(data=data, discriminator={"quadratic_term": True}).data.condition_columns == ("age",)
+
+
+def test_settings_of_other_conditions_are_refused_with_one_class() -> None:
+    message = refusal(discriminator={"quadratic_term": True})
+    assert message.endswith("vector or multi-hot, not to projection and class: turn it off")
+    message = refusal(
+        data={"condition": "vector"}, discriminator={"quadratic_term": True, "condition": "input-concat"}
+    )
+    assert message.endswith("not to input-concat and vector: turn it off")
+    assert "data.condition is class: name its kind too" in refusal(data={"condition_columns": ["age"]})
+
+
 def test_words_that_are_numbers() -> None:
     config = checked(
         data={"resolution": "8", "channels": "1"},

@@ -15,6 +15,7 @@ from projgan.errors import UserError
 from projgan.generator_file import (
     NetworkDescription,
     Provenance,
+    Standardization,
     load_discriminator,
     load_generator,
     save_network,
@@ -257,3 +258,46 @@ def test_a_tensor_too_many(file: Path) -> None:
 def test_a_tensor_of_another_type(file: Path, dtype: torch.dtype, name: str) -> None:
     path = resaved(file, lambda tensors: tensors.update({name: tensors[name].to(dtype)}))
     assert refusal(path) == f"tensor {name} is not that of the network it describes; damaged"
+
+
+# --- conditions that are no single class -----------------------------------------------------------
+
+
+def test_a_file_of_before_has_classes(tampered: Callable[..., Path]) -> None:
+    """As the first version wrote it: no kind of condition, no units."""
+
+    def forget(words: dict[str, Any]) -> None:
+        assert words["network"].pop("condition", "class") == "class"
+        assert words.pop("standardization") is None
+
+    generator, description = load_generator(tampered(forget))
+    assert (generator.condition, description.standardization) == ("class", None)
+
+
+def vector_file(tmp_path: Path, kind: str = "vector", **units: Any) -> Path:
+    network = NETWORK | {"condition": kind}
+    words = description(**network).model_copy(
+        update={"standardization": Standardization(**units) if units else None}
+    )
+    path = tmp_path / "vector.safetensors"
+    save_network(Generator(**network), words, path)
+    return path
+
+
+UNITS = {"means": (1.0, 2.0, -3.5), "deviations": (0.5, 1.0, 1e-3)}
+
+
+def test_units_come_back(tmp_path: Path) -> None:
+    generator, words = load_generator(vector_file(tmp_path, **UNITS))
+    assert (generator.condition, words.standardization) == ("vector", Standardization(**UNITS))
+    generator, words = load_generator(vector_file(tmp_path, "multi-hot"))
+    assert (generator.condition, words.standardization) == ("multi-hot", None)
+
+
+def test_units_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    assert "a vector without its units; damaged" in refusal(vector_file(tmp_path))
+    short = UNITS | {"means": (1.0, 2.0)}
+    assert "3 columns but other units; damaged" in refusal(vector_file(tmp_path, **short))
+    for bad in ({"means": (1.0, float("nan"), 0.0)}, {"deviations": (1.0, 0.0, 1.0)}):
+        with pytest.raises(ValueError):
+            Standardization(**UNITS | bad)

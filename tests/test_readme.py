@@ -50,6 +50,14 @@ def workplace(tmp_path_factory):
         for index in range(3):
             pixels = draw.integers(0, 256, (70, 80, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / "photos" / name / f"{index}.jpg")
+    (folder / "people").mkdir()
+    rows = ["file,age,height"]
+    for name, age, height in (("anna", 31, 1.68), ("ben", 54, 1.8), ("cleo", 12, 1.5)):
+        Image.fromarray(draw.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(
+            folder / f"people/{name}.png"
+        )
+        rows.append(f"{name}.png,{age},{height}")
+    (folder / "people/labels.csv").write_text("\n".join(rows), encoding="utf-8")
     write_cifar(folder / "cifar-10-binary.tar.gz", draw)
     return folder
 

@@ -6,8 +6,18 @@ from torch import Tensor
 
 from projgan import sampling
 from projgan.errors import UserError
+from projgan.generator_file import Standardization
 from projgan.networks.resnet import Generator
-from projgan.sampling import class_label, class_labels, latents_of, mixing_weights, sample
+from projgan.sampling import (
+    around_the_mean,
+    class_label,
+    class_labels,
+    latents_of,
+    mixing_weights,
+    sample,
+    several_classes,
+    vector_in_units,
+)
 
 CLASSES = 4
 
@@ -229,3 +239,38 @@ def test_a_batch_size_changes_the_batches_and_nothing_in_them(generator: Generat
     assert torch.equal(torch.cat(batches), lanes)
     assert {len(batch) for batch in batches[:-1]} <= {batch_size}
     assert 1 <= len(batches[-1]) <= batch_size
+
+
+# --- conditions that are no single class -----------------------------------------------------------
+
+UNITS = Standardization(means=(30.0, 1.6), deviations=(10.0, 0.1))
+
+
+def test_several_classes_are_those_named() -> None:
+    names = ("beard", "hat", "smiling")
+    assert several_classes("smiling=1, hat=0.5", names).tolist() == [0, 0.5, 1]
+    with pytest.raises(UserError, match=r"unknown class 'hut'; did you mean 'hat'\?"):
+        several_classes("hut=1", names)
+    with pytest.raises(UserError, match="'hat' is there twice; name it once"):
+        several_classes("hat=1,hat=1", names)
+    with pytest.raises(UserError, match="'hat' is not of the form class=1"):
+        several_classes("hat", names)
+
+
+def test_a_vector_is_given_in_its_units_and_what_is_missing_is_the_mean() -> None:
+    found = vector_in_units("height=1.85,age=25", ("age", "height"), UNITS)
+    assert found.tolist() == pytest.approx([-0.5, 2.5])
+    assert vector_in_units("age=-20", ("age", "height"), UNITS).tolist() == [-5, 0]
+
+
+def test_rows_around_the_mean() -> None:
+    names, conditions = around_the_mean(("age", "height"), UNITS, 4)
+    assert names == ["mean", "age=15", "age=45", "height=1.45"]
+    assert conditions.tolist() == [[0, 0], [-1.5, 0], [1.5, 0], [0, -1.5]]
+    assert [len(around_the_mean(("age", "height"), UNITS, count)[0]) for count in (1, 2, 3, 5, 50)] == [
+        1,
+        2,
+        3,
+        5,
+        5,
+    ]

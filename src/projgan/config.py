@@ -41,9 +41,12 @@ Condition = Literal[
     "multi-hinge",
     "unconditional",
 ]
+CLASSIFYING = frozenset({"ac-gan", "tac-gan", "adc-gan", "d2d-ce", "multi-hinge"})
+"""Conditions of the discriminator that need exactly one class per image."""
 Positive = Annotated[int, Field(gt=0)]
 Width = Annotated[int, Field(gt=0, le=4096)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
+DataCondition = Literal["class", "multi-hot", "vector"]
 BatchSize = Annotated[int, Field(gt=0, le=1_000_000)]
 
 
@@ -62,6 +65,10 @@ class DataConfig(Section):
     """Folder, archive, Parquet, .npz, packed store, or the built-in `digits`; `--data` for short."""
     split: Annotated[str | None, MayBeOff] = None
     """Part of the data to use, such as `train`; None takes the training part where there are several."""
+    condition: DataCondition = "class"
+    """What is known of an image: one class, several classes at once, or a vector of real numbers."""
+    condition_columns: Annotated[tuple[Annotated[str, Field(min_length=1)], ...] | None, MayBeOff] = None
+    """Columns of several classes or of the vector; None takes all that the data has."""
     resolution: Annotated[Literal[8, 32, 64, 128, 256], Number] = 32
     """Height and width in pixels; other sizes are centre-cropped and resized."""
     channels: Annotated[Literal[1, 3], Number] = 3
@@ -104,6 +111,8 @@ class DiscriminatorConfig(Section):
     """Block after which `hidden-concat` joins, counted from 1; None is the paper's for this architecture."""
     embedding_size: Width = 128
     """Entries of the embedded label in `hidden-concat` and `output-concat`, of the image in `d2d-ce`."""
+    quadratic_term: bool = False
+    """Add a quadratic form of the condition to `projection`, for several classes or a vector (equation 7)."""
 
 
 class LossConfig(Section):
@@ -222,6 +231,7 @@ class RunConfig(Section):
                 f"loss.adversarial is {self.loss.adversarial}, but discriminator.condition multi-hinge is a "
                 "hinge loss itself: choose hinge, or another condition"
             )
+        self._condition_can_be_met()
         end = self.optimizer.decay_end
         if end is not None and self.training.steps > end:
             raise ValueError(
@@ -229,6 +239,23 @@ class RunConfig(Section):
                 "learning rate has fallen to zero: raise optimizer.decay_end too, or turn the decay off"
             )
         return self
+
+    def _condition_can_be_met(self) -> None:
+        kind, method = self.data.condition, self.discriminator.condition
+        if kind != "class" and method in CLASSIFYING:
+            raise ValueError(
+                f"discriminator.condition {method} tells one class from the others, but data.condition is "
+                f"{kind}: choose projection or another that takes any condition"
+            )
+        if kind == "class" and self.data.condition_columns is not None:
+            raise ValueError(
+                "data.condition_columns is given, but data.condition is class: name its kind too"
+            )
+        if self.discriminator.quadratic_term and (kind == "class" or method != "projection"):
+            raise ValueError(
+                "discriminator.quadratic_term belongs to projection and to data.condition vector or "
+                f"multi-hot, not to {method} and {kind}: turn it off"
+            )
 
 
 RESUMABLE_KEYS = frozenset(

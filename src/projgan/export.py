@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from projgan.errors import UserError
-from projgan.generator_file import load_generator
+from projgan.generator_file import NetworkDescription, load_generator
 from projgan.images import grid, to_pil, write_png
 from projgan.networks.resnet import Generator
-from projgan.sampling import class_labels, mixing_weights, sample
+from projgan.sampling import LARGEST_VECTOR_ROWS, MIXES, ROWS, class_labels, sample
 
 LARGEST_GRID = 10_000
 LARGEST_COUNT = 1_000_000
@@ -73,7 +73,7 @@ def write_images(request: SampleRequest, progress: Callable[[int, int], None] | 
     _check(request)
     path = generator_path(request.run)
     generator, description = load_generator(path)
-    names, stems, conditions = _rows(request, generator, description.class_names)
+    names, stems, conditions = _rows(request, generator, description)
     seeds = list(range(request.seed, request.seed + request.count))
     written = Written(path, tuple(names), (seeds[0], seeds[-1]))
     repeated = None if conditions is None else conditions.repeat_interleave(len(seeds), dim=0)
@@ -121,21 +121,29 @@ def _check(request: SampleRequest) -> None:
 
 
 def _rows(
-    request: SampleRequest, generator: Generator, class_names: tuple[str, ...]
+    request: SampleRequest, generator: Generator, description: NetworkDescription
 ) -> tuple[list[str], list[str], Tensor | None]:
     """Name each row and its files, which do not depend on what else is asked for, and its condition."""
-    if generator.num_classes is None:
+    names, units = description.class_names, description.standardization
+    if generator.condition is None:
         if request.classes or request.mixes:
             raise UserError(f"{request.run}: an unconditional generator; leave --class and --mix out")
         return ["sample"], ["sample"], None
     if request.mixes:
-        weights = torch.stack([mixing_weights(mix, class_names) for mix in request.mixes])
-        return list(request.mixes), _file_names(request.mixes), weights
-    every = list(range(len(class_names)))
-    labels = every if request.classes is None else class_labels(request.classes, class_names)
-    labels = list(dict.fromkeys(labels))
-    stems = _file_names(class_names)
-    return [class_names[label] for label in labels], [stems[label] for label in labels], torch.tensor(labels)
+        read = MIXES[generator.condition]
+        conditions = torch.stack([read(mix, names, units) for mix in request.mixes])
+        return list(request.mixes), _file_names(request.mixes), conditions
+    if units is not None and request.classes:
+        shown = ", ".join(f"{name}={mean:.4g}" for name, mean in zip(names[:3], units.means, strict=False))
+        raise UserError(
+            f"{request.run}: has no classes but numbers; give them as --mix {shown.replace(' ', '')}"
+        )
+    rows, conditions = ROWS[generator.condition](names, units, max(len(names), LARGEST_VECTOR_ROWS))
+    stems = _file_names(rows)
+    if request.classes is None:
+        return rows, stems, conditions
+    labels = list(dict.fromkeys(class_labels(request.classes, names)))
+    return [rows[label] for label in labels], [stems[label] for label in labels], torch.tensor(labels)
 
 
 def _file_names(names: Sequence[str]) -> list[str]:

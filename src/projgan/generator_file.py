@@ -44,15 +44,27 @@ class Provenance(_Checked):
     """projgan and torch."""
 
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Standardization(_Checked):
+    """The units of a vector's columns: value = mean + deviation * what the network meets."""
+
+    means: Annotated[tuple[Finite, ...], Field(max_length=1_000_000)]
+    deviations: Annotated[tuple[Annotated[Finite, Field(gt=0)], ...], Field(max_length=1_000_000)]
+
+
 class NetworkDescription(_Checked):
     """What a network file says about itself."""
 
     version: Literal[1] = 1
     kind: Literal["generator", "discriminator"]
-    network: dict[str, int | str | None]
+    network: dict[str, bool | int | str | None]
     """Arguments of `Generator` or `Discriminator`."""
     class_names: Annotated[tuple[str, ...], Field(max_length=1_000_000)]
-    """In the order of the labels."""
+    """In the order of the labels, or of the columns of another condition."""
+    standardization: Standardization | None = None
+    """Where the condition is a vector of real numbers."""
     provenance: Provenance
 
 
@@ -60,6 +72,7 @@ class _GeneratorArguments(_Checked):
     architecture: str
     channels: Literal[1, 3]
     num_classes: Count | None
+    condition: str = "class"
     latent_size: Count
     width: Count | None
 
@@ -72,6 +85,7 @@ class _DiscriminatorArguments(_Checked):
     width: Count | None
     hidden_block: Count | None = None
     embedding_size: Count = 128
+    quadratic_term: bool = False
 
 
 def save_network(network: nn.Module, description: NetworkDescription, path: Path) -> None:
@@ -138,6 +152,11 @@ def _check(model: type[_Checked], description: NetworkDescription, path: Path) -
         raise UserError(f"{path}: its description is not one this version reads: {_first(error)}") from None
     if arguments["num_classes"] not in (None, len(description.class_names)):
         raise UserError(f"{path}: {arguments['num_classes']} classes but other class names; damaged")
+    units = description.standardization
+    if units is not None and {len(units.means), len(units.deviations)} != {len(description.class_names)}:
+        raise UserError(f"{path}: {len(description.class_names)} columns but other units; damaged")
+    if units is None and arguments["condition"] == "vector":
+        raise UserError(f"{path}: a vector without its units; damaged")
     return arguments
 
 

@@ -6,12 +6,13 @@ differently for different batch sizes, and an image must not depend on its neigh
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from projgan.errors import UserError, nearest_name
+from projgan.generator_file import Standardization
 from projgan.images import to_uint8
 from projgan.networks.resnet import Generator
 
@@ -48,7 +49,7 @@ def sample(
     Args:
         generator: in evaluation mode, on any device.
         seeds: N seeds, each in [0, 2**63).
-        condition: labels [N] or mixing weights [N, num_classes]; None for an unconditional generator.
+        condition: labels [N] or float [N, num_classes]; None for an unconditional generator.
         truncation: bound of the latents' entries, or None.
         batch_size: images per batch handed over, which changes nothing in them; None is one lane.
 
@@ -106,22 +107,107 @@ def class_labels(names: Sequence[str], class_names: Sequence[str]) -> list[int]:
     return [class_label(name, class_names) for name in names]
 
 
-def mixing_weights(text: str, class_names: Sequence[str]) -> Tensor:
+def mixing_weights(text: str, class_names: Sequence[str], units: Standardization | None = None) -> Tensor:
     """Turn `cat=0.3,dog=0.7` into weights over all classes, float32 [num_classes].
 
     Raises:
         UserError: not of that form, an unknown class, or weights that do not sum to 1.
     """
     weights = torch.zeros(len(class_names))
-    for part in text.split(","):
-        name, equals, number = part.rpartition("=")
-        try:
-            weight = float(number)
-        except ValueError:
-            weight = math.nan
-        if not equals or not math.isfinite(weight):
-            raise UserError(f"--mix {text}: {part!r} is not of the form class=weight, as in cat=0.3,dog=0.7")
-        weights[class_label(name.strip(), class_names)] += weight
+    for name, weight in _named_numbers(text, "class=weight, as in cat=0.3,dog=0.7"):
+        weights[class_label(name, class_names)] += weight
     if abs(weights.sum().item() - 1) > 1e-4:
         raise UserError(f"--mix {text}: the weights sum to {weights.sum().item():g}; they must sum to 1")
     return weights
+
+
+def several_classes(text: str, class_names: Sequence[str], units: Standardization | None = None) -> Tensor:
+    """Turn `smiling=1,hat=1` into a condition float32 [num_classes]; a class not named is 0.
+
+    Raises:
+        UserError: not of that form, an unknown class or one named twice.
+    """
+    condition = torch.zeros(len(class_names))
+    for name, value in _once(text, "class=1, as in smiling=1,hat=1"):
+        condition[class_label(name, class_names)] = value
+    return condition
+
+
+def vector_in_units(text: str, names: Sequence[str], units: Standardization | None) -> Tensor:
+    """Turn `age=30,height=1.7`, in the units of the data, into a condition float32 [K].
+
+    A column not named has its mean.
+
+    Raises:
+        UserError: not of that form, an unknown column or one named twice.
+    """
+    assert units is not None, "a vector has units"
+    condition = torch.zeros(len(names))
+    for name, value in _once(text, "column=value, as in age=30,height=1.7"):
+        if name not in names:
+            raise UserError(f"--mix {text}: unknown column {name!r}{nearest_name(name, names)}")
+        column = list(names).index(name)
+        condition[column] = (value - units.means[column]) / units.deviations[column]
+    return condition
+
+
+def _named_numbers(text: str, form: str) -> list[tuple[str, float]]:
+    pairs = []
+    for part in text.split(","):
+        name, equals, number = part.rpartition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if not equals or not math.isfinite(value):
+            raise UserError(f"--mix {text}: {part!r} is not of the form {form}")
+        pairs.append((name.strip(), value))
+    return pairs
+
+
+def _once(text: str, form: str) -> list[tuple[str, float]]:
+    pairs = _named_numbers(text, form)
+    twice = [name for index, (name, _) in enumerate(pairs) if name in dict(pairs[:index])]
+    if twice:
+        raise UserError(f"--mix {text}: {twice[0]!r} is there twice; name it once")
+    return pairs
+
+
+MIXES: dict[str, Callable[[str, Sequence[str], Standardization | None], Tensor]] = {
+    "class": mixing_weights,
+    "multi-hot": several_classes,
+    "vector": vector_in_units,
+}
+"""How a condition is written in words, by its kind; called with the words, the names and the units."""
+
+Rows = tuple[list[str], Tensor]
+ROW_DEVIATIONS = 1.5
+LARGEST_VECTOR_ROWS = 25
+"""Nobody looks at more, and each takes as many numbers as there are columns."""
+
+
+def single_classes(names: Sequence[str], units: Standardization | None, count: int) -> Rows:
+    """The first `count` classes, each alone: their names, and labels [n]."""
+    shown = list(names[:count])
+    return shown, torch.arange(len(shown))
+
+
+def around_the_mean(names: Sequence[str], units: Standardization | None, count: int) -> Rows:
+    """The mean of all columns, then the first ones 1.5 deviations below and above it, up to `count` rows."""
+    assert units is not None, "a vector has units"
+    rows, conditions = ["mean"], [torch.zeros(len(names))]
+    count = min(count, LARGEST_VECTOR_ROWS)
+    for column, name in enumerate(names[: count // 2]):
+        for offset in (-ROW_DEVIATIONS, ROW_DEVIATIONS):
+            rows.append(f"{name}={units.means[column] + offset * units.deviations[column]:.4g}")
+            conditions.append(torch.zeros(len(names)))
+            conditions[-1][column] = offset
+    return rows[:count], torch.stack(conditions[:count])
+
+
+ROWS: dict[str, Callable[[Sequence[str], Standardization | None, int], Rows]] = {
+    "class": single_classes,
+    "multi-hot": single_classes,
+    "vector": around_the_mean,
+}
+"""What a grid shows where nothing else is asked for, by the kind of condition."""

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from projgan.cli import run_command
 from projgan.data import ConditionRequest, describe, load_images, open_packed, open_source, pack
 from projgan.data.conditions import CONDITION_KINDS
 from projgan.data.sources import columns
@@ -196,6 +197,27 @@ def test_conditions_are_packed_beside_the_images(store, table):
     of_classes = load_images(table(PEOPLE), resolution=4, channels=3, cache=None)
     assert of_classes.conditions is None
     assert of_classes.fingerprint != packed.fingerprint
+
+
+def test_the_fingerprint_of_packed_images_is_of_every_value(table):
+    prints = set()
+    for text in (PEOPLE, PEOPLE.replace("1.7", "1.8"), PEOPLE.replace("age", "years")):
+        packed = load_images(table(text), resolution=4, channels=3, cache=None, request=VECTOR)
+        prints.add(packed.fingerprint)
+    assert len(prints) == 3
+
+
+def test_commands_know_of_columns(table, tmp_path, capsys):
+    words = ["--condition", "vector", "--condition-columns", "height"]
+    out = tmp_path / "packed"
+    pack_words = ["data", "pack", str(table(PEOPLE)), str(out), "--resolution", "4", *words]
+    assert run_command(pack_words) == 0
+    assert "3 images of 1 columns, 4x4" in capsys.readouterr().out
+    assert open_packed(out).condition_names == ("height",)
+    assert run_command(["data", "describe", str(table(PEOPLE)), *words, "--json"]) == 0
+    columns = json.loads(capsys.readouterr().out)["columns"]
+    assert list(columns) == ["height"]
+    assert columns["height"]["mean"] == pytest.approx(1.6)
 
 
 def test_a_store_of_classes_is_written_as_ever(table, tmp_path):

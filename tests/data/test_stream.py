@@ -3,7 +3,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from projgan.data.stream import ImageStream, uniform_labels
+from projgan.data.stream import FAKE_CONDITIONS, ImageStream, as_in_the_data, uniform_labels
 from projgan.images import to_uint8
 
 CPU = torch.device("cpu")
@@ -135,3 +135,32 @@ def test_labels_of_fakes_are_uniform() -> None:
     assert labels.dtype == torch.int64
     assert stats.chisquare(torch.bincount(labels, minlength=7)).pvalue > 1e-4
     assert (labels.min(), labels.max()) == (0, 6)
+
+
+def test_other_conditions_of_fakes_are_rows_of_the_data_as_often_as_there() -> None:
+    """Whole rows: the columns of one are never mixed with those of another."""
+    rows = torch.tensor([[1.0, 10.0], [2.0, 20.0], [2.0, 20.0], [3.0, 30.0]])
+    drawn = as_in_the_data(rows, 2, 8000, torch.Generator().manual_seed(0))
+    assert torch.equal(drawn[:, 1], 10 * drawn[:, 0])
+    counts = torch.bincount(drawn[:, 0].long())[1:]
+    assert stats.chisquare(counts, [2000, 4000, 2000]).pvalue > 1e-4
+    again = as_in_the_data(rows, 2, 8000, torch.Generator().manual_seed(0))
+    assert torch.equal(drawn, again)
+    labels = FAKE_CONDITIONS["class"](torch.zeros(5), 3, 9, torch.Generator().manual_seed(1))
+    assert torch.equal(labels, uniform_labels(3, 9, torch.Generator().manual_seed(1)))
+
+
+def test_a_batch_has_the_rows_of_its_images() -> None:
+    rows = torch.rand(10, 3)
+    source = ImageStream(
+        numbered(10),
+        rows,
+        resolution=2,
+        batch_size=25,
+        share=slice(0, 25),
+        seed=1,
+        device=CPU,
+        dequantize=False,
+    )
+    images, conditions = source.batch(0)
+    assert torch.equal(conditions, rows[to_uint8(images)[:, 0, 0, 0].long()])

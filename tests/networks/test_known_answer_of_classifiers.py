@@ -21,10 +21,10 @@ from projgan.networks.conditions import CONDITIONS, ConditionShape, Discriminato
 
 
 def train(
-    name: str, draw: Callable[[Tensor, Tensor], Tensor], steps: int
+    name: str, draw: Callable[[Tensor, Tensor], Tensor], steps: int, seed: int = 0
 ) -> Callable[[Tensor], DiscriminatorOutput]:
     """Train a method on a small perceptron; `draw` gives images of labels [2n], the first half real."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     phi = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 32))
     head = CONDITIONS[name](ConditionShape(NUM_CLASSES, 32, embedding_size=8))
     objective = OBJECTIVES[name](ADVERSARIAL_LOSSES["standard"], ClassTerm())

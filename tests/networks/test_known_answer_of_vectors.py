@@ -14,14 +14,16 @@ LOSS = ADVERSARIAL_LOSSES["standard"]
 Draw = Callable[[int], tuple[Tensor, Tensor]]
 
 
-def train(real: Draw, fake: Draw, columns: int, quadratic_term: bool = False) -> Callable[..., Tensor]:
+def train(
+    real: Draw, fake: Draw, columns: int, quadratic_term: bool = False, seed: int = 0, steps: int = 700
+) -> Callable[..., Tensor]:
     """Train a projection over a small perceptron between two ways of drawing (x, y) together."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     phi = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 32))
     head = CONDITIONS["projection"](ConditionShape(columns, 32, quadratic_term=quadratic_term))
     optimizer = torch.optim.Adam([*phi.parameters(), *head.parameters()], lr=5e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 700)
-    for _ in range(700):
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _ in range(steps):
         pairs = [real(256), fake(256)]
         images, conditions = (torch.cat(parts) for parts in zip(*pairs, strict=True))
         said = head(phi(images), conditions)
@@ -57,8 +59,8 @@ class GaussianVector:
         return of_images + (self.precision.log().sum() - (off.square() * self.precision).sum(dim=1)) / 2
 
 
-def error(real: GaussianVector, fake: GaussianVector, quadratic_term: bool) -> float:
-    judge = train(real.draw, fake.draw, 2, quadratic_term)
+def error(real: GaussianVector, fake: GaussianVector, quadratic_term: bool, seed: int = 0) -> float:
+    judge = train(real.draw, fake.draw, 2, quadratic_term, seed)
     images, vectors = (torch.cat(parts) for parts in zip(real.draw(2000), fake.draw(2000), strict=True))
     expected = real.log_density(images, vectors) - fake.log_density(images, vectors)
     return relative_error(judge(images, vectors), expected)

@@ -32,7 +32,9 @@ def sample(
     class_
         Class names, or `all`; every class if not given.
     mix
-        Instead of classes, weights over them, as in `cat=0.3,dog=0.7`; may be given several times.
+        Instead of classes, weights over them, as in `cat=0.3,dog=0.7`; several classes at once, as in
+        `smiling=1,hat=1`; or numbers in the units of the data, as in `age=30,height=1.7`. What the generator
+        was trained on decides which. May be given several times.
     count
         Images per class or mix.
     seed

@@ -5,6 +5,8 @@ gives the same images, the same flips, crops and noise, whatever was asked befor
 processes: each draws the whole batch's random numbers and keeps its share.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -16,11 +18,11 @@ RESIDENT_SHARE = 0.25
 
 
 class ImageStream:
-    """Batches of real images, float [n, C, R, R] in [-1, 1), and their labels, int64 [n].
+    """Batches of real images, float [n, C, R, R] in [-1, 1), and their conditions: int64 [n] or float [n, K].
 
     Args:
         images: uint8 [N, C, S, S], S being the resolution, or larger where crops are taken.
-        labels: int64 [N].
+        conditions: labels int64 [N], or float [N, K].
         resolution: height and width of the batches, in pixels.
         batch_size: images of one batch over all processes.
         share: the part of each batch that is this process's.
@@ -31,7 +33,7 @@ class ImageStream:
     def __init__(
         self,
         images: Tensor,
-        labels: Tensor,
+        conditions: Tensor,
         *,
         resolution: int,
         batch_size: int,
@@ -41,7 +43,7 @@ class ImageStream:
         horizontal_flip: bool = False,
         dequantize: bool = True,
     ) -> None:
-        self.images, self.labels = images, labels.to(device)
+        self.images, self.conditions = images, conditions.to(device)
         if device.type == "cuda" and images.numel() < RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
             self.images = images.to(device)
         self.resolution, self.batch_size, self.share = resolution, batch_size, share
@@ -55,7 +57,7 @@ class ImageStream:
         images = self.images[indices.to(self.images.device)].to(self.device)
         images = self._augment(images, position)
         noise = self._draw("noise", position, (images.shape[1:])) if self.dequantize else None
-        return to_float(images, noise), self.labels[indices.to(self.device)]
+        return to_float(images, noise), self.conditions[indices.to(self.device)]
 
     def _indices(self, position: int) -> Tensor:
         parts, needed = [], self.batch_size
@@ -100,3 +102,25 @@ class ImageStream:
 def uniform_labels(num_classes: int, count: int, generator: torch.Generator) -> Tensor:
     """Draw `count` labels uniformly over the classes, int64 [count], as the paper's code does for fakes."""
     return torch.randint(num_classes, (count,), generator=generator, device=generator.device)
+
+
+def uniform_class(conditions: Tensor, num_classes: int, count: int, generator: torch.Generator) -> Tensor:
+    """Draw labels for fakes without a look at how often each class is there; see `uniform_labels`."""
+    return uniform_labels(num_classes, count, generator)
+
+
+def as_in_the_data(conditions: Tensor, num_columns: int, count: int, generator: torch.Generator) -> Tensor:
+    """Draw `count` of the data's conditions [N, K], each alike and with replacement: float [count, K]."""
+    rows = torch.randint(len(conditions), (count,), generator=generator, device=generator.device)
+    return conditions[rows]
+
+
+FAKE_CONDITIONS: dict[str, Callable[[Tensor, int, int, torch.Generator], Tensor]] = {
+    "class": uniform_class,
+    "multi-hot": as_in_the_data,
+    "vector": as_in_the_data,
+}
+"""How the conditions of generated images are drawn, by the kind of condition.
+
+Called with those of the data, the classes or columns, how many are wanted, and the source of randomness.
+"""

@@ -8,32 +8,37 @@ import torch
 import projgan
 from projgan.config import RunConfig
 from projgan.data import PackedImages
-from projgan.generator_file import NetworkDescription, Provenance, save_network
+from projgan.data.conditions import Conditions
+from projgan.generator_file import NetworkDescription, Provenance, Standardization, save_network
 from projgan.images import grid, write_png
 from projgan.run_directory import RunDirectory
-from projgan.sampling import sample
+from projgan.sampling import ROWS, sample
 from projgan.training.trainer import Trainer, network_arguments
 
 
-def write_networks(trainer: Trainer, directory: RunDirectory, data: PackedImages) -> None:
+def write_networks(
+    trainer: Trainer, directory: RunDirectory, data: PackedImages, conditions: Conditions
+) -> None:
     """Write the generator (its average, if one is kept) and the discriminator."""
-    generator_arguments, discriminator_arguments = network_arguments(trainer.config, data.num_classes)
-    generator = _describe("generator", generator_arguments, trainer, data)
+    generator_arguments, discriminator_arguments = network_arguments(trainer.config, trainer.num_classes)
+    generator = _describe("generator", generator_arguments, trainer, data, conditions)
     save_network(trainer.sampling_generator, generator, directory.generator)
-    discriminator = _describe("discriminator", discriminator_arguments, trainer, data)
+    discriminator = _describe("discriminator", discriminator_arguments, trainer, data, conditions)
     save_network(trainer.discriminator, discriminator, directory.discriminator)
 
 
 def _describe(
     kind: Literal["generator", "discriminator"],
-    arguments: dict[str, int | str | None],
+    arguments: dict[str, bool | int | str | None],
     trainer: Trainer,
     data: PackedImages,
+    conditions: Conditions,
 ) -> NetworkDescription:
     return NetworkDescription(
         kind=kind,
         network=arguments,
-        class_names=data.class_names,
+        class_names=conditions.names,
+        standardization=standardization_of(conditions),
         provenance=Provenance(
             data=data.name,
             data_fingerprint=data.fingerprint,
@@ -46,6 +51,13 @@ def _describe(
     )
 
 
+def standardization_of(conditions: Conditions) -> Standardization | None:
+    """Return the units of a vector's columns, or None where nothing was standardised."""
+    if conditions.means is None or conditions.deviations is None:
+        return None
+    return Standardization(means=conditions.means, deviations=conditions.deviations)
+
+
 def _without_paths(config: RunConfig) -> dict[str, object]:
     """The settings, without folders of the machine the run was made on: the file is meant to travel."""
     settings: dict[str, dict[str, object]] = config.model_dump(mode="json")
@@ -54,18 +66,20 @@ def _without_paths(config: RunConfig) -> dict[str, object]:
     return dict(settings)
 
 
-def write_samples(trainer: Trainer, directory: RunDirectory, data: PackedImages) -> None:
-    """Draw a grid, one class a row and one seed a column, with the batch norms in evaluation mode."""
+def write_samples(trainer: Trainer, directory: RunDirectory, conditions: Conditions) -> None:
+    """Draw a grid, one condition a row and one seed a column, with the batch norms in evaluation mode."""
     settings, generator = trainer.config.sampling, trainer.sampling_generator
-    if generator.num_classes is None:
-        rows, names, labels = settings.classes, None, None
+    if generator.condition is None:
+        rows, names, repeated = settings.classes, None, None
         seeds = list(range(settings.seed, settings.seed + rows * settings.columns))
     else:
-        rows = min(settings.classes, generator.num_classes)
-        names, labels = data.class_names[:rows], torch.arange(rows).repeat_interleave(settings.columns)
-        seeds = list(range(settings.seed, settings.seed + settings.columns)) * rows
+        names, given = ROWS[generator.condition](
+            conditions.names, standardization_of(conditions), settings.classes
+        )
+        repeated = given.repeat_interleave(settings.columns, dim=0)
+        seeds = list(range(settings.seed, settings.seed + settings.columns)) * len(names)
     was_training = generator.training
     generator.eval()
-    images = torch.cat(list(sample(generator, seeds, labels)))
+    images = torch.cat(list(sample(generator, seeds, repeated)))
     generator.train(was_training)
     write_png(grid(images, settings.columns, names), directory.samples_at(trainer.step))

@@ -4,15 +4,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from projgan.config import RunConfig
 from projgan.data import open_source
+from projgan.data.conditions import CONDITION_KINDS
 from projgan.distributed import Ranks
 from projgan.errors import UserError
-from projgan.training.run import data_location, refuse_one_class
+from projgan.training.run import condition_request, data_location, refuse_one_class
 from projgan.training.trainer import Trainer, refuse_unequal_shares
 
 PROBE_BATCH = 8
@@ -27,6 +29,9 @@ class Estimate:
     data: str
     num_images: int
     num_classes: int
+    """Of the data, or columns of another condition."""
+    condition: str
+    """Its kind, a name in `CONDITION_KINDS`."""
     generator_parameters: int
     discriminator_parameters: int
     device: str
@@ -41,10 +46,11 @@ class Estimate:
 
     def to_text(self) -> str:
         """Return it as lines for a person."""
+        unit = "classes" if self.condition == "class" else "columns"
         scaled = f", scaled from batches of {self.probed_batch_size}"
         return "\n".join(
             [
-                f"data            {self.data}: {self.num_images:,} images of {self.num_classes} classes",
+                f"data            {self.data}: {self.num_images:,} images of {self.num_classes} {unit}",
                 f"generator       {self.generator_parameters:,} parameters",
                 f"discriminator   {self.discriminator_parameters:,} parameters",
                 f"device          {self.device}",
@@ -68,11 +74,12 @@ def probe(config: RunConfig, ranks: Ranks, said: Callable[[str], None] = lambda 
         UserError: what `train` would say of the settings and of the data's form.
     """
     refuse_unequal_shares(config, ranks)
-    source = open_source(data_location(config), config.data.split)
+    source = open_source(data_location(config), config.data.split, condition_request(config))
     if source.problems:
         raise UserError(source.problems[0])
     refuse_one_class(config, source.class_names)
-    num_classes = len(source.class_names)
+    given = CONDITION_KINDS[config.data.condition](source)
+    num_classes = len(given.names)
     size = config.training.batch_size
     batch = size if ranks.device.type == "cuda" else max(min(size, PROBE_BATCH) // ranks.size, 1) * ranks.size
     generator_batch = (config.training.generator_batch_size or 2 * size) * batch // size
@@ -80,9 +87,9 @@ def probe(config: RunConfig, ranks: Ranks, said: Callable[[str], None] = lambda 
     small = config.training.model_copy(update={"batch_size": batch, "generator_batch_size": generator_batch})
     shape = (batch, config.data.channels, config.data.resolution, config.data.resolution)
     images = torch.randint(0, 256, shape, dtype=torch.uint8)
-    labels = torch.arange(batch) % num_classes
+    conditions = torch.from_numpy(given.values[np.arange(batch) % len(given.values)])
     said(f"probing {config.generator.architecture} on {ranks.device} with batches of {batch}")
-    trainer = Trainer(config.model_copy(update={"training": small}), images, labels, num_classes, ranks)
+    trainer = Trainer(config.model_copy(update={"training": small}), images, conditions, num_classes, ranks)
     activations = _largest_activations(trainer)
     seconds = _seconds_per_step(trainer) * size / batch
     parameters = [
@@ -94,6 +101,7 @@ def probe(config: RunConfig, ranks: Ranks, said: Callable[[str], None] = lambda 
         data=source.name,
         num_images=len(source.labels),
         num_classes=num_classes,
+        condition=config.data.condition,
         generator_parameters=parameters[0],
         discriminator_parameters=parameters[1],
         device=torch.cuda.get_device_name() if ranks.device.type == "cuda" else _cpu_name(),
@@ -125,7 +133,8 @@ def _largest_activations(trainer: Trainer) -> int:
     device, generator = trainer.ranks.device, trainer.generator
     count = trainer.generator_batch_size // trainer.ranks.size
     latents = torch.randn(count, generator.latent_size, device=device)
-    labels = torch.zeros(count, dtype=torch.int64, device=device)
+    known = trainer.stream.conditions
+    given = known.new_zeros(count, *known.shape[1:])
     own = {parameter.untyped_storage().data_ptr() for parameter in generator.parameters()}
     own |= {parameter.untyped_storage().data_ptr() for parameter in trainer.discriminator.parameters()}
     kept: dict[int, int] = {}
@@ -144,7 +153,7 @@ def _largest_activations(trainer: Trainer) -> int:
         return total
 
     with saved_tensors_hooks(pack, lambda tensor: tensor):
-        for_generator = measure(generator(latents, labels), labels)
+        for_generator = measure(generator(latents, given), given)
         images = torch.zeros(
             2 * trainer.batch_size // trainer.ranks.size,
             generator.channels,
@@ -152,6 +161,5 @@ def _largest_activations(trainer: Trainer) -> int:
             generator.resolution,
             device=device,
         )
-        zeros = torch.zeros(len(images), dtype=torch.int64, device=device)
-        for_discriminator = measure(images, zeros)
+        for_discriminator = measure(images, known.new_zeros(len(images), *known.shape[1:]))
     return max(for_generator, for_discriminator)

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from projgan.config import RunConfig
-from projgan.data import PackedImages, load_images
+from projgan.data import ConditionRequest, PackedImages, load_images
+from projgan.data.conditions import CONDITION_KINDS
 from projgan.distributed import Ranks
 from projgan.errors import UserError
 from projgan.run_directory import RunDirectory
@@ -127,6 +128,7 @@ def read_data(config: RunConfig, listener: Listener) -> PackedImages:
         cache=config.data.cache or Path.home() / ".cache" / "projgan",
         progress=listener.decoded,
         on_unreadable=config.data.on_unreadable,
+        request=condition_request(config),
     )
     refuse_one_class(config, data.class_names)
     if data.skipped_count:
@@ -139,13 +141,18 @@ def read_data(config: RunConfig, listener: Listener) -> PackedImages:
     return data
 
 
+def condition_request(config: RunConfig) -> ConditionRequest:
+    """Return what is wanted to be known of each image."""
+    return ConditionRequest(config.data.condition, config.data.condition_columns)
+
+
 def refuse_one_class(config: RunConfig, class_names: Sequence[str]) -> None:
     """A condition can only be learned from two classes or more.
 
     Raises:
         UserError: there is one class, and the networks are to meet it.
     """
-    if config.generator.condition and len(class_names) < 2:
+    if config.data.condition == "class" and config.generator.condition and len(class_names) < 2:
         raise UserError(
             f"{config.data.source}: one class only ({class_names[0]}), so there is no condition to "
             "learn; use --generator.condition None --discriminator.condition unconditional"
@@ -167,8 +174,9 @@ class _Run:
     ) -> None:
         self.config, self.settings, self.sampling = config, config.training, config.sampling
         self.directory, self.data, self.ranks, self.listener = directory, data, ranks, listener
-        images, labels = as_tensor(data.images), as_tensor(data.labels)
-        self.trainer = Trainer(config, images, labels, data.num_classes, ranks)
+        self.conditions = CONDITION_KINDS[config.data.condition](data)
+        images, conditions = as_tensor(data.images), as_tensor(self.conditions.values)
+        self.trainer = Trainer(config, images, conditions, len(self.conditions.names), ranks)
         self.last_saved: int | None = None
 
     def run(self) -> RunResult:
@@ -187,12 +195,12 @@ class _Run:
                 if trainer.step % self.settings.log_every == 0:
                     self._log()
                 if self.ranks.is_first and self.sampling.every and trainer.step % self.sampling.every == 0:
-                    write_samples(trainer, self.directory, self.data)
+                    write_samples(trainer, self.directory, self.conditions)
                 if signal or trainer.step == steps or trainer.step % self.settings.checkpoint_every == 0:
                     self._save()
         if self.ranks.is_first:
             # Also where nothing was left to do: a kill may have come between checkpoint and networks.
-            write_networks(trainer, self.directory, self.data)
+            write_networks(trainer, self.directory, self.data, self.conditions)
         self.ranks.barrier()  # torchrun ends the others when one fails, also in its last breath
         finished = trainer.step == steps
         return RunResult(self.directory.generator, trainer.step, None if finished else signal)
@@ -275,5 +283,5 @@ class _Run:
             save_checkpoint(
                 self.directory.checkpoints, self.trainer.step, state, self.settings.keep_checkpoints
             )
-            write_networks(self.trainer, self.directory, self.data)
+            write_networks(self.trainer, self.directory, self.data, self.conditions)
         self.last_saved = self.trainer.step

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from projgan.config import RunConfig
-from projgan.data.stream import ImageStream, uniform_labels
+from projgan.data.stream import FAKE_CONDITIONS, ImageStream
 from projgan.distributed import Ranks, average
 from projgan.errors import UserError
 from projgan.losses import ADVERSARIAL_LOSSES, OBJECTIVES, ClassTerm, Objective
@@ -28,11 +28,15 @@ class LossRow:
 
 
 def network_arguments(config: RunConfig, num_classes: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the arguments of `Generator` and of `Discriminator` for a configuration."""
+    """Return the arguments of `Generator` and of `Discriminator` for a configuration and the data's classes.
+
+    Where the condition is no single class, `num_classes` counts its columns.
+    """
     generator = {
         "architecture": config.generator.architecture,
         "channels": config.data.channels,
         "num_classes": num_classes if config.generator.condition else None,
+        "condition": config.data.condition,
         "latent_size": config.generator.latent_size,
         "width": config.generator.width,
     }
@@ -44,6 +48,7 @@ def network_arguments(config: RunConfig, num_classes: int) -> tuple[dict[str, An
         "width": config.discriminator.width,
         "hidden_block": config.discriminator.hidden_block,
         "embedding_size": config.discriminator.embedding_size,
+        "quadratic_term": config.discriminator.quadratic_term,
     }
     return generator, discriminator
 
@@ -119,7 +124,7 @@ class Trainer:
     """
 
     def __init__(
-        self, config: RunConfig, images: Tensor, labels: Tensor, num_classes: int, ranks: Ranks
+        self, config: RunConfig, images: Tensor, conditions: Tensor, num_classes: int, ranks: Ranks
     ) -> None:
         training = config.training
         self.config, self.ranks, self.num_classes = config, ranks, num_classes
@@ -144,7 +149,7 @@ class Trainer:
         self.objective = build_objective(config)
         self.stream = ImageStream(
             images,
-            labels,
+            conditions,
             resolution=config.data.resolution,
             batch_size=self.batch_size,
             share=ranks.share(self.batch_size),
@@ -153,6 +158,7 @@ class Trainer:
             horizontal_flip=config.data.horizontal_flip,
             dequantize=config.data.dequantize,
         )
+        self.draw_conditions = FAKE_CONDITIONS[config.data.condition]
         self.step = 0
         self.pending: list[Tensor] = []
 
@@ -174,14 +180,14 @@ class Trainer:
     def advance(self) -> None:
         """Do one step: the generator's update first, then the discriminator's, as in the paper's code."""
         self._set_learning_rate()
-        latents, labels = self._draw_fakes("generator", self.step, self.generator_batch_size)
+        latents, conditions = self._draw_fakes("generator", self.step, self.generator_batch_size)
         generator_loss = generator_step(
             self.generator,
             self.discriminator,
             self.optimizers[0],
             self.objective,
             latents,
-            labels,
+            conditions,
             self.ranks.average_gradients,
         )
         discriminator_loss = torch.zeros_like(generator_loss)
@@ -217,9 +223,9 @@ class Trainer:
         device = self.ranks.device
         generator = generator_at(self.config.training.seed, stream, position, device)
         latents = torch.randn(count, self.generator.latent_size, generator=generator, device=device)
-        labels = uniform_labels(self.num_classes, count, generator)
+        conditions = self.draw_conditions(self.stream.conditions, self.num_classes, count, generator)
         share = self.ranks.share(count)
-        return latents[share], labels[share]
+        return latents[share], conditions[share]
 
     def read_losses(self) -> LossRow | None:
         """Average the losses of the steps since `forget_losses` over those steps and all processes.
