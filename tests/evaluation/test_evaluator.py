@@ -166,6 +166,9 @@ def test_a_generator_is_asked_for_the_classes_and_seeds_of_the_protocol() -> Non
     expected = torch.cat(list(sample(generator(), list(range(40, 70)), draw.labels)))
     assert torch.equal(torch.cat(list(draw.read(torch.arange(30)))), expected)
     assert torch.equal(torch.cat(list(draw.read(torch.tensor([29, 3])))), expected[[29, 3]])
+    images.truncation = 0.5
+    truncated = torch.cat(list(sample(generator(), list(range(40, 70)), draw.labels, 0.5)))
+    assert torch.equal(torch.cat(list(draw.read(torch.arange(30)))), truncated)
 
 
 def test_class_by_class_is_the_same_number() -> None:
