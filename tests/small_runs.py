@@ -14,6 +14,8 @@ from safetensors.torch import load_file
 
 from projgan.config import RunConfig, check_config
 from projgan.distributed import Ranks
+from projgan.generator_file import NetworkDescription, Provenance, save_network
+from projgan.networks.classifier import Classifier
 from projgan.training.checkpoint import checkpoint_path, checkpoint_steps
 from projgan.training.run import Listener, RunResult, train
 
@@ -65,6 +67,20 @@ def small_config(changes: dict[str, Any] | None = None) -> RunConfig:
 def train_small(run_dir: Path, changes: dict[str, Any] | None = None, **listener: Any) -> RunResult:
     """Train in this process, on one CPU thread's arithmetic."""
     return train(small_config(changes), run_dir, ONE_RANK, Listener(**listener))
+
+
+def save_blank_classifier(path: Path, class_names: tuple[str, ...]) -> Path:
+    """Write a classifier of grey 8x8 images that has learned nothing; returns `path`."""
+    network = Classifier(8, 1, len(class_names), width=8).eval()
+    arguments = {"resolution": 8, "channels": 1, "num_classes": len(class_names), "width": 8}
+    provenance = Provenance(
+        data="digits", data_fingerprint="x", step=0, images_seen=0, averaged=False, settings={}, versions={}
+    )
+    description = NetworkDescription(
+        kind="classifier", network=arguments, class_names=class_names, provenance=provenance
+    )
+    save_network(network, description, path)
+    return path
 
 
 def command_line(run_dir: Path, changes: dict[str, Any] | None = None) -> list[str]:

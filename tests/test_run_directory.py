@@ -199,6 +199,22 @@ def test_lines_that_are_no_rows_are_left_out(tmp_path: Path) -> None:
     assert RunDirectory(tmp_path).read_stats() == [{"step": 2}]
 
 
+def test_numbers_of_a_later_state_alone_are_forgotten(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    rows = [{"metric": "fid", "subject": {"step": step}} for step in (2, 3, 4)]
+    directory.append_metrics([*rows, {"metric": "fid", "subject": {"step": None}}, {"metric": "kid"}])
+    assert [step for step in range(6) if directory.has_metrics_at(step)] == [0, 2, 3, 4]
+    written = directory.metrics.stat().st_ino
+    directory.forget_metrics_after(4)
+    assert directory.metrics.stat().st_ino == written  # nothing to forget, nothing written
+    directory.forget_metrics_after(3)
+    assert directory.read_metrics() == [
+        *rows[:2],
+        {"metric": "fid", "subject": {"step": None}},
+        {"metric": "kid"},
+    ]
+
+
 def test_measured_numbers_survive_a_line_cut_short_which_swallows_nothing(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path)
     assert directory.read_metrics() == []

@@ -11,11 +11,16 @@ import torch
 from pixel_network import QuarterMeans
 from projgan.data import PackedImages
 from projgan.errors import UserError
+from projgan.evaluation.diversity import within_class_ms_ssim
 from projgan.evaluation.evaluator import Evaluator, Listener
-from projgan.evaluation.frechet import frechet_distance_from_features
+from projgan.evaluation.frechet import factor_of_features, frechet_distance_from_features
+from projgan.evaluation.frechet_error import frechet_distance_with_error
 from projgan.evaluation.image_sources import GeneratorImages, RealConditions, StoredImages, stored_images
-from projgan.evaluation.protocol import choose_protocol
+from projgan.evaluation.intra_class import intra_class_distances
+from projgan.evaluation.neighbours import density_coverage, precision_recall
+from projgan.evaluation.protocol import choose_protocol, choose_real
 from projgan.evaluation.rows import MetricRow, Subject, differing_keys
+from projgan.evaluation.scores import inception_score, kernel_distance, top_k_accuracy
 from projgan.images import to_pil, write_png
 from projgan.networks.resnet import Generator
 from projgan.sampling import sample
@@ -76,6 +81,60 @@ def test_numbers_are_those_of_the_features_by_hand() -> None:
     assert (rows["fd"].measurement.real_images, rows["fd"].measurement.generated_images) == (120, 90)
 
 
+def test_every_number_is_that_of_its_own_metric(tmp_path: Path) -> None:
+    """Each metric, called alone on the images that the seed chooses, is the oracle of its row."""
+    data, other = classes(150, 0), classes(120, 1)
+    other = PackedImages(
+        (other.images * 0.98 + 1).astype(np.uint8),
+        (other.labels + (np.arange(120) % 7 == 0)) % 3,
+        NAMES,
+        "o",
+        "9" * 64,
+    )
+    protocol = choose_protocol("standard", 100, 90)
+    measured = by_name(
+        evaluator(data, protocol=protocol, seed=5, cache=tmp_path).measure(StoredImages(other))
+    )
+    assert len(list((tmp_path / "references").iterdir())) == 1
+    draw = StoredImages(other).draw(protocol, RealConditions(torch.zeros(1), 3), seed=5)
+    images, network = torch.cat(list(draw.read(torch.arange(90)))), QuarterMeans(NAMES)
+    made = network.extract(images)
+    chosen = choose_real(protocol, 150, 5)
+    features = network.extract(torch.from_numpy(data.images)[chosen]).features
+    pr, dc = precision_recall(features, made.features, 3), density_coverage(features, made.features, 5)
+    alike = within_class_ms_ssim(images, draw.labels, 3, 100, 5)
+    within = intra_class_distances(
+        features, torch.from_numpy(data.labels)[chosen], made.features, draw.labels, 3, groups=5
+    )
+    distance = frechet_distance_with_error(factor_of_features(features), made.features)
+    top1 = top_k_accuracy(made.logits, draw.labels, 1)
+    score = inception_score(made.logits, 10)
+    kernel = kernel_distance(features, made.features, 100, 90, 5)
+    expected = {
+        "fd": (distance.value, distance.standard_error, 100),
+        "kd": (kernel.value, kernel.standard_error, 100),
+        "classifier_score": (score.mean, score.standard_error, 0),
+        "precision": (pr.precision.value, pr.precision.standard_error, 100),
+        "recall": (pr.recall.value, pr.recall.standard_error, 100),
+        "density": (dc.density.value, dc.density.standard_error, 100),
+        "coverage": (dc.coverage.value, dc.coverage.standard_error, 100),
+        "intra_fd": (within.mean, within.standard_error, 100),
+        "accuracy_top1": (top1.value, top1.standard_error, 0),
+        "within_class_ms_ssim": (alike.mean, alike.standard_error, 0),
+    }
+    assert measured.keys() == expected.keys()
+    assert len({value for value, _, _ in expected.values()}) == len(expected)  # a swap would be seen
+    for name, (value, error, real) in expected.items():
+        row = measured[name]
+        assert (row.value, row.standard_error) == (pytest.approx(value, rel=1e-9), pytest.approx(error)), name
+        assert (row.measurement.real_images, row.measurement.generated_images) == (real, 90), name
+    per_class = measured["within_class_ms_ssim"].per_class
+    assert per_class == pytest.approx(dict(zip(NAMES, alike.per_class.tolist(), strict=True)))
+    right = (made.logits.argmax(dim=1) == draw.labels).double()
+    shares = {name: right[draw.labels == label].mean().item() for label, name in enumerate(NAMES)}
+    assert measured["accuracy_top1"].per_class == pytest.approx(shares)
+
+
 def test_wrong_labels_cost_accuracy_and_within_class_distance_only() -> None:
     data = classes(120, 0)
     turned = PackedImages(data.images, (data.labels + 1) % 3, NAMES, "turned", "c" * 64)
@@ -107,6 +166,9 @@ def test_a_generator_is_asked_for_the_classes_and_seeds_of_the_protocol() -> Non
     expected = torch.cat(list(sample(generator(), list(range(40, 70)), draw.labels)))
     assert torch.equal(torch.cat(list(draw.read(torch.arange(30)))), expected)
     assert torch.equal(torch.cat(list(draw.read(torch.tensor([29, 3])))), expected[[29, 3]])
+    images.truncation = 0.5
+    truncated = torch.cat(list(sample(generator(), list(range(40, 70)), draw.labels, 0.5)))
+    assert torch.equal(torch.cat(list(draw.read(torch.arange(30)))), truncated)
 
 
 def test_class_by_class_is_the_same_number() -> None:
@@ -122,9 +184,11 @@ def test_class_by_class_is_the_same_number() -> None:
         for label in range(3)
     ]
     assert row.metric == "intra_fd"
-    assert list((row.per_class or {}).values()) == pytest.approx(within, rel=1e-9)
+    assert row.per_class == pytest.approx(dict(zip(NAMES, within, strict=True)), rel=1e-9)
     assert row.value == pytest.approx(np.mean(within), rel=1e-9)
     assert row.measurement.generated_images == 60
+    expected = intra_class_distances(real, torch.from_numpy(data.labels), generated, draw.labels, 3, groups=5)
+    assert row.standard_error == pytest.approx(expected.standard_error, rel=1e-9)
 
 
 def test_an_unconditional_generator_has_no_numbers_within_classes() -> None:
@@ -253,8 +317,13 @@ def test_a_class_with_too_few_real_images_is_named() -> None:
     images = GeneratorImages(generator(), NAMES, SUBJECT)
     with pytest.raises(UserError, match=r"class grey has 0 real image\(s\), and intra_fd needs 2 of each"):
         evaluator(lonely).check(images)
-    with pytest.raises(UserError, match=r"class light has 4 generated image\(s\), and intra_fd needs 5"):
-        evaluator(data, protocol=choose_protocol("standard", None, 14)).measure(images)
+    few = evaluator(data, protocol=choose_protocol("standard", None, 14))
+    for refuse in (few.check, few.measure):  # a run is told before it trains
+        with pytest.raises(UserError, match=r"class light has 4 generated image\(s\), and intra_fd needs 5"):
+            refuse(images)
+    fewer = evaluator(data, protocol=choose_protocol("standard", None, 5), metrics=["ms_ssim"])
+    with pytest.raises(UserError, match=r"class light has 1 generated image\(s\), and ms_ssim needs 2"):
+        fewer.check(images)
 
 
 def test_a_folder_of_images_is_measured_at_its_own_size(tmp_path: Path) -> None:

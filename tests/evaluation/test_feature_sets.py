@@ -10,7 +10,7 @@ from torch import Tensor
 from pixel_network import QuarterMeans
 from projgan.data import PackedImages
 from projgan.distributed import Ranks
-from projgan.evaluation.feature_sets import KEY, extract, real_features
+from projgan.evaluation.feature_sets import KEY, FeatureSet, _checksum, extract, real_features
 from small_runs import ONE_RANK
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 1, 8, 8), dtype=np.uint8)
@@ -97,7 +97,8 @@ def test_a_damaged_file_is_taken_anew(tmp_path: Path, damage: str) -> None:
             path.write_bytes(bytes(content))
         elif damage == "labels of others":
             tensors["labels"] += 1
-            save_file(tensors, path, {KEY: "0"})
+            others = FeatureSet(tensors["labels"], tensors["features"], tensors["logits"])
+            save_file(tensors, path, {KEY: _checksum(others)})
         else:
             save_file({"features": tensors["features"]}, path)
     seen = network.seen

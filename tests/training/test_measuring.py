@@ -12,17 +12,18 @@ from projgan.cli import run_command
 from projgan.config import EvaluationConfig
 from projgan.errors import UserError
 from projgan.evaluation.rows import MetricRow
-from projgan.generator_file import (
-    NetworkDescription,
-    Provenance,
-    load_generator,
-    save_network,
-    weights_sha256,
-)
-from projgan.networks.classifier import Classifier
+from projgan.generator_file import load_generator, weights_sha256
 from projgan.training.measuring import evaluate
 from projgan.training.run import Progress
-from small_runs import ONE_RANK, assert_one_line_error, command_line, projgan, start, train_small
+from small_runs import (
+    ONE_RANK,
+    assert_one_line_error,
+    command_line,
+    projgan,
+    save_blank_classifier,
+    start,
+    train_small,
+)
 
 METRICS = ("fd", "intra_fd", "accuracy")
 
@@ -30,20 +31,9 @@ METRICS = ("fd", "intra_fd", "accuracy")
 @pytest.fixture(scope="module")
 def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A classifier of digits that has learned nothing: its features are as good as any for equality."""
-    path = tmp_path_factory.mktemp("classifier") / "blank.safetensors"
     torch.manual_seed(0)
-    network = Classifier(8, 1, 10, width=8).eval()
-    arguments = {"resolution": 8, "channels": 1, "num_classes": 10, "width": 8}
-    provenance = Provenance(
-        data="digits", data_fingerprint="x", step=0, images_seen=0, averaged=False, settings={}, versions={}
-    )
-    names = tuple("0123456789")
-    save_network(
-        network,
-        NetworkDescription(kind="classifier", network=arguments, class_names=names, provenance=provenance),
-        path,
-    )
-    return path
+    path = tmp_path_factory.mktemp("classifier") / "blank.safetensors"
+    return save_blank_classifier(path, tuple("0123456789"))
 
 
 def measured(classifier: Path, **changes: Any) -> dict[str, Any]:
@@ -123,13 +113,21 @@ def test_what_was_not_measured_then_is_measured_when_the_run_is_resumed(
 
 def test_every_checkpoint_gives_the_numbers_measured_on_the_way(classifier: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    kept = {"training.keep_checkpoints": 9, "training.checkpoint_every": 8}
+    kept = {"training.keep_checkpoints": 9, "training.checkpoint_every": 8, "evaluation.seed": 3}
     train_small(run, measured(classifier, **kept))
     on_the_way = rows_of(run)
-    settings = EvaluationConfig(features=f"classifier:{classifier}", generated_images=60, metrics=METRICS)
+    settings = EvaluationConfig(
+        features=f"classifier:{classifier}", generated_images=60, metrics=METRICS, seed=3
+    )
     again = evaluate(run, None, settings, ONE_RANK, checkpoints=True)
     assert numbers(again) == numbers(on_the_way)
     assert numbers(rows_of(run)) == numbers(on_the_way) * 2  # they are added to the run's
+    of_file, of_checkpoints = (
+        evaluate(run, None, settings, ONE_RANK, checkpoints=checkpoints, truncation=0.5)
+        for checkpoints in (False, True)
+    )
+    assert numbers(of_file) == numbers(of_checkpoints[-4:])
+    assert of_file[0].value != on_the_way[-4].value
 
 
 def test_the_command_measures_a_run_and_a_file(classifier: Path, tmp_path: Path) -> None:
@@ -160,6 +158,8 @@ def test_the_command_measures_a_run_and_a_file(classifier: Path, tmp_path: Path)
         (["--real-images", "1798"], "compares with 1,798 real images, and there are 1,797"),
         (["--data", "nowhere"], "no data at 'nowhere'"),
         (["--split", "test"], "--split is of --data"),
+        (["--seed", "-1"], "seed is -1: input should be greater than or equal to 0"),
+        (["--truncation", "-1"], "truncation is -1.0; it must be above 0 and below 10"),
         (["--checkpoints", "--protocol", "intra"], "protocol intra counts generated images per class"),
     ],
 )

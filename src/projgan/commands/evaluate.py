@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
+from pydantic import ValidationError
 
 from projgan.commands.printing import Json, dumps
-from projgan.config import DataConfig, EvaluationConfig
+from projgan.config import DataConfig, EvaluationConfig, explain
 from projgan.errors import UserError
 from projgan.progress import Say, counted
 
@@ -74,15 +75,18 @@ def evaluate(
     from projgan.evaluation.evaluator import Listener
     from projgan.training.measuring import evaluate as measure
 
-    settings = EvaluationConfig(
-        features=features,
-        protocol=protocol,
-        metrics=metrics,
-        real_images=real_images,
-        generated_images=generated_images,
-        generated_per_class=generated_per_class,
-        seed=seed,
-    )
+    try:
+        settings = EvaluationConfig(
+            features=features,
+            protocol=protocol,
+            metrics=metrics,
+            real_images=real_images,
+            generated_images=generated_images,
+            generated_per_class=generated_per_class,
+            seed=seed,
+        )
+    except ValidationError as error:
+        raise UserError(explain(error)) from None
     if data is None and split is not None:
         raise UserError("--split is of --data; give both, or neither for the run's own")
     real = None if data is None else DataConfig(source=data, split=split, cache=cache)

@@ -1,6 +1,6 @@
 """What the networks are given beside each image: a label, several classes, or a standardised vector."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,7 +50,7 @@ def one_class(data: Labelled) -> Conditions:
 
 def several_classes(data: Labelled) -> Conditions:
     """0 or 1 per class and image."""
-    return Conditions(_conditions_of(data), data.condition_names)
+    return Conditions(conditions_of(data), data.condition_names)
 
 
 def standardized_vectors(data: Labelled) -> Conditions:
@@ -59,7 +59,7 @@ def standardized_vectors(data: Labelled) -> Conditions:
     Raises:
         UserError: a column that is the same for every image.
     """
-    values = _conditions_of(data).astype(np.float64)
+    values = conditions_of(data).astype(np.float64)
     means, deviations = values.mean(axis=0), values.std(axis=0)
     constant = np.flatnonzero((values.min(axis=0) == values.max(axis=0)) | ~(deviations > 0))
     if len(constant):
@@ -67,11 +67,17 @@ def standardized_vectors(data: Labelled) -> Conditions:
             f"column {data.condition_names[constant[0]]!r} is the same for every image, so nothing can be "
             "learned of it; leave it out of --data.condition-columns"
         )
-    standardized = ((values - means) / deviations).astype(np.float32)
+    standardized = standardize(values, means.tolist(), deviations.tolist())
     return Conditions(standardized, data.condition_names, tuple(means.tolist()), tuple(deviations.tolist()))
 
 
-def _conditions_of(data: Labelled) -> np.ndarray:
+def standardize(values: np.ndarray, means: Sequence[float], deviations: Sequence[float]) -> np.ndarray:
+    """Return `(value - mean) / deviation` of every column, float32 `[N,K]`."""
+    return ((values.astype(np.float64) - np.array(means)) / np.array(deviations)).astype(np.float32)
+
+
+def conditions_of(data: Labelled) -> np.ndarray:
+    """Return what the columns of the condition hold, float32 `[N,K]`."""
     assert data.conditions is not None, "the source was opened for one class per image"
     return data.conditions
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 import projgan
 from projgan.data import PackedImages
+from projgan.data.tensors import as_tensor
 from projgan.distributed import Ranks
 from projgan.errors import UserError
 from projgan.evaluation.extractors import FeatureNetwork
@@ -94,10 +95,7 @@ class Evaluator:
         """
         names = self.check(source)
         real, reference = self._look_at_real()
-        conditions = RealConditions(real.labels, self.data.num_classes, self.vectors)
-        draw = source.draw(self.protocol, conditions, self.seed)
-        if "intra_fid" in names:
-            self._check_classes("generated", draw.labels, INTRA_CLASS_GROUPS)
+        draw = self._draw(source, real.labels)
         self._remark(names, real.labels, draw.labels)
         if self.protocol.generated_per_class is not None:
             start = time.perf_counter()
@@ -131,11 +129,19 @@ class Evaluator:
         self._check_images(source)
         chosen = choose_real(self.protocol, len(self.data), self.seed)
         names = self._choose(source)
+        real = torch.from_numpy(self.data.labels)[chosen]
         if "intra_fid" in names:
-            self._check_classes("real", torch.from_numpy(self.data.labels)[chosen], 2)
+            self._check_classes("intra_fid", "real", real, 2)
+        generated = self._draw(source, real).labels
+        for name in names:
+            self._check_classes(name, "generated", generated, METRICS[name].of_each_class)
         if "classification_accuracy_score" in names:
             self._loader_of_held_out()
         return names
+
+    def _draw(self, source: ImageSource, real_labels: Tensor) -> Draw:
+        conditions = RealConditions(real_labels, self.data.num_classes, self.vectors)
+        return source.draw(self.protocol, conditions, self.seed)
 
     def _check_images(self, source: ImageSource) -> None:
         if (source.resolution, source.channels) != (self.data.resolution, self.data.channels):
@@ -185,13 +191,13 @@ class Evaluator:
             self._reference = real, factor_of_features(real.features)
         return self._reference
 
-    def _check_classes(self, kind: str, labels: Tensor, least: int) -> None:
+    def _check_classes(self, name: str, kind: str, labels: Tensor, least: int) -> None:
         counts = torch.bincount(labels, minlength=self.data.num_classes)
         if int(counts.min()) < least:
-            metric = public_name("intra_fid", self.network.is_inception)
-            name = self.data.class_names[int(counts.argmin())]
+            metric = public_name(name, self.network.is_inception)
+            rarest, count = self.data.class_names[int(counts.argmin())], int(counts.min())
             raise UserError(
-                f"class {name} has {int(counts.min())} {kind} image(s), and {metric} needs {least} of each; "
+                f"class {rarest} has {count} {kind} image(s), and {metric} needs {least} of each; "
                 f"add images, or name the metrics to measure without {metric}"
             )
 
@@ -250,7 +256,7 @@ class Evaluator:
             raise UserError(
                 f"the test images of {self.data.name} are of other classes than the training ones"
             )
-        return torch.from_numpy(images.images[:]), torch.from_numpy(images.labels)
+        return as_tensor(images.images), as_tensor(images.labels)
 
     def _row(self, finding: Finding, source: ImageSource, draw: Draw, start: float) -> MetricRow:
         return MetricRow(

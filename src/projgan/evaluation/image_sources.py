@@ -16,7 +16,7 @@ from projgan.data import PackedImages, Source, load_images, open_source
 from projgan.errors import UserError
 from projgan.evaluation.protocol import Protocol, choose_labels
 from projgan.evaluation.rows import Subject
-from projgan.generator_file import NetworkDescription, weights_sha256
+from projgan.generator_file import NetworkDescription, Standardization, weights_sha256
 from projgan.networks.resnet import Generator
 from projgan.randomness import generator_at
 from projgan.sampling import sample
@@ -57,6 +57,8 @@ class ImageSource(ABC):
     resolution: int
     channels: int
     truncation: float | None = None
+    standardization: Standardization | None = None
+    """Units in which a generator has learned vectors."""
 
     @abstractmethod
     def draw(self, protocol: Protocol, real: RealConditions, seed: int) -> Draw:
@@ -81,6 +83,7 @@ class GeneratorImages(ImageSource):
         subject: what to call it.
         truncation: bound of the latents' entries, or None.
         kind: of the condition, a name in `CONDITION_KINDS`.
+        standardization: of the vectors it was trained with, or None.
     """
 
     def __init__(
@@ -90,8 +93,10 @@ class GeneratorImages(ImageSource):
         subject: Subject,
         truncation: float | None = None,
         kind: str = "class",
+        standardization: Standardization | None = None,
     ) -> None:
         self.generator, self.subject, self.truncation, self.kind = generator, subject, truncation, kind
+        self.standardization = standardization
         self.class_names = class_names if generator.num_classes and kind == "class" else None
         self.condition_names = class_names
         self.resolution, self.channels = generator.resolution, generator.channels
@@ -141,7 +146,9 @@ def generator_images(
         batch_norm="running statistics",
     )
     kind = str(description.network.get("condition", "class"))
-    return GeneratorImages(generator, description.class_names, subject, truncation, kind)
+    return GeneratorImages(
+        generator, description.class_names, subject, truncation, kind, description.standardization
+    )
 
 
 class StoredImages(ImageSource):

@@ -79,6 +79,8 @@ class Metric:
     """The feature network must know the classes of the data."""
     asked_only: bool = False
     """It takes minutes, so it must be asked for by name."""
+    of_each_class: int = 0
+    """Generated images that it needs of every class."""
 
 
 def _frechet_distance(compared: Compared) -> list[Finding]:
@@ -225,11 +227,11 @@ METRICS: dict[str, Metric] = {
     "inception_score": Metric(_inception_score),
     "precision_recall": Metric(_precision_recall),
     "density_coverage": Metric(_density_coverage),
-    "intra_fid": Metric(_intra_class_frechet_distance, conditional=True),
+    "intra_fid": Metric(_intra_class_frechet_distance, conditional=True, of_each_class=INTRA_CLASS_GROUPS),
     "accuracy": Metric(_accuracy, conditional=True, classifies=True),
-    "ms_ssim": Metric(_ms_ssim, conditional=True),
+    "ms_ssim": Metric(_ms_ssim, conditional=True, of_each_class=2),
     "classification_accuracy_score": Metric(
-        _classification_accuracy_score, conditional=True, asked_only=True
+        _classification_accuracy_score, conditional=True, asked_only=True, of_each_class=1
     ),
 }
 """Every metric, by the name it is asked for with Inception's features."""

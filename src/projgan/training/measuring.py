@@ -9,7 +9,7 @@ from torch import Tensor
 
 from projgan.config import DataConfig, EvaluationConfig, RunConfig, load_config
 from projgan.data import ConditionRequest, PackedImages, load_images, open_source
-from projgan.data.conditions import CONDITION_KINDS
+from projgan.data.conditions import CONDITION_KINDS, conditions_of, standardize
 from projgan.data.tensors import as_tensor
 from projgan.distributed import Ranks
 from projgan.errors import UserError
@@ -18,7 +18,7 @@ from projgan.evaluation.extractors import FeatureNetwork, open_feature_network
 from projgan.evaluation.image_sources import GeneratorImages, ImageSource, generator_images, stored_images
 from projgan.evaluation.protocol import Protocol, choose_protocol
 from projgan.evaluation.rows import MetricRow, Subject
-from projgan.generator_file import generator_path, load_generator, weights_sha256
+from projgan.generator_file import Standardization, generator_path, load_generator, weights_sha256
 from projgan.networks.resnet import Generator
 from projgan.run_directory import RunDirectory
 from projgan.training.checkpoint import checkpoint_steps, load_checkpoint
@@ -37,10 +37,17 @@ def condition_request(data: DataConfig) -> ConditionRequest:
     return ConditionRequest(data.condition, data.condition_columns)
 
 
-def vectors_of(data: DataConfig, images: PackedImages) -> Tensor | None:
-    """Return what the networks meet beside each image, float32 [N, K]; None where that is a class."""
+def vectors_of(
+    data: DataConfig, images: PackedImages, learned: Standardization | None = None
+) -> Tensor | None:
+    """Return what the networks meet beside each image, float32 [N, K]; None where that is a class.
+
+    Vectors are standardised as the networks have learned them, where that is given, or else by these images.
+    """
     if data.condition == "class":
         return None
+    if learned is not None:
+        return as_tensor(standardize(conditions_of(images), learned.means, learned.deviations))
     return as_tensor(CONDITION_KINDS[data.condition](images).values)
 
 
@@ -119,6 +126,7 @@ def _images_at_step(
     averaged: bool,
     truncation: float | None = None,
     kind: str = "class",
+    standardization: Standardization | None = None,
 ) -> GeneratorImages:
     subject = Subject(
         kind="generator",
@@ -129,7 +137,7 @@ def _images_at_step(
         averaged=averaged,
         batch_norm="running statistics",
     )
-    return GeneratorImages(generator, class_names, subject, truncation, kind)
+    return GeneratorImages(generator, class_names, subject, truncation, kind, standardization)
 
 
 def run_evaluator(
@@ -196,6 +204,8 @@ def evaluate(
         UserError: anything a person can mend.
     """
     protocol = protocol_of(settings)
+    if truncation is not None and not 0 < truncation < 10:
+        raise UserError(f"truncation is {truncation}; it must be above 0 and below 10")
     if data is None:
         data = _data_of_run(subject)
     cache = data.cache or Path.home() / ".cache" / "projgan"
@@ -214,7 +224,7 @@ def evaluate(
                 seed=settings.seed,
                 ranks=ranks,
                 cache=cache,
-                vectors=vectors_of(data, real),
+                vectors=vectors_of(data, real, source.standardization),
                 held_out=held_out_images(data, cache),
                 listener=listener,
             )
@@ -273,6 +283,8 @@ def sources_to_measure(
         generator, description = load_generator(generator_path(subject), device)
         name = subject.resolve().name if subject.is_dir() else subject.name
         yield generator_images(generator, description, name, truncation)
+    elif truncation is not None:
+        raise UserError(f"{subject}: images that are there already have no truncation; leave it out")
     else:
         yield stored_images(subject, None, channels)
 
@@ -299,4 +311,5 @@ def _checkpoints(run: Path, truncation: float | None, device: torch.device) -> I
             averaged,
             truncation,
             config.data.condition,
+            description.standardization,
         )

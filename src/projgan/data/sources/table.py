@@ -122,6 +122,8 @@ class _Columns:
     file: str
     label: str | None
     conditions: tuple[str, ...] = ()
+    name_classes: bool = False
+    """Whether the cells of the condition's one column name classes."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +142,8 @@ def _find_columns(table: Path, header: Sequence[str] | None, request: ConditionR
     spelled = [name for name in header or () if name]
     label = next((name for name in spelled if name.strip().lower() in LABEL_COLUMNS), None)
     naming = [name for name in spelled if name.strip().lower() in NAMES_COLUMNS]
-    if request.kind == "multi-hot" and request.columns is None and naming:
-        return _Columns(file, label, (naming[0],))
+    if request.kind == "multi-hot" and naming and not set(request.columns or ()) & set(spelled):
+        return _Columns(file, label, (naming[0],), name_classes=True)
     return _Columns(file, label, choose_columns(spelled, {file, label or file}, request, str(table)))
 
 
@@ -197,8 +199,10 @@ def _conditions_of(
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Return the names of the condition's columns and their values, float32 `[N,K]`."""
     names = columns.conditions
-    if request.kind == "multi-hot" and request.columns is None and names[0].strip().lower() in NAMES_COLUMNS:
-        return multi_hot_of_names([names_in_cell(row.cells[0]) for row in rows], str(table))
+    if columns.name_classes:
+        named, values = multi_hot_of_names([names_in_cell(row.cells[0]) for row in rows], str(table))
+        chosen = choose_columns(named, (), request, str(table))
+        return chosen, values[:, [named.index(name) for name in chosen]]
     values = empty_conditions(len(rows), len(names), str(table))
     for index, row in enumerate(rows):
         place = f"{table}, line {row.line}"
