@@ -267,7 +267,7 @@ def inception_like() -> QuarterMeans:
         (
             ["classification_accuracy_score"],
             lambda: QuarterMeans(NAMES),
-            "levels has no test images",
+            "levels has no other part to test on",
         ),
     ],
 )

@@ -154,7 +154,7 @@ def test_the_command_measures_a_run_and_a_file(classifier: Path, tmp_path: Path)
     ("words", "message"),
     [
         (["--metrics", "fid"], "fid is not what classifier:blank measures"),
-        (["--metrics", "classification-accuracy-score"], "digits has no test images"),
+        (["--metrics", "classification-accuracy-score"], "digits has no other part to test on"),
         (["--real-images", "1798"], "compares with 1,798 real images, and there are 1,797"),
         (["--data", "nowhere"], "no data at 'nowhere'"),
         (["--split", "test"], "--split is of --data"),

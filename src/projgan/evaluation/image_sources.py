@@ -114,9 +114,8 @@ class GeneratorImages(ImageSource):
             part = None if conditions is None else conditions[positions]
             return sample(self.generator, seeds, part, self.truncation, AT_ONCE)
 
-        if self.class_names is None:
-            return Draw(torch.zeros_like(labels), "as-real", read)
-        return Draw(labels, protocol.labels, read)
+        labels_are = protocol.labels if self.kind == "class" else "as-real"
+        return Draw(labels if self.class_names else torch.zeros_like(labels), labels_are, read)
 
 
 def _draw_rows(vectors: Tensor, count: int, seed: int) -> Tensor:

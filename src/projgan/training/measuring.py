@@ -244,6 +244,8 @@ def _as_generated(source: ImageSource) -> dict[str, object]:
 
 
 def _data_of_run(subject: Path) -> DataConfig:
+    if not subject.exists():
+        raise UserError(f"{subject}: there is nothing to measure; give a run, a generator file or images")
     if not is_run(subject):
         raise UserError(f"{subject} does not say which real images to compare with; give them with --data")
     return load_config(str(RunDirectory(subject).config)).data
