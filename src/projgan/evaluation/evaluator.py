@@ -245,7 +245,8 @@ class Evaluator:
     def _loader_of_held_out(self) -> Callable[[], PackedImages]:
         if self.held_out is None:
             raise UserError(
-                f"{self.data.name} has no other part to test on, as classification_accuracy_score does; leave it out"
+                f"{self.data.name} has no other part to test on, as classification_accuracy_score does; "
+                "leave it out"
             )
         return self.held_out
 
