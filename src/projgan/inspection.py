@@ -21,8 +21,8 @@ from projgan.images import to_float
 from projgan.networks.resnet import Discriminator
 from projgan.sampling import fill_lane, lane_size
 
-MOST_NUMBERS = 2**28
-"""Images times classes; a gigabyte of float32."""
+MOST_NUMBERS = 2**26
+"""Images times classes; a table of two gigabytes."""
 
 
 class Opinion(NamedTuple):

@@ -75,6 +75,7 @@ def write_inspection(
     decoded: Progress | None = None,
     inspected: Progress | None = None,
     generated: Progress | None = None,
+    written: Progress | None = None,
 ) -> WrittenInspection:
     """Inspect the images and write `inspection.csv` and the pictures.
 
@@ -83,6 +84,7 @@ def write_inspection(
         decoded: told of (images decoded, all).
         inspected: told of (images inspected, all).
         generated: told of (images generated, all), where p(y|x) is learned.
+        written: told of (rows written, all).
 
     Raises:
         UserError: no discriminator, or images that are not of its classes.
@@ -112,11 +114,11 @@ def write_inspection(
             request.generated_per_class,
             generated,
         )
-        features = features_of(discriminator, as_tensor(images.images))
+        features = features_of(discriminator, as_tensor(images.images), inspected)
         found = dataclasses.replace(found, generated=posterior.log_probabilities(features))
     items = list(_item_names(settings, images))
     make_folder(request.out)
-    files = [write_table(request.out, found, READINGS[method].score_name, items, names)]
+    files = [write_table(request.out, found, READINGS[method].score_name, items, names, written)]
     files += write_pictures(request.out, request.top, found, as_tensor(images.images), names)
     return WrittenInspection(
         discriminator=str(path),

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,23 @@ COLUMNS = 10
 
 
 def write_table(
-    folder: Path, found: Inspection, score_name: str, items: Sequence[str], names: Sequence[str]
+    folder: Path,
+    found: Inspection,
+    score_name: str,
+    items: Sequence[str],
+    names: Sequence[str],
+    written: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Write `inspection.csv`: one row an image, in the order of the data; nine digits give a float32 back."""
+    """Write `inspection.csv`: one row an image, in the order of the data; nine digits give a float32 back.
+
+    Args:
+        folder: where; it must be there.
+        found: what to write.
+        score_name: what the class scores are.
+        items: the images' names.
+        names: the classes'.
+        written: told of (rows written, all).
+    """
     header = ["image", "label", "logit", "r(x)"]
     ranks = torch.empty(len(found.labels), dtype=torch.int64)
     if found.knows_classes:
@@ -39,14 +53,17 @@ def write_table(
             return row
         posterior = found.posterior[index]
         row += [_number(posterior[own]), names[int(posterior.argmax())], _number(found.dispute[index])]
-        row += [int(ranks[index]), *map(_number, found.class_scores[index]), *map(_number, posterior)]
-        return row if found.generated is None else [*row, *map(_number, found.generated[index])]
+        row += [int(ranks[index]), *_numbers(found.class_scores[index]), *_numbers(posterior)]
+        return row if found.generated is None else row + _numbers(found.generated[index])
 
     def write(file: Any) -> None:
         text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="")
         writer = csv.writer(text)
         writer.writerow(header)
-        writer.writerows(cells(index, item) for index, item in enumerate(items))
+        for index, item in enumerate(items):
+            writer.writerow(cells(index, item))
+            if written:
+                written(index + 1, len(items))
         text.flush()
         text.detach()
 
@@ -57,6 +74,10 @@ def write_table(
 
 def _number(value: Tensor) -> str:
     return f"{value.item():.9g}"
+
+
+def _numbers(values: Tensor) -> list[str]:
+    return [f"{value:.9g}" for value in values.tolist()]
 
 
 def write_pictures(

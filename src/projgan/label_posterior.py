@@ -87,12 +87,20 @@ def label_posterior_of(
     return fit_label_posterior(torch.cat(features), labels, num_classes)
 
 
-def features_of(discriminator: Discriminator, images: Tensor) -> Tensor:
-    """phi(x) lane by lane: uint8 [N, C, R, R] -> float32 [N, num_features] on the CPU."""
+def features_of(
+    discriminator: Discriminator, images: Tensor, progress: Callable[[int, int], None] | None = None
+) -> Tensor:
+    """phi(x) lane by lane: uint8 [N, C, R, R] -> float32 [N, num_features] on the CPU.
+
+    `progress` is told of (images done, all).
+    """
     lane = lane_size(discriminator)
     features = []
-    for some in images.split(lane):
+    for start in range(0, len(images), lane):
+        some = images[start : start + lane]
         with torch.inference_mode():
             seen = discriminator.features(as_seen(fill_lane(some, lane), discriminator))
         features.append(seen[: len(some)].cpu())
+        if progress:
+            progress(start + len(some), len(images))
     return torch.cat(features).clone()  # outside of inference mode, so that a fit may differentiate

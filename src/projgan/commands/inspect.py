@@ -72,6 +72,7 @@ def inspect(
         counted("decoding", " images"),
         counted("inspecting", " images"),
         counted("generating", " images"),
+        counted("writing", " rows"),
     )
     print(dumps(dataclasses.asdict(written)) if json else _text(written))
 
