@@ -165,12 +165,12 @@ def table(results: Sequence[dict[str, object]]) -> list[str]:
     for method, score in dict.fromkeys((result["method"], result["score"]) for result in results):
         rows = [row for row in results if (row["method"], row["score"]) == (method, score)]
         of = sum(int(str(row["flipped"])) for row in rows)
-        cells = []
+        cells, shown = [], str(score).replace("|", "\\|")  # in a table a bar ends the cell
         for column in columns:
             counts = [int(str(row[column])) for row in rows]
             low, high = wilson(sum(counts), of)
             cells.append(f"{sum(counts) / of:.1%} [{low:.1%}, {high:.1%}] ({', '.join(map(str, counts))})")
-        lines.append(f"| `{method}` | {score} | {of} | " + " | ".join(cells) + " |")
+        lines.append(f"| `{method}` | {shown} | {of} | " + " | ".join(cells) + " |")
     return lines
 
 
