@@ -1,6 +1,6 @@
 """A request for images by class name to PNG files on disk."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,9 +8,15 @@ import torch
 from torch import Tensor
 
 from projgan.errors import UserError
-from projgan.generator_file import NetworkDescription, generator_path, load_generator
+from projgan.generator_file import (
+    NetworkDescription,
+    generator_path,
+    load_discriminator,
+    load_generator,
+)
 from projgan.images import grid, to_pil, write_png
-from projgan.networks.resnet import Generator
+from projgan.networks.resnet import Discriminator, Generator
+from projgan.rejection import most_real, pool_size
 from projgan.sampling import LARGEST_VECTOR_ROWS, MIXES, ROWS, class_labels, sample
 
 LARGEST_GRID = 10_000
@@ -28,6 +34,8 @@ class SampleRequest:
     count: int = 10
     seed: int = 0
     truncation: float | None = None
+    reject: float | None = None
+    """Share of the seeds that the discriminator rejects."""
     batch_size: int | None = None
     out: Path = Path("samples.png")
 
@@ -39,6 +47,9 @@ class Written:
     generator: Path
     rows: tuple[str, ...]
     seeds: tuple[int, int]
+    """The first and the last one drawn."""
+    kept: list[list[int]] | None = None
+    """Of each row, the seeds that the discriminator left; None where none were rejected."""
     files: list[Path] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, object]:
@@ -48,12 +59,22 @@ class Written:
             "rows": list(self.rows),
             "first_seed": self.seeds[0],
             "last_seed": self.seeds[1],
+            "kept_seeds": self.kept,
             "files": [str(path) for path in self.files],
         }
 
 
-def write_images(request: SampleRequest, progress: Callable[[int, int], None] | None = None) -> Written:
+def write_images(
+    request: SampleRequest,
+    progress: Callable[[int, int], None] | None = None,
+    judged: Callable[[int, int], None] | None = None,
+) -> Written:
     """Generate what is asked for and write it as one grid or as a folder of PNGs.
+
+    Args:
+        request: what to generate.
+        progress: told of (images written, all).
+        judged: told of (images that the discriminator has seen, all), where it rejects some.
 
     Raises:
         UserError: an unknown class, a number out of range, a file that is not a generator.
@@ -62,41 +83,99 @@ def write_images(request: SampleRequest, progress: Callable[[int, int], None] | 
     path = generator_path(request.run)
     generator, description = load_generator(path)
     names, stems, conditions = _rows(request, generator, description)
-    seeds = list(range(request.seed, request.seed + request.count))
-    written = Written(path, tuple(names), (seeds[0], seeds[-1]))
-    repeated = None if conditions is None else conditions.repeat_interleave(len(seeds), dim=0)
-    lanes = sample(generator, seeds * len(names), repeated, request.truncation, request.batch_size)
-    total = len(seeds) * len(names)
+    pool = list(range(request.seed, request.seed + pool_size(request.count, request.reject or 0)))
+    kept = None
+    if request.reject is not None:
+        discriminator = _discriminator_beside(path, generator, description)
+        kept = _keep(request, generator, discriminator, pool, conditions, len(names), judged)
+    seeds = kept or [pool] * len(names)
+    written = Written(path, tuple(names), (pool[0], pool[-1]), kept)
+    repeated = None if conditions is None else conditions.repeat_interleave(request.count, dim=0)
+    flat = [seed for row in seeds for seed in row]
+    lanes = sample(generator, flat, repeated, request.truncation, request.batch_size)
     if request.out.suffix.lower() == ".png":
-        if total > LARGEST_GRID:
-            raise UserError(f"--out {request.out}: {total} images are too many for one grid; give a folder")
-        kept: list[Tensor] = []
-        for images in lanes:
-            kept.append(images)
-            _tell(progress, sum(map(len, kept)), total)
-        one_row = len(names) == 1
-        columns = min(len(seeds), 16) if one_row else len(seeds)
-        write_png(grid(torch.cat(kept), columns, None if one_row else names), request.out)
-        written.files.append(request.out)
+        _write_grid(lanes, request, written, len(flat), progress)
         return written
     done = 0
     for images in lanes:
         for image in images:
-            row, seed = divmod(done, len(seeds))
-            file = request.out / f"{stems[row]}_seed{seeds[seed]:06d}.png"
+            file = request.out / f"{stems[done // request.count]}_seed{flat[done]:06d}.png"
             write_png(to_pil(image), file)
             written.files.append(file)
             done += 1
-        _tell(progress, done, total)
+        _tell(progress, done, len(flat))
     return written
+
+
+def _write_grid(
+    lanes: Iterator[Tensor],
+    request: SampleRequest,
+    written: Written,
+    total: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    if total > LARGEST_GRID:
+        raise UserError(f"--out {request.out}: {total} images are too many for one grid; give a folder")
+    made: list[Tensor] = []
+    for images in lanes:
+        made.append(images)
+        _tell(progress, sum(map(len, made)), total)
+    one_row = len(written.rows) == 1
+    columns = min(request.count, 16) if one_row else request.count
+    write_png(grid(torch.cat(made), columns, None if one_row else written.rows), request.out)
+    written.files.append(request.out)
+
+
+def _discriminator_beside(path: Path, generator: Generator, description: NetworkDescription) -> Discriminator:
+    """Read the discriminator in the folder of a generator; refuse that of another run."""
+    beside = path.with_name("discriminator.safetensors")
+    discriminator, of_discriminator = load_discriminator(beside)
+    ours = (generator.resolution, generator.channels, description.class_names)
+    theirs = (discriminator.resolution, discriminator.channels, of_discriminator.class_names)
+    if ours != theirs or (
+        generator.condition is None and of_discriminator.network["condition"] != "unconditional"
+    ):
+        raise UserError(f"{beside}: not the discriminator of {path.name}; put that of the same run beside it")
+    return discriminator
+
+
+def _keep(
+    request: SampleRequest,
+    generator: Generator,
+    discriminator: Discriminator,
+    pool: list[int],
+    conditions: Tensor | None,
+    rows: int,
+    judged: Callable[[int, int], None] | None,
+) -> list[list[int]]:
+    """Return the seeds of each row that are left."""
+    done = 0
+
+    def tell(images: int) -> None:
+        nonlocal done
+        done += images
+        _tell(judged, done, rows * len(pool))
+
+    return [
+        most_real(generator, discriminator, pool, request.count, condition, request.truncation, tell)
+        for condition in ([None] * rows if conditions is None else conditions)
+    ]
 
 
 def _check(request: SampleRequest) -> None:
     if not 1 <= request.count <= LARGEST_COUNT:
         raise UserError(f"--count is {request.count}; it must be from 1 to {LARGEST_COUNT:,}")
+    if request.reject is not None and not 0 < request.reject < 1:
+        raise UserError(f"--reject is {request.reject}; it must be above 0 and below 1")
+    drawn = pool_size(request.count, request.reject or 0)
+    if drawn > LARGEST_COUNT:
+        raise UserError(
+            f"--count {request.count} and --reject {request.reject} draw {drawn:,} seeds of each class; "
+            f"at most {LARGEST_COUNT:,} are drawn"
+        )
     if request.out.suffix.lower() in {".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"}:
         raise UserError(f"--out {request.out}: images are written as PNG; give FILE.png or a folder")
-    if not 0 <= request.seed < 2**63 - request.count:
+    if not 0 <= request.seed < 2**63 - drawn:
         raise UserError(f"--seed is {request.seed}; it must be from 0 to 2**63")
     if request.batch_size is not None and request.batch_size < 1:
         raise UserError(f"--batch-size is {request.batch_size}; it must be at least 1")

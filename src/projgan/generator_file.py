@@ -141,14 +141,19 @@ def generator_path(run: Path) -> Path:
     Raises:
         UserError: a folder without one.
     """
-    if run.is_dir():
-        path = run / "generator.safetensors"
-        if not path.is_file():
-            raise UserError(
-                f"{run}: no generator.safetensors there; is it a run that has reached a checkpoint?"
-            )
-        return path
-    return run
+    return _network_path(run, "generator")
+
+
+def discriminator_path(run: Path) -> Path:
+    """Return the discriminator file of a run directory, or the file itself; errors as in `generator_path`."""
+    return _network_path(run, "discriminator")
+
+
+def _network_path(run: Path, kind: str) -> Path:
+    path = run / f"{kind}.safetensors"
+    if run.is_dir() and not path.is_file():
+        raise UserError(f"{run}: no {path.name} there; is it a run that has reached a checkpoint?")
+    return path if run.is_dir() else run
 
 
 def load_generator(

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from projgan.errors import UserError, nearest_name
 from projgan.generator_file import Standardization
@@ -17,7 +17,7 @@ from projgan.images import to_uint8
 from projgan.networks.resnet import Generator
 
 LANES = {"cpu": 8, "cuda": 64}
-"""Images the generator sees at once, by device type."""
+"""Images a network sees at once, by device type."""
 
 
 def latents_of(seeds: Sequence[int], latent_size: int, truncation: float | None = None) -> Tensor:
@@ -74,7 +74,7 @@ def sample(
 def _lanes(
     generator: Generator, seeds: Sequence[int], condition: Tensor | None, truncation: float | None
 ) -> Iterator[Tensor]:
-    lane = _lane_size(generator)
+    lane = lane_size(generator)
     for start in range(0, len(seeds), lane):
         part = slice(start, start + lane)
         latents = latents_of(seeds[part], generator.latent_size, truncation)
@@ -93,21 +93,24 @@ def sample_latents(generator: Generator, latents: Tensor, condition: Tensor | No
         uint8 [lane, channels, R, R] on the CPU in the order of the latents, the last one perhaps short.
     """
     device = next(generator.parameters()).device
-    lane = _lane_size(generator)
+    lane = lane_size(generator)
     if condition is None:
         condition = torch.zeros(len(latents), dtype=torch.int64)
     for start in range(0, len(latents), lane):
         some, part = latents[start : start + lane], condition[start : start + lane]
-        missing = lane - len(some)
-        some = torch.cat([some, some[:1].expand(missing, -1)])
-        part = torch.cat([part, part[:1].expand(missing, *part.shape[1:])])
         with torch.inference_mode():
-            images = generator(some.to(device), part.to(device))
-        yield to_uint8(images[: lane - missing]).cpu()
+            images = generator(fill_lane(some, lane).to(device), fill_lane(part, lane).to(device))
+        yield to_uint8(images[: len(some)]).cpu()
 
 
-def _lane_size(generator: Generator) -> int:
-    return LANES.get(next(generator.parameters()).device.type, LANES["cpu"])
+def lane_size(network: nn.Module) -> int:
+    """Images that a network sees at once, by the device it is on."""
+    return LANES.get(next(network.parameters()).device.type, LANES["cpu"])
+
+
+def fill_lane(rows: Tensor, lane: int) -> Tensor:
+    """Repeat the first row behind the last one until there are `lane` of them: [n, ...] -> [lane, ...]."""
+    return torch.cat([rows, rows[:1].expand(lane - len(rows), *rows.shape[1:])])
 
 
 def class_label(name: str, class_names: Sequence[str]) -> int:

@@ -17,13 +17,15 @@ def sample(
     count: int = 10,
     seed: int = 0,
     truncation: float | None = None,
+    reject: float | None = None,
     batch_size: int | None = None,
     out: Path = Path("samples.png"),
     json: Json = False,
 ) -> None:
     """Generate images by class name, from a run or from its one generator file alone.
 
-    Seeds SEED, SEED+1, ... give one image each, the same whatever else is sampled.
+    Seeds SEED, SEED+1, ... give one image each, the same whatever else is sampled. --reject leaves
+    images as they are, and what it keeps depends on the seeds drawn alone.
 
     Parameters
     ----------
@@ -41,6 +43,9 @@ def sample(
         Seed of the first image.
     truncation
         Bound of the latents' entries: lower is more typical and less varied. Around 0.5 to 2.
+    reject
+        Share of the seeds to reject, as in 0.75: seeds are drawn until COUNT are left of each class once the
+        discriminator's least real ones are gone. More precision, less variety.
     batch_size
         Images made between two writes; it changes nothing in them.
     out
@@ -57,11 +62,15 @@ def sample(
         count=count,
         seed=seed,
         truncation=truncation,
+        reject=reject,
         batch_size=batch_size,
         out=out,
     )
-    written = write_images(request, counted("sampling", " images"))
+    written = write_images(request, counted("sampling", " images"), counted("choosing", " images"))
     if json:
         print(dumps(written.to_dict()))
     else:
         print(out if len(written.files) == 1 else f"{out}: {len(written.files)} images")
+        if reject is not None:
+            first, last = written.seeds
+            print(f"{count} of seeds {first} to {last} kept for each; --json lists them")

@@ -1,0 +1,97 @@
+"""`projgan inspect`."""
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from projgan.commands.printing import Json, dumps
+from projgan.errors import UserError
+from projgan.progress import counted
+
+if TYPE_CHECKING:
+    from projgan.inspection_files import WrittenInspection
+
+
+def inspect(
+    run: Path,
+    data: str | None = None,
+    *,
+    split: str | None = None,
+    out: Path = Path("inspection"),
+    top: int = 10,
+    generated_per_class: int = 200,
+    cache: Path | None = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    json: Json = False,
+) -> None:
+    """Say what the discriminator thinks of images: how real each is, and whether its label fits.
+
+    Writes `inspection.csv`, a row an image with r(x), r(y|x) of every class and the posterior that they
+    imply; and pictures of the extremes.
+
+    Parameters
+    ----------
+    run
+        A run directory or a `discriminator.safetensors`.
+    data
+        Labelled images, as for `projgan train`; those that the run was trained on if not given.
+    split
+        Part of the data, such as `test`; the training part if not given.
+    out
+        Folder for the table, `most-real.png` and `least-real.png` (a class a row), and `disputed.png` (the
+        image's own label above, the suggested one below).
+    top
+        Images of each class, and suspects, that are shown.
+    generated_per_class
+        Generated images of each class from which p(y|x) is learned, without which r(y|x) gives no posterior;
+        0 takes it as flat. Methods that classify, or that concatenate the label, do without.
+    cache
+        Folder of decoded images; `~/.cache/projgan` if not given.
+    device
+        Where to compute.
+    json
+        Print what was found as JSON.
+    """
+    from projgan.distributed import choose_device
+    from projgan.inspection_files import InspectionRequest, write_inspection
+
+    if data is None and split is not None and not run.is_dir():
+        raise UserError("--split is of the data; give images too: inspect RUN DATA --split SPLIT")
+    request = InspectionRequest(
+        run=run,
+        data=data,
+        split=split,
+        out=out,
+        top=top,
+        generated_per_class=generated_per_class,
+        cache=cache,
+        device=choose_device(device),
+    )
+    written = write_inspection(
+        request,
+        counted("decoding", " images"),
+        counted("inspecting", " images"),
+        counted("generating", " images"),
+        counted("writing", " rows"),
+    )
+    print(dumps(dataclasses.asdict(written)) if json else _text(written))
+
+
+def _text(written: "WrittenInspection") -> str:
+    lines = [
+        f"{written.images:,} images of {written.data}: mean r(x) {written.mean_marginal:.4g}, "
+        f"mean logit with their labels {written.mean_logit:.4g}"
+    ]
+    if written.disputed is None:
+        lines.append(
+            "this discriminator tells no labels apart, so there is no posterior and nothing disputed"
+        )
+    else:
+        share = written.disputed / written.images
+        lines.append(f"posterior: {written.posterior}")
+        lines.append(f"another label is likelier for {written.disputed:,} ({share:.1%}); the most disputed:")
+    lines += [
+        f"  {suspect.image}: {suspect.label}, rather {suspect.suggested} ({suspect.dispute:+.3g})"
+        for suspect in written.suspects
+    ]
+    return "\n".join([*lines, *written.files])
