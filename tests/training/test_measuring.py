@@ -134,12 +134,12 @@ def test_the_command_measures_a_run_and_a_file(classifier: Path, tmp_path: Path)
     run = tmp_path / "run"
     train_small(run, measured(classifier))
     words = ["--features", f"classifier:{classifier}", "--generated-images", "60", "--metrics", *METRICS]
-    code, out, err = projgan("evaluate", str(run), *words, "--json")
+    code, out, err = projgan("evaluate", str(run), *words, "--json", OMP_NUM_THREADS="1")
     assert code == 0, err
     rows = [MetricRow.model_validate(row) for row in json.loads(out)]
     assert numbers(rows) == numbers(rows_of(run)[-4:]) == numbers(rows_of(run)[8:12])
     file = run / "generator.safetensors"
-    code, out, err = projgan("evaluate", str(file), "--data", "digits", *words)
+    code, out, err = projgan("evaluate", str(file), "--data", "digits", *words, OMP_NUM_THREADS="1")
     assert code == 0, err
     assert out.splitlines()[0] == "generator.safetensors, step 20"
     assert out.splitlines()[1].split()[:2] == ["fd", f"{rows[0].value:.4g}"]
@@ -212,7 +212,7 @@ def test_two_processes_measure_the_numbers_of_one(classifier: Path, finished: Pa
     assert numbers(rows_of(finished)[-len(two) :]) == numbers(two)
     (kept,) = (cache / "references").iterdir()
     kept.unlink()  # so that one process takes the features anew
-    code, out, err = projgan(*words)
+    code, out, err = projgan(*words, OMP_NUM_THREADS="1")
     assert code == 0, err
     one = [MetricRow.model_validate(row) for row in json.loads(out)]
     assert {"fd", "kd", "precision", "coverage", "intra_fd"} < {row.metric for row in one}
