@@ -69,10 +69,10 @@ def train_small(run_dir: Path, changes: dict[str, Any] | None = None, **listener
     return train(small_config(changes), run_dir, ONE_RANK, Listener(**listener))
 
 
-def save_blank_classifier(path: Path, class_names: tuple[str, ...]) -> Path:
-    """Write a classifier of grey 8x8 images that has learned nothing; returns `path`."""
-    network = Classifier(8, 1, len(class_names), width=8).eval()
-    arguments = {"resolution": 8, "channels": 1, "num_classes": len(class_names), "width": 8}
+def save_blank_classifier(path: Path, class_names: tuple[str, ...], resolution: int = 8) -> Path:
+    """Write a classifier of grey images that has learned nothing; returns `path`."""
+    network = Classifier(resolution, 1, len(class_names), width=8).eval()
+    arguments = {"resolution": resolution, "channels": 1, "num_classes": len(class_names), "width": 8}
     provenance = Provenance(
         data="digits", data_fingerprint="x", step=0, images_seen=0, averaged=False, settings={}, versions={}
     )

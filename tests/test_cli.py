@@ -14,6 +14,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from projgan import progress
 from projgan.cli import run_command
 from small_runs import (
     ENVIRONMENT,
@@ -398,3 +399,12 @@ def test_an_output_that_cannot_be_written_is_one_line() -> None:
         )
     assert process.returncode == 2
     assert process.stderr.splitlines() == ["projgan: output: No space left on device"]
+
+
+def test_a_message_after_an_unfinished_progress_line_has_a_line_of_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    progress._LinePerUpdate().write("\rtraining: 10%")
+    progress.Say.line("few images")
+    progress.Say.line("another")
+    assert capsys.readouterr().err == "\ntraining: 10%\nfew images\nanother\n"

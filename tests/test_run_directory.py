@@ -226,6 +226,8 @@ def test_measured_numbers_survive_a_line_cut_short_which_swallows_nothing(tmp_pa
     with directory.metrics.open("ab") as file:
         file.write(b'[1]\n{"metric": 3}\n{"value": 3}\n' + b"[" * 100_000 + b"\n")
     assert [row["metric"] for row in directory.read_metrics()] == ["fid", "kid", "recall"]
+    assert directory.count_damaged_metrics() == 5
+    assert RunDirectory(tmp_path / "absent").count_damaged_metrics() == 0
     assert directory.metrics.read_bytes().startswith(b'{"metric": "fid", "value": 1.0}\n')
     with pytest.raises(UserError, match=r"metrics.jsonl: cannot be written \(No such file"):
         RunDirectory(tmp_path / "absent").append_metrics([{"metric": "fid"}])

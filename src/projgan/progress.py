@@ -2,13 +2,14 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 if TYPE_CHECKING:
     from projgan.classification.run import ClassifierListener, ClassifierProgress
+    from projgan.evaluation.rows import MetricRow
     from projgan.training.run import Listener, Progress
 
 
@@ -18,14 +19,22 @@ class Say:
     @staticmethod
     def line(message: str) -> None:
         """Write one line to stderr without tearing a progress line."""
+        if _LinePerUpdate.is_within_a_line:
+            sys.stderr.write("\n")
+            _LinePerUpdate.is_within_a_line = False
         tqdm.write(message, file=sys.stderr)
 
 
 class _LinePerUpdate:
     """stderr for a log file: where a terminal would draw a line anew, write a new one."""
 
+    is_within_a_line = False
+
     def write(self, text: str) -> None:
-        sys.stderr.write(text.replace("\r", "\n"))
+        text = text.replace("\r", "\n")
+        sys.stderr.write(text)
+        if text:
+            _LinePerUpdate.is_within_a_line = not text.endswith("\n")
 
     def flush(self) -> None:
         sys.stderr.flush()
@@ -55,6 +64,12 @@ def counted(what: str, unit: str) -> Callable[[int, int], None]:
             bar = None
 
     return update
+
+
+def _numbers(rows: "Sequence[MetricRow]") -> str:
+    """What was measured on the way of a run, in one line."""
+    numbers = ", ".join(f"{row.metric} {row.value:.4g}" for row in rows)
+    return f"step {rows[0].subject.step}: {numbers}" if rows else "nothing was measured"
 
 
 def training_listener() -> "Listener":
@@ -92,6 +107,7 @@ def training_listener() -> "Listener":
         said=Say.line,
         decoded=counted("decoding", " images"),
         measuring=counted("measuring", " images"),
+        measured=lambda rows: Say.line(_numbers(rows)),
         fetched=counted("fetching Inception", " bytes"),
     )
 

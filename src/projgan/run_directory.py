@@ -43,9 +43,10 @@ class RunDirectory:
         """
         with self._writing():
             self._refuse_other_things()
+            is_new = not self.path.exists()
             self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / ".lock").open("a")
-        with lock:
+        with lock, self._nothing_left(is_new):
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -57,6 +58,17 @@ class RunDirectory:
                     f"{self.path}: cannot be locked ({error.strerror}); choose a --run-dir on a local disk"
                 ) from error
             yield
+
+    @contextmanager
+    def _nothing_left(self, is_new: bool) -> Iterator[None]:
+        """Remove a folder that was made for a run which was then refused."""
+        try:
+            yield
+        except UserError:
+            if is_new and [entry.name for entry in self.path.iterdir()] == [".lock"]:
+                (self.path / ".lock").unlink()
+                self.path.rmdir()
+            raise
 
     def prepare(self, config: RunConfig) -> None:
         """Check that the folder is new or holds this very run, and remove what a kill left half written.
@@ -131,6 +143,13 @@ class RunDirectory:
         text = "".join(json.dumps(row) + "\n" for row in kept)
         if rows or self.stats.exists():
             write_atomically(self.stats, lambda file: file.write(text.encode()))
+
+    def count_damaged_metrics(self) -> int:
+        """How many lines of the measured numbers are none, such as one cut short by a kill."""
+        if not self.metrics.is_file():
+            return 0
+        lines = self.metrics.read_text(encoding="utf-8", errors="replace").split("\n")
+        return sum(bool(line.strip()) for line in lines) - len(self.read_metrics())
 
     def has_metrics_at(self, step: int) -> bool:
         """Whether any number of a step's state has been measured."""

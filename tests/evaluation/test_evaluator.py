@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from pixel_network import QuarterMeans
 from projgan.data import PackedImages
@@ -379,3 +380,10 @@ def test_a_generator_of_vectors_is_given_those_of_real_images() -> None:
     data = classes(70, 0)
     measure = evaluator(data, vectors=torch.randn(70, 3), metrics=["fd"]).measure
     assert measure(images)[0].measurement.generated_images == 70
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e308, -1e308])
+def test_a_number_that_no_page_can_show_is_none(value: float) -> None:
+    row = evaluator(classes(60, 0), metrics=["fd"]).measure(StoredImages(classes(60, 1)))[0]
+    with pytest.raises(ValidationError):
+        MetricRow.model_validate(row.model_dump() | {"value": value})

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,6 +14,7 @@ from projgan.config import EvaluationConfig
 from projgan.errors import UserError
 from projgan.evaluation.rows import MetricRow
 from projgan.generator_file import load_generator, weights_sha256
+from projgan.images import to_pil, write_png
 from projgan.training.measuring import evaluate
 from projgan.training.run import Progress
 from small_runs import (
@@ -194,7 +196,7 @@ def test_settings_that_cannot_be_measured_stop_a_run_before_it_trains(
 ) -> None:
     with pytest.raises(UserError, match="fid is not what classifier:blank measures"):
         train_small(tmp_path / "run", measured(classifier, **{"evaluation.metrics": ("fid",)}))
-    assert not (tmp_path / "run" / "stats.jsonl").exists()
+    assert not (tmp_path / "run").exists()
     words = command_line(tmp_path / "run2", measured(classifier, **{"evaluation.metrics": "fud"}))
     assert "unknown metric 'fud'" in assert_one_line_error(*projgan(*words))
 
@@ -217,3 +219,49 @@ def test_two_processes_measure_the_numbers_of_one(classifier: Path, finished: Pa
     one = [MetricRow.model_validate(row) for row in json.loads(out)]
     assert {"fd", "kd", "precision", "coverage", "intra_fd"} < {row.metric for row in one}
     assert numbers(two) == numbers(one)
+
+
+def test_images_of_any_size_are_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draw = np.random.default_rng(0)
+    for name in "0123456789":
+        for index in range(6):
+            pixels = draw.integers(0, 256, (1, 12, 12), dtype=np.uint8)
+            write_png(to_pil(pixels), tmp_path / "images" / name / f"{index}.png")
+    blank = save_blank_classifier(tmp_path / "blank.safetensors", tuple("0123456789"), 12)
+    words = ["evaluate", str(tmp_path / "images"), "--data", "digits", "--features", f"classifier:{blank}"]
+    words += [
+        "--generated-images",
+        "60",
+        "--real-images",
+        "300",
+        "--cache",
+        str(tmp_path / "cache"),
+        "--json",
+    ]
+    assert run_command([*words, "--metrics", "fd", "accuracy_top5", "recall"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["metric"] for row in rows] == ["fd", "accuracy_top1", "accuracy_top5", "precision", "recall"]
+    assert {row["measurement"]["resolution"] for row in rows} == {12}
+
+
+def test_a_file_that_is_no_generator_is_called_so(
+    classifier: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "garbage.safetensors").write_bytes(b"garbage" * 50)
+    features = ["--features", f"classifier:{classifier}"]
+    for subject, message in (
+        ("garbage.safetensors", "not a safetensors file"),
+        ("gone", "nothing to measure"),
+    ):
+        assert run_command(["evaluate", str(tmp_path / subject), *features]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_run_tells_its_numbers(classifier: Path, tmp_path: Path) -> None:
+    told: list[tuple[int, list[str]]] = []
+    train_small(
+        tmp_path / "run",
+        measured(classifier),
+        measured=lambda rows: told.append((rows[0].subject.step, [row.metric for row in rows])),
+    )
+    assert told == [(step, ["fd", "intra_fd", "accuracy_top1", "accuracy_top5"]) for step in (8, 16, 20)]

@@ -95,6 +95,7 @@ def evaluate(
             looked_at_real=counted("looking at real images", " images"),
             looked_at_generated=counted("looking at generated images", " images"),
             computing=counted("training a classifier", " steps"),
+            measured=counted("measuring", " metrics"),
             said=Say.line,
         )
         rows = measure(

@@ -41,6 +41,7 @@ class Listener:
     looked_at_real: Callable[[int, int], None] | None = None
     looked_at_generated: Callable[[int, int], None] | None = None
     computing: Callable[[int, int], None] | None = None
+    measured: Callable[[int, int], None] | None = None
     said: Callable[[str], None] = lambda message: None
 
 
@@ -115,9 +116,11 @@ class Evaluator:
             progress=self.listener.computing,
         )
         rows = []
-        for name in names:
+        for done, name in enumerate(names, start=1):
             start = time.perf_counter()
             rows += [self._row(finding, source, draw, start) for finding in METRICS[name].measure(compared)]
+            if self.listener.measured:
+                self.listener.measured(done, len(names))
         return rows
 
     def check(self, source: ImageSource) -> list[str]:
@@ -176,7 +179,8 @@ class Evaluator:
                 next(name for name in names if name != "intra_fid"), self.network.is_inception
             )
             raise UserError(
-                f"protocol {self.protocol.name} is of one class at a time, so {other} has no place"
+                f"{other} is of all classes together, and this protocol makes one class at a time; "
+                "leave it out, or use protocol standard"
             )
         if not conditional:
             raise UserError(f"{source.subject.name}: its images have no classes, which this protocol needs")

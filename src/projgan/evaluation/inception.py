@@ -31,7 +31,10 @@ LARGEST_FILE = 2**28
 """Bytes; the published file has 95.6 million."""
 NUM_FEATURES = 2048
 NUM_OUTPUTS = 1008
-REMEDY = f"get {URL} elsewhere and give it as inception:PATH"
+REMEDY = (
+    f"get {URL} elsewhere and give it as inception:PATH, or measure with classifier:FILE of "
+    "`projgan classifier`"
+)
 
 
 class Inception(FeatureNetwork):

@@ -236,6 +236,16 @@ METRICS: dict[str, Metric] = {
 }
 """Every metric, by the name it is asked for with Inception's features."""
 
+PRINTED_AS = {
+    "precision": "precision_recall",
+    "recall": "precision_recall",
+    "density": "density_coverage",
+    "coverage": "density_coverage",
+    "accuracy_top1": "accuracy",
+    "accuracy_top5": "accuracy",
+    "within_class_ms_ssim": "ms_ssim",
+}
+"""Names of numbers that a metric of another name measures: they may be asked for, and bring it whole."""
 OTHER_NAMES = {"fid": "fd", "kid": "kd", "inception_score": "classifier_score", "intra_fid": "intra_fd"}
 """What those numbers are called that are made of another network's features."""
 
@@ -260,7 +270,7 @@ def choose_metrics(
     Raises:
         UserError: an unknown metric, or one that cannot be measured here.
     """
-    known = {public_name(name, is_inception): name for name in METRICS}
+    known = {public_name(name, is_inception): name for name in METRICS} | PRINTED_AS
     if wanted is None:
         return [
             name

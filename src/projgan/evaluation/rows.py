@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Count = Annotated[int, Field(ge=0)]
-_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Finite = Annotated[float, Field(allow_inf_nan=False, gt=-1e15, lt=1e15)]
 
 
 class _Checked(BaseModel):

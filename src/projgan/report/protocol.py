@@ -93,11 +93,21 @@ def _kinds_of_weights(result: MetricResult) -> list[str]:
 def warnings_of(methods: Sequence[Method], results: Sequence[MetricResult]) -> list[str]:
     """Return what a reader should beware of, a sentence each."""
     return [
+        *_damage(methods),
         *_confounders(methods),
         *_seeds(methods),
         *_steps(methods, results),
         *_gaps(methods, results),
         *_counts(results),
+    ]
+
+
+def _damage(methods: Sequence[Method]) -> list[str]:
+    return [
+        f"{run.damaged_rows} line(s) of metrics.jsonl of {run.name} cannot be read and count for nothing."
+        for method in methods
+        for run in method.runs
+        if run.damaged_rows
     ]
 
 

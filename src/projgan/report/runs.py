@@ -33,6 +33,8 @@ class Run:
     """Rows of `stats.jsonl`."""
     rows: tuple[MetricRow, ...]
     """Measured numbers of the run's own generator, in the order they were written."""
+    damaged_rows: int = 0
+    """Lines of `metrics.jsonl` that cannot be read."""
 
     @property
     def seed(self) -> int:
@@ -87,6 +89,7 @@ def _read(path: Path, name: str) -> Run:
         discriminator_parameters=_count_parameters(discriminator) if discriminator else None,
         stats=tuple(directory.read_stats()),
         rows=_read_rows(directory),
+        damaged_rows=directory.count_damaged_metrics(),
     )
 
 

@@ -68,8 +68,10 @@ def protocol_of(settings: EvaluationConfig) -> Protocol:
     )
 
 
-def held_out_images(data: DataConfig, cache: Path) -> Callable[[], PackedImages] | None:
-    """Return what loads the test images of a data set, or None where it has none.
+def held_out_images(
+    data: DataConfig, cache: Path, size: tuple[int, int]
+) -> Callable[[], PackedImages] | None:
+    """Return what loads the test images of a data set, of a resolution and channels, or None without any.
 
     The part called `test` is taken, or else `validation`; never the one that is compared with.
     """
@@ -77,7 +79,7 @@ def held_out_images(data: DataConfig, cache: Path) -> Callable[[], PackedImages]
     opened = open_source(data.source, data.split, condition_request(data))
     for name in ("test", "validation"):
         if name in opened.splits and name != opened.split:
-            return partial(load_real, data, cache, name)
+            return partial(load_real, data, cache, size, name)
     return None
 
 
@@ -156,8 +158,9 @@ def run_evaluator(
     settings, cache = config.evaluation, default_cache(config)
     protocol = protocol_of(settings)
     network = open_network(settings, ranks, cache, fetched)
+    size = config.data.resolution, config.data.channels
     if data.resolution != config.data.resolution:  # kept larger for random crops
-        data = load_real(config.data, cache)
+        data = load_real(config.data, cache, size)
     evaluator = Evaluator(
         data,
         network,
@@ -167,7 +170,7 @@ def run_evaluator(
         ranks=ranks,
         cache=cache,
         vectors=vectors_of(config.data, data),
-        held_out=held_out_images(config.data, cache),
+        held_out=held_out_images(config.data, cache, size),
         listener=listener,
     )
     return RunEvaluator(evaluator, directory.path.resolve().name)
@@ -214,8 +217,8 @@ def evaluate(
     evaluator: Evaluator | None = None
     for source in sources_to_measure(subject, network.channels, checkpoints, truncation, ranks.device):
         if evaluator is None:
-            data = DataConfig.model_validate(data.model_dump() | _as_generated(source))
-            real = load_real(data, cache)
+            data, size = _as_generated(data, source), (source.resolution, source.channels)
+            real = load_real(data, cache, size)
             evaluator = Evaluator(
                 real,
                 network,
@@ -225,7 +228,7 @@ def evaluate(
                 ranks=ranks,
                 cache=cache,
                 vectors=vectors_of(data, real, source.standardization),
-                held_out=held_out_images(data, cache),
+                held_out=held_out_images(data, cache, size),
                 listener=listener,
             )
         found = evaluator.measure(source)
@@ -235,31 +238,40 @@ def evaluate(
     return rows
 
 
-def _as_generated(source: ImageSource) -> dict[str, object]:
-    """Settings with which real images are as the generated ones, and so is what is known of them."""
-    settings: dict[str, object] = {"resolution": source.resolution, "channels": source.channels}
-    if isinstance(source, GeneratorImages) and source.kind != "class":
-        settings |= {"condition": source.kind, "condition_columns": source.condition_names}
-    return settings
+def _as_generated(data: DataConfig, source: ImageSource) -> DataConfig:
+    """Ask of the real images what the generator that made the others was told."""
+    if not isinstance(source, GeneratorImages) or source.kind == "class":
+        return data
+    asked = {"condition": source.kind, "condition_columns": source.condition_names}
+    return DataConfig.model_validate(data.model_dump() | asked)
 
 
 def _data_of_run(subject: Path) -> DataConfig:
     if not subject.exists():
         raise UserError(f"{subject}: there is nothing to measure; give a run, a generator file or images")
+    if subject.suffix == ".safetensors":
+        load_generator(subject)  # what is wrong with the file comes first
     if not is_run(subject):
         raise UserError(f"{subject} does not say which real images to compare with; give them with --data")
     return load_config(str(RunDirectory(subject).config)).data
 
 
-def load_real(data: DataConfig, cache: Path, split: str | None = None) -> PackedImages:
-    """Load real images as training does, but at the size of the generated ones; of another part if given."""
+def load_real(data: DataConfig, cache: Path, size: tuple[int, int], split: str | None = None) -> PackedImages:
+    """Load real images as training does, but at the size of the generated ones; of another part if given.
+
+    Args:
+        data: which images.
+        cache: folder of packed images.
+        size: resolution and channels of the generated images, any of both.
+        split: another part of the data.
+    """
     if data.source is None:
         raise UserError("there is no data set to compare with; give one with --data")
     return load_images(
         data.source,
         split=split or data.split,
-        resolution=data.resolution,
-        channels=data.channels,
+        resolution=size[0],
+        channels=size[1],
         cache=cache,
         on_unreadable=data.on_unreadable,
         request=condition_request(data),

@@ -172,7 +172,7 @@ class _Run:
         self.trainer = Trainer(config, images, conditions, len(self.conditions.names), ranks)
         self.evaluator: RunEvaluator | None = None
         if config.evaluation.every:
-            told = EvaluationListener(*(listener.measuring,) * 3, listener.said)
+            told = EvaluationListener(*(listener.measuring,) * 3, said=listener.said)
             self.evaluator = run_evaluator(config, directory, data, ranks, told, listener.fetched)
             self.evaluator.check(self.trainer)
         self.last_saved: int | None = None

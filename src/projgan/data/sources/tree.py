@@ -63,7 +63,10 @@ def arrange(
         paths = [path[1:] for path in paths]
         directories = {folder[1:] for folder in directories if folder[0] == root and len(folder) > 1}
     if all(len(path) == 1 for path in paths):
-        raise UserError(f"{place} holds {len(paths)} images but no class folders; {_ACCEPTED_LAYOUT}")
+        raise UserError(
+            f"{place} holds {len(paths)} images but no class folders; {_ACCEPTED_LAYOUT} "
+            "(all in one folder in it, if they have no classes and are only to be measured)"
+        )
 
     if _has_splits(paths):
         return _arrange_splits(paths, directories, split, place)
