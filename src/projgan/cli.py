@@ -112,4 +112,6 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a class name may have letters the terminal lacks
-    sys.exit(run_command(sys.argv[1:]))
+    code = run_command(sys.argv[1:])
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # leaving already: raising now would end in a traceback
+    sys.exit(code)
