@@ -48,9 +48,12 @@ def test_the_runs_differ_in_method_and_seed_alone(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
-def test_methods_and_seeds_are_trained_measured_and_reported(tmp_path: Path) -> None:
+def test_methods_and_seeds_are_trained_measured_and_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     features = tmp_path / "digits.safetensors"
     made = [sys.executable, "-m", "projgan", "classifier", "digits", "--epochs", "1", "--out", str(features)]
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     subprocess.run(made, check=True, capture_output=True)
     words = [sys.executable, str(ROOT / "benchmarks" / "conditions.py"), "demo", "--data", "digits"]
     words += ["--features", f"classifier:{features}", "--methods", "projection", "unconditional"]
