@@ -50,6 +50,19 @@ def test_classes_weighted_by_their_images_are_the_whole() -> None:
         assert score.per_class[label].item() == pytest.approx(expected, rel=1e-12)
 
 
+def test_a_classifier_without_an_opinion_scores_nought() -> None:
+    score = classification_accuracy_score(
+        GENERATED,
+        GENERATED_LABELS,
+        REAL,
+        REAL_LABELS,
+        3,
+        lambda images, labels: lambda tests: torch.ones(6, 3),
+    )
+    assert score.top1.value == 0
+    assert score.per_class.tolist() == [0, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("generated", "generated_labels", "real", "real_labels", "message"),
     [

@@ -147,6 +147,7 @@ def test_inception_score_against_the_published_loop() -> None:
     score = inception_score(logits)
     assert score.mean == pytest.approx(np.mean(by_split), rel=1e-13)
     assert score.std == pytest.approx(np.std(by_split), rel=1e-10)
+    assert score.standard_error == pytest.approx(np.std(by_split, ddof=1) / math.sqrt(10), rel=1e-10)
     assert inception_score(logits + torch.randn(53, 1)).mean == pytest.approx(score.mean, rel=1e-12)
 
 
