@@ -282,5 +282,5 @@ def test_without_a_network_the_message_says_how_to_do_without(tmp_path: Path) ->
     message = str(caught.value)
     assert message.startswith("https://nvlabs-fi-cdn.nvidia.com/")
     assert "cannot be fetched (Network is unreachable)" in message
-    assert f"inception:PATH, or put it at {tmp_path}/inception-2015-12-05.pt" in message
+    assert f"`projgan classifier`, or put it at {tmp_path}/inception-2015-12-05.pt" in message
     assert "\n" not in message

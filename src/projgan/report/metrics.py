@@ -37,7 +37,7 @@ METRICS: dict[str, Metric] = {
     "fid": Metric("FID", "lower", f"{_FRECHET}, by Inception", 2),
     "fd": Metric("Fréchet distance", "lower", f"{_FRECHET}, by a network other than Inception", 2),
     "kid": Metric("KID", "lower", f"{_KERNEL}, by Inception", 5),
-    "kd": Metric("Kernel distance", "lower", f"{_KERNEL}, by a network other than Inception", 3),
+    "kd": Metric("Kernel distance", "lower", f"{_KERNEL}, by a network other than Inception", 5),
     "inception_score": Metric("Inception score", "higher", f"{_SCORE}, by Inception", 2),
     "classifier_score": Metric(
         "Classifier score", "higher", f"{_SCORE}, by a classifier other than Inception", 2
