@@ -5,110 +5,19 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from scipy.signal import correlate2d
-from torch import Tensor, nn
+from torch import nn
 
 from projgan.networks.layers import (
     AffineConditionalBatchNorm2d,
     ConditionalBatchNorm2d,
     UnconditionalBatchNorm2d,
-    UpsampleConv2d,
-    conv2d_downsample,
-    downsample,
     global_sum_pool,
     initialize,
     select,
-    upsample,
-    upsample_conv2d,
 )
 from projgan.networks.resnet import Generator
 
 F64 = torch.float64
-
-
-def repeated(images: Tensor) -> Tensor:
-    return images.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
-
-
-def averaged(images: Tensor) -> Tensor:
-    corners = [images[:, :, row::2, column::2] for row in (0, 1) for column in (0, 1)]
-    return sum(corners) / 4
-
-
-def test_upsample_repeats_and_downsample_averages_pixels() -> None:
-    small = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
-    large = torch.tensor(
-        [[[[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0], [3.0, 3.0, 4.0, 4.0], [3.0, 3.0, 4.0, 4.0]]]]
-    )
-    torch.testing.assert_close(upsample(small), large, rtol=0, atol=0)
-    rows = torch.arange(16.0).view(1, 1, 4, 4)
-    expected = torch.tensor([[[[2.5, 4.5], [10.5, 12.5]]]])
-    torch.testing.assert_close(downsample(rows), expected, rtol=0, atol=0)
-
-
-FOLDED = {
-    "upsample": (upsample_conv2d, lambda x, w, b: F.conv2d(repeated(x), w, b, padding=1)),
-    "downsample": (conv2d_downsample, lambda x, w, b: averaged(F.conv2d(x, w, b, padding=1))),
-}
-
-
-@pytest.mark.parametrize("name", FOLDED)
-@pytest.mark.parametrize(("dtype", "tolerance"), [(F64, 1e-12), (torch.float32, 1e-5)])
-@pytest.mark.parametrize("shape", [(2, 3, 5, 4, 6), (1, 1, 1, 2, 2), (3, 16, 8, 8, 8), (2, 7, 2, 16, 2)])
-@pytest.mark.parametrize("with_bias", [True, False])
-def test_folded_convolutions_equal_the_two_steps_they_replace(
-    name: str, dtype: torch.dtype, tolerance: float, shape: tuple[int, ...], with_bias: bool
-) -> None:
-    folded, plain = FOLDED[name]
-    count, inputs, outputs, height, width = shape
-    images = torch.randn(count, inputs, height, width, dtype=dtype, requires_grad=True)
-    weight = torch.randn(outputs, inputs, 3, 3, dtype=dtype, requires_grad=True)
-    bias = torch.randn(outputs, dtype=dtype, requires_grad=True) if with_bias else None
-    leaves = [images, weight] + ([bias] if with_bias else [])
-    expected, found = plain(images, weight, bias), folded(images, weight, bias)
-    assert found.shape == expected.shape
-    direction = torch.randn_like(expected)
-    pairs = [(found, expected)]
-    pairs += zip(
-        torch.autograd.grad(found, leaves, direction),
-        torch.autograd.grad(expected, leaves, direction),
-        strict=True,
-    )
-    for ours, theirs in pairs:
-        scale = theirs.abs().max().item()
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=tolerance * scale)
-
-
-@pytest.mark.parametrize("name", FOLDED)
-def test_folded_convolutions_equal_scipy(name: str) -> None:
-    """An oracle without torch: correlations one channel at a time, zeros beyond the border."""
-    draws = np.random.default_rng(0)
-    images, weight = draws.normal(size=(2, 3, 4, 6)), draws.normal(size=(5, 3, 3, 3))
-    before = images.repeat(2, axis=2).repeat(2, axis=3) if name == "upsample" else images
-    maps = np.array(
-        [
-            [sum(correlate2d(a, b, mode="same") for a, b in zip(x, w, strict=True)) for w in weight]
-            for x in before
-        ]
-    )
-    if name == "downsample":
-        maps = maps.reshape(2, 5, 2, 2, 3, 2).mean(axis=(3, 5))
-    found = FOLDED[name][0](torch.from_numpy(images), torch.from_numpy(weight), None)
-    np.testing.assert_allclose(found.numpy(), maps, rtol=0, atol=1e-12)
-
-
-def test_upsample_conv_layer_is_the_function_with_its_own_weight_and_bias() -> None:
-    layer = UpsampleConv2d(3, 4).double()
-    images = torch.randn(2, 3, 5, 5, dtype=F64)
-    expected = F.conv2d(repeated(images), layer.weight, layer.bias, padding=1)
-    torch.testing.assert_close(layer(images), expected, rtol=0, atol=1e-12)
-
-
-def test_a_1x1_convolution_commutes_with_resampling() -> None:
-    conv = nn.Conv2d(3, 5, 1).double()
-    images = torch.randn(2, 3, 6, 4, dtype=F64)
-    torch.testing.assert_close(upsample(conv(images)), conv(repeated(images)), rtol=0, atol=1e-13)
-    torch.testing.assert_close(conv(downsample(images)), averaged(conv(images)), rtol=0, atol=1e-13)
 
 
 def test_global_sum_pool_is_a_sum() -> None:

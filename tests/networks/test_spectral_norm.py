@@ -18,7 +18,7 @@ from projgan.networks.spectral_norm import (
 F64 = torch.float64
 
 LAYERS = {
-    "conv": lambda: SpectralNormConv2d(3, 5, 3, padding=1),
+    "conv": lambda: SpectralNormConv2d(3, 5, 3),
     "conv1x1": lambda: SpectralNormConv2d(4, 3, 1),
     "conv-downsample": lambda: SpectralNormConv2dDownsample(3, 5),
     "linear": lambda: SpectralNormLinear(6, 1),

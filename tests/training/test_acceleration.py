@@ -1,9 +1,19 @@
-"""bfloat16 is the same training, only rounded more; memory is laid out with channels last."""
+"""The fast path is the plain one within rounding; bfloat16 is the same training, only rounded more."""
 
+import subprocess
+import sys
+
+import pytest
 import torch
 
-from projgan.training.trainer import Trainer
+from projgan.networks import winograd
+from projgan.networks.convolutions import PLAIN
+from projgan.networks.layers import Convolving
+from projgan.training.acceleration import place
+from projgan.training.trainer import Trainer, build_networks
 from small_runs import ONE_RANK, small_config
+
+CPU = torch.device("cpu")
 
 
 def three_steps(precision: str) -> tuple[Trainer, torch.Tensor]:
@@ -39,3 +49,76 @@ def test_kernels_and_feature_maps_have_channels_last() -> None:
     trainer.advance()
     assert seen
     assert all(seen)
+
+
+def gradients_of(trainer: Trainer) -> list[torch.Tensor]:
+    """Every gradient of one forward of both networks, float32."""
+    draw = torch.Generator().manual_seed(1)
+    latents = torch.randn(6, trainer.generator.latent_size, generator=draw)
+    labels = torch.tensor([0, 1, 2, 3, 0, 1])
+    images = trainer.generator(latents, labels)
+    logits = trainer.discriminator(images, labels).logits
+    parameters = [*trainer.generator.parameters(), *trainer.discriminator.parameters()]
+    return [images, logits, *torch.autograd.grad(logits.square().mean(), parameters)]
+
+
+def test_a_fast_run_is_the_plain_one_in_outputs_and_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a width that Winograd's algorithm serves, with convolutions of every kind."""
+    calls: list[int] = []
+    real = winograd.conv2d
+    monkeypatch.setattr(winograd, "conv2d", lambda *inputs: (calls.append(1), real(*inputs))[1])
+    found = {}
+    for acceleration in ("auto", "none"):
+        config = small_config(
+            {"training.acceleration": acceleration, "generator.width": 96, "discriminator.width": 96}
+        )
+        images = torch.zeros(8, 1, 8, 8, dtype=torch.uint8)
+        found[acceleration] = gradients_of(Trainer(config, images, torch.arange(8) % 4, 4, ONE_RANK))
+        assert bool(calls) == (acceleration == "auto")
+        calls.clear()
+    for fast, plain in zip(found["auto"], found["none"], strict=True):
+        # A bias before a batch norm has gradient 0, and no relative error.
+        assert (fast - plain).norm() <= 1e-5 * plain.norm() + 1e-8
+    assert not all(torch.equal(*pair) for pair in zip(found["auto"], found["none"], strict=True))
+
+
+def test_a_plain_network_computes_every_convolution_as_written() -> None:
+    fast, plain = (
+        [place(network, CPU, acceleration) for network in build_networks(small_config({}), 4)]
+        for acceleration in ("auto", "none")
+    )
+    for network, other in zip(fast, plain, strict=True):
+        pairs = zip(network.modules(), other.modules(), strict=True)
+        convolutions = [(a, b) for a, b in pairs if isinstance(a, Convolving)]
+        assert len(convolutions) >= 5
+        for a, b in convolutions:
+            assert b.convolve is PLAIN[a.convolve]
+
+
+FAULTS = """
+import resource, sys, torch
+from projgan.training.acceleration import keep_freed_memory
+if sys.argv[1] == "kept":
+    keep_freed_memory()
+for _ in range(20):
+    torch.ones(2**23)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    torch.ones(2**23)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator is told, which is Linux's")
+def test_kept_memory_costs_no_page_faults() -> None:
+    """Ten maps of 32 MiB: 8,192 pages each when they come from the system, none when they are reused."""
+    faults = {
+        mode: int(
+            subprocess.run(
+                [sys.executable, "-c", FAULTS, mode], capture_output=True, text=True, check=True
+            ).stdout
+        )
+        for mode in ("kept", "returned")
+    }
+    assert faults["returned"] > 10_000
+    assert faults["kept"] < 100

@@ -170,6 +170,8 @@ class TrainingConfig(Section):
     """Over which images several processes compute batch-norm statistics; the paper's are per rank."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic of the networks; parameters and losses stay in float32."""
+    acceleration: Literal["auto", "none"] = "auto"
+    """Faster algorithms for the same numbers, or none of them: every operation as the paper writes it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; `auto` takes a GPU if there is one."""
     cpu_threads: Annotated[Annotated[int, Field(gt=0, le=1024)] | None, MayBeOff] = None

@@ -1,4 +1,4 @@
-"""Layers both networks are made of: conditional batch norm, resampling, initialisation."""
+"""Layers both networks are made of: convolutions, conditional batch norm, pooling, initialisation."""
 
 import math
 from collections.abc import Callable
@@ -6,6 +6,8 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from projgan.networks.convolutions import Convolution, conv2d, upsample_conv2d
 
 
 def select(table: Tensor, condition: Tensor | None) -> Tensor:
@@ -28,65 +30,30 @@ def select(table: Tensor, condition: Tensor | None) -> Tensor:
     return F.embedding(condition, table)
 
 
-def upsample(images: Tensor) -> Tensor:
-    """Double height and width by repeating pixels: [N, C, H, W] -> [N, C, 2H, 2W]."""
-    return F.interpolate(images, scale_factor=2, mode="nearest")
+class Convolving(nn.Module):
+    """Mixed into a convolution: `convolve` computes it, and is a key of `PLAIN` unless made plain."""
+
+    convolve: Convolution
 
 
-def downsample(images: Tensor) -> Tensor:
-    """Halve height and width by averaging 2x2 pixels: [N, C, H, W] -> [N, C, H/2, W/2]."""
-    return F.avg_pool2d(images, 2)
-
-
-# Doubling pixels before a 3x3 kernel w is a transposed 4x4 convolution with A w A'; averaging 2x2 pixels
-# after it is a 4x4 convolution of stride 2 with B w B'. Both are exact, at under half the cost.
-_AFTER_UPSAMPLING = ((0.0, 0.0, 1.0), (0.0, 1.0, 1.0), (1.0, 1.0, 0.0), (1.0, 0.0, 0.0))
-_BEFORE_DOWNSAMPLING = ((0.5, 0.0, 0.0), (0.5, 0.5, 0.0), (0.0, 0.5, 0.5), (0.0, 0.0, 0.5))
-
-
-def upsample_conv2d(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """`upsample`, then a 3x3 convolution of padding 1, as one transposed 4x4 convolution of stride 2.
-
-    Args:
-        images: [N, in, H, W].
-        weight: [out, in, 3, 3].
-        bias: [out] or None.
-
-    Returns:
-        [N, out, 2H, 2W].
-    """
-    kernel = _fold(weight, _AFTER_UPSAMPLING).transpose(0, 1)
-    return F.conv_transpose2d(images, _channels_last(kernel), bias, stride=2, padding=1)
-
-
-def conv2d_downsample(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """A 3x3 convolution of padding 1, then `downsample`, as one 4x4 convolution of stride 2.
-
-    Shapes as in `upsample_conv2d`, but [N, out, H/2, W/2] comes out.
-    """
-    kernel = _fold(weight, _BEFORE_DOWNSAMPLING)
-    return F.conv2d(images, _channels_last(kernel), bias, stride=2, padding=1)
-
-
-def _fold(weight: Tensor, rows: tuple[tuple[float, ...], ...]) -> Tensor:
-    with torch.autocast(weight.device.type, enabled=False):
-        matrix = torch.tensor(rows, dtype=weight.dtype, device=weight.device)
-        return torch.einsum("ab,oibc,dc->oiad", matrix, weight, matrix)
-
-
-def _channels_last(kernel: Tensor) -> Tensor:
-    return kernel.contiguous(memory_format=torch.channels_last)
-
-
-class UpsampleConv2d(nn.Conv2d):
-    """Doubles height and width by repeating pixels, then a 3x3 convolution."""
+class Conv3x3(Convolving, nn.Conv2d):
+    """A 3x3 convolution that keeps height and width."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(in_channels, out_channels, 3, padding=1)
+        nn.Conv2d.__init__(self, in_channels, out_channels, 3, padding=1)
+        self.convolve = conv2d
 
     def forward(self, images: Tensor) -> Tensor:
-        """[N, in, H, W] -> [N, out, 2H, 2W]."""
-        return upsample_conv2d(images, self.weight, self.bias)
+        """[N, in, H, W] -> [N, out, H, W]."""
+        return self.convolve(images, self.weight, self.bias)
+
+
+class UpsampleConv2d(Conv3x3):
+    """Doubles height and width by repeating pixels, then a 3x3 convolution: [N, out, 2H, 2W]."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels)
+        self.convolve = upsample_conv2d
 
 
 def global_sum_pool(images: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """Residual generators and discriminator trunks of every resolution, built from one table of widths.
 
 The blocks are those of pfnet-research/sngan_projection (gen_models/resblocks.py, dis_models/resblocks.py).
-ReLU is never in place: the shortcut must see the block's input, not its rectified copy.
+ReLU is in place only where nothing else sees what it rectifies; never on a block's input, which the shortcut
+must see as it is.
 """
 
 import itertools
@@ -13,15 +14,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from projgan.networks.conditions import CONDITIONS
+from projgan.networks.convolutions import downsample, upsample
 from projgan.networks.layers import (
     CONDITIONAL_BATCH_NORMS,
     RESIDUAL_GAIN,
+    Conv3x3,
     UnconditionalBatchNorm2d,
     UpsampleConv2d,
-    downsample,
     global_sum_pool,
     initialize,
-    upsample,
 )
 from projgan.networks.spectral_norm import SpectralNormConv2d, SpectralNormConv2dDownsample
 from projgan.networks.unconditional import ConditionShape, DiscriminatorOutput
@@ -82,7 +83,7 @@ class GeneratorBlock(nn.Module):
         super().__init__()
         self.norm1, self.norm2 = norm(in_channels), norm(out_channels)
         self.conv1 = UpsampleConv2d(in_channels, out_channels)
-        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.conv2 = Conv3x3(out_channels, out_channels)
         self.shortcut = nn.Conv2d(in_channels, out_channels, 1)
         initialize(self.conv1, RESIDUAL_GAIN)
         initialize(self.conv2, RESIDUAL_GAIN)
@@ -90,8 +91,8 @@ class GeneratorBlock(nn.Module):
 
     def forward(self, images: Tensor, condition: Tensor | None) -> Tensor:
         """[N, in, H, W] -> [N, out, 2H, 2W]."""
-        hidden = self.conv1(F.relu(self.norm1(images, condition)))
-        hidden = self.conv2(F.relu(self.norm2(hidden, condition)))
+        hidden = self.conv1(F.relu_(self.norm1(images, condition)))
+        hidden = self.conv2(F.relu_(self.norm2(hidden, condition)))
         # A 1x1 convolution commutes with repeating pixels; before it there are four times fewer.
         return hidden + upsample(self.shortcut(images))
 
@@ -138,7 +139,7 @@ class Generator(nn.Module):
             GeneratorBlock(before, after, norm) for before, after in itertools.pairwise(widths)
         )
         self.norm = UnconditionalBatchNorm2d(widths[-1])
-        self.conv = nn.Conv2d(widths[-1], channels, 3, padding=1)
+        self.conv = Conv3x3(widths[-1], channels)
         initialize(self.linear)
         initialize(self.conv)
 
@@ -147,7 +148,7 @@ class Generator(nn.Module):
         hidden = self.linear(latents).unflatten(1, (-1, self.bottom, self.bottom))
         for block in self.blocks:
             hidden = block(hidden, condition)
-        return torch.tanh(self.conv(F.relu(self.norm(hidden))))
+        return torch.tanh(self.conv(F.relu_(self.norm(hidden))))
 
 
 def _identity(images: Tensor) -> Tensor:
@@ -159,7 +160,7 @@ class DiscriminatorFirstBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.conv1 = SpectralNormConv2d(in_channels, out_channels, 3, padding=1)
+        self.conv1 = SpectralNormConv2d(in_channels, out_channels, 3)
         self.conv2 = SpectralNormConv2dDownsample(out_channels, out_channels)
         self.shortcut = SpectralNormConv2d(in_channels, out_channels, 1)
         initialize(self.conv1, RESIDUAL_GAIN)
@@ -168,7 +169,7 @@ class DiscriminatorFirstBlock(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """[N, in, H, W] -> [N, out, H/2, W/2]."""
-        hidden = self.conv2(F.relu(self.conv1(images)))
+        hidden = self.conv2(F.relu_(self.conv1(images)))
         return hidden + self.shortcut(downsample(images))
 
 
@@ -177,11 +178,11 @@ class DiscriminatorBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, *, halve: bool) -> None:
         super().__init__()
-        self.conv1 = SpectralNormConv2d(in_channels, in_channels, 3, padding=1)
+        self.conv1 = SpectralNormConv2d(in_channels, in_channels, 3)
         self.conv2 = (
             SpectralNormConv2dDownsample(in_channels, out_channels)
             if halve
-            else SpectralNormConv2d(in_channels, out_channels, 3, padding=1)
+            else SpectralNormConv2d(in_channels, out_channels, 3)
         )
         initialize(self.conv1, RESIDUAL_GAIN)
         initialize(self.conv2, RESIDUAL_GAIN)
@@ -193,7 +194,7 @@ class DiscriminatorBlock(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """[N, in, H, W] -> [N, out, H/2, W/2], or [N, out, H, W] where the block does not halve."""
-        hidden = self.conv2(F.relu(self.conv1(F.relu(images))))
+        hidden = self.conv2(F.relu_(self.conv1(F.relu(images))))
         # A 1x1 convolution commutes with average pooling; after it there are four times fewer pixels.
         return hidden + self.shortcut(self.resample(images))
 

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from projgan.networks.layers import conv2d_downsample
+from projgan.networks.convolutions import conv2d, conv2d_1x1, conv2d_downsample
+from projgan.networks.layers import Convolving
 
 
 def power_iteration(matrix: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
@@ -47,27 +48,25 @@ class SpectralNorm(nn.Module):
             return self.weight / sigma
 
 
-class SpectralNormConv2d(SpectralNorm, nn.Conv2d):
-    """A convolution whose kernel, as a matrix [out, in·k·k], has largest singular value 1."""
+class SpectralNormConv2d(SpectralNorm, Convolving, nn.Conv2d):
+    """A 1x1 or 3x3 convolution whose kernel, as a matrix [out, in·k·k], has largest singular value 1."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, padding: int = 0) -> None:
-        nn.Conv2d.__init__(self, in_channels, out_channels, kernel_size, padding=padding)
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+        nn.Conv2d.__init__(self, in_channels, out_channels, kernel_size, padding=kernel_size // 2)
+        self.convolve = {1: conv2d_1x1, 3: conv2d}[kernel_size]
         self.start_power_iteration()
 
     def forward(self, images: Tensor) -> Tensor:
         """[N, in, H, W] -> [N, out, H, W]."""
-        return self._conv_forward(images, self.normalized_weight(), self.bias)
+        return self.convolve(images, self.normalized_weight(), self.bias)
 
 
 class SpectralNormConv2dDownsample(SpectralNormConv2d):
-    """A 3x3 convolution, then 2x2 averaging; it is the 3x3 kernel that is normalised."""
+    """A 3x3 convolution, then 2x2 averaging: [N, out, H/2, W/2]; it is the 3x3 kernel that is normalised."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(in_channels, out_channels, 3, padding=1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """[N, in, H, W] -> [N, out, H/2, W/2]."""
-        return conv2d_downsample(images, self.normalized_weight(), self.bias)
+        super().__init__(in_channels, out_channels, 3)
+        self.convolve = conv2d_downsample
 
 
 class SpectralNormLinear(SpectralNorm, nn.Linear):

@@ -1,17 +1,62 @@
-"""What makes the same arithmetic faster on the machine at hand: memory format and precision."""
+"""What makes the same arithmetic faster on the machine at hand: algorithms, memory and precision.
 
+The layers themselves use the fast algorithms (see `networks.convolutions`); here is what is done to networks
+and to the process beside that, and how a run is made plain instead.
+"""
+
+import ctypes
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
+from projgan.networks.convolutions import PLAIN
+from projgan.networks.layers import Convolving
+
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def place(network: Network, device: torch.device) -> Network:
-    """Move a network to its device with channels last in memory, in which convolutions are fastest."""
-    return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+def make_fast(network: nn.Module, device: torch.device) -> None:
+    """Lay channels last in memory, in which convolutions are fastest; on a CPU, keep freed memory."""
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if device.type == "cpu":
+        keep_freed_memory()
+
+
+def make_plain(network: nn.Module, device: torch.device) -> None:
+    """Compute every convolution as written: the oracle that `make_fast` is held to."""
+    for module in network.modules():
+        if isinstance(module, Convolving):
+            module.convolve = PLAIN[module.convolve]
+
+
+ACCELERATIONS: dict[str, Callable[[nn.Module, torch.device], None]] = {"auto": make_fast, "none": make_plain}
+"""What `training.acceleration` can be."""
+
+
+def place(network: Network, device: torch.device, acceleration: str = "auto") -> Network:
+    """Move a network to its device and make it fast or plain; returns the network."""
+    network.to(device)
+    ACCELERATIONS[acceleration](network, device)
+    return network
+
+
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
+"""Parameters of glibc's `mallopt` (malloc.h)."""
+
+
+def keep_freed_memory() -> None:
+    """Let the C library reuse large blocks instead of returning them to the system after each operation.
+
+    Feature maps are tens of megabytes; fresh from the system, each costs a page fault for every 4 KiB. Has
+    no effect where the C library is not glibc.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(_MMAP_MAX, 0)
+        set_option(_TRIM_THRESHOLD, 2**31 - 1)
+        set_option(_TOP_PAD, 64 * 2**20)
 
 
 def use_precision(network: nn.Module, precision: str, device: torch.device) -> None:

@@ -134,8 +134,8 @@ class Trainer:
         if training.cpu_threads:
             torch.set_num_threads(training.cpu_threads)
         generator, discriminator = build_networks(config, num_classes)
-        self.generator = place(generator, ranks.device)
-        self.discriminator = place(discriminator, ranks.device)
+        self.generator = place(generator, ranks.device, training.acceleration)
+        self.discriminator = place(discriminator, ranks.device, training.acceleration)
         self.average = GeneratorAverage(self.generator, training.ema_decay) if training.ema_decay else None
         ranks.same_everywhere(self.generator)
         ranks.same_everywhere(self.discriminator)

@@ -1,0 +1,102 @@
+"""3x3 convolutions, alone and beside a change of resolution: each as written, and as fast as it goes.
+
+The pairs in `PLAIN` compute the same numbers within rounding. Layers use the fast ones; the plain ones are
+what the tests hold them to, and what `training.acceleration none` runs.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from projgan.networks import winograd
+
+Convolution = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""Images [N, in, H, W], a weight [out, in, k, k] and a bias [out] or None -> [N, out, ...]."""
+
+WINOGRAD_CHANNELS = 96
+"""Channels from which Winograd's algorithm is faster than torch's own on a CPU, measured."""
+
+
+def upsample(images: Tensor) -> Tensor:
+    """Double height and width by repeating pixels: [N, C, H, W] -> [N, C, 2H, 2W]."""
+    return F.interpolate(images, scale_factor=2, mode="nearest")
+
+
+def downsample(images: Tensor) -> Tensor:
+    """Halve height and width by averaging 2x2 pixels: [N, C, H, W] -> [N, C, H/2, W/2]."""
+    return F.avg_pool2d(images, 2)
+
+
+def conv2d_1x1(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """[N, in, H, W] -> [N, out, H, W]."""
+    return F.conv2d(images, weight, bias)
+
+
+def plain_conv2d(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """A 3x3 convolution of padding 1: [N, in, H, W] -> [N, out, H, W]."""
+    return F.conv2d(images, weight, bias, padding=1)
+
+
+def plain_upsample_conv2d(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """`upsample`, then a 3x3 convolution of padding 1: [N, in, H, W] -> [N, out, 2H, 2W]."""
+    return plain_conv2d(upsample(images), weight, bias)
+
+
+def plain_conv2d_downsample(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """A 3x3 convolution of padding 1, then `downsample`: [N, in, H, W] -> [N, out, H/2, W/2]."""
+    return downsample(plain_conv2d(images, weight, bias))
+
+
+def conv2d(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """`plain_conv2d`, on a CPU by Winograd's algorithm where that is faster."""
+    convolve = winograd.conv2d if _suits_winograd(images, weight) else plain_conv2d
+    return convolve(images, weight, bias)
+
+
+def _suits_winograd(images: Tensor, weight: Tensor) -> bool:
+    return (
+        images.device.type == "cpu"
+        and images.dtype == weight.dtype
+        and not torch.is_autocast_enabled("cpu")
+        and min(weight.shape[:2]) >= WINOGRAD_CHANNELS
+        and images.shape[2] % winograd.TILE == images.shape[3] % winograd.TILE == 0
+    )
+
+
+# Doubling pixels before a 3x3 kernel w is a transposed 4x4 convolution with A w A'; averaging 2x2 pixels
+# after it is a 4x4 convolution of stride 2 with B w B'. Both are exact, at under half the cost.
+_AFTER_UPSAMPLING = ((0.0, 0.0, 1.0), (0.0, 1.0, 1.0), (1.0, 1.0, 0.0), (1.0, 0.0, 0.0))
+_BEFORE_DOWNSAMPLING = ((0.5, 0.0, 0.0), (0.5, 0.5, 0.0), (0.0, 0.5, 0.5), (0.0, 0.0, 0.5))
+
+
+def upsample_conv2d(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """`plain_upsample_conv2d` as one transposed 4x4 convolution of stride 2."""
+    kernel = _fold(weight, _AFTER_UPSAMPLING).transpose(0, 1)
+    return F.conv_transpose2d(images, _channels_last(kernel), bias, stride=2, padding=1)
+
+
+def conv2d_downsample(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """`plain_conv2d_downsample` as one 4x4 convolution of stride 2."""
+    kernel = _fold(weight, _BEFORE_DOWNSAMPLING)
+    return F.conv2d(images, _channels_last(kernel), bias, stride=2, padding=1)
+
+
+def _fold(weight: Tensor, rows: tuple[tuple[float, ...], ...]) -> Tensor:
+    with torch.autocast(weight.device.type, enabled=False):
+        matrix = torch.tensor(rows, dtype=weight.dtype, device=weight.device)
+        return torch.einsum("ab,oibc,dc->oiad", matrix, weight, matrix)
+
+
+def _channels_last(kernel: Tensor) -> Tensor:
+    return kernel.contiguous(memory_format=torch.channels_last)
+
+
+PLAIN: dict[Convolution, Convolution] = {
+    conv2d_1x1: conv2d_1x1,
+    conv2d: plain_conv2d,
+    upsample_conv2d: plain_upsample_conv2d,
+    conv2d_downsample: plain_conv2d_downsample,
+}
+"""Every convolution that layers use, and what it computes as written."""

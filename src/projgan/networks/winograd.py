@@ -1,0 +1,152 @@
+"""3x3 convolutions on a CPU by Winograd's algorithm F(4x4, 3x3) (Lavin & Gray, arXiv 1509.09308).
+
+Output tiles of 4x4 pixels are computed from input tiles of 6x6 as Y = A'[(G w G') * (B' x B)]A: 36
+multiplications per pair of channels in place of 144. The algebra is exact; in float32 the error of a layer
+stays near 3e-6 of its output. The products over channels are 36 matrix products, the rest are small ones.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+TILE = 4
+"""Height and width must be multiples of this."""
+
+# Evaluation points 0, 1, -1, 2, -2 and infinity.
+_INPUT = (
+    (4.0, 0.0, -5.0, 0.0, 1.0, 0.0),
+    (0.0, -4.0, -4.0, 1.0, 1.0, 0.0),
+    (0.0, 4.0, -4.0, -1.0, 1.0, 0.0),
+    (0.0, -2.0, -1.0, 2.0, 1.0, 0.0),
+    (0.0, 2.0, -1.0, -2.0, 1.0, 0.0),
+    (0.0, 4.0, 0.0, -5.0, 0.0, 1.0),
+)
+_KERNEL = (
+    (1 / 4, 0.0, 0.0),
+    (-1 / 6, -1 / 6, -1 / 6),
+    (-1 / 6, 1 / 6, -1 / 6),
+    (1 / 24, 1 / 12, 1 / 6),
+    (1 / 24, -1 / 12, 1 / 6),
+    (0.0, 0.0, 1.0),
+)
+_OUTPUT = (
+    (1.0, 1.0, 1.0, 1.0, 1.0, 0.0),
+    (0.0, 1.0, -1.0, 2.0, -2.0, 0.0),
+    (0.0, 1.0, 1.0, 4.0, 4.0, 0.0),
+    (0.0, 1.0, -1.0, 8.0, -8.0, 1.0),
+)
+_CONSTANT = 1 * 6 + 1
+"""The product that reaches all 16 pixels of its tile with weight 1: where the bias is added."""
+
+_CHUNK = 1_000_000
+"""Numbers of transformed input held at a time: what stays in a core's cache while it is used."""
+
+
+def conv2d(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """`torch.nn.functional.conv2d` with 3x3 kernels and padding 1.
+
+    Args:
+        images: [N, in, H, W], channels last in memory to be fast; H and W multiples of `TILE`.
+        weight: [out, in, 3, 3].
+        bias: [out] or None.
+
+    Returns:
+        [N, out, H, W], channels last in memory.
+    """
+    result: Tensor = _Convolution.apply(images, weight, bias)
+    return result
+
+
+class _Convolution(torch.autograd.Function):
+    """The backward pass transforms the images anew rather than keep 2.25 times as much."""
+
+    @staticmethod
+    def forward(context: Any, images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        context.save_for_backward(images, weight)
+        context.bias_sizes = None if bias is None else list(bias.shape)
+        return _convolve(images, _transform_kernel(weight), bias)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        images, weight = context.saved_tensors
+        needed = list(context.needs_input_grad)
+        if torch.is_grad_enabled():  # a gradient that is differentiated again, as gradient penalties are
+            return _differentiable_backward(gradient, images, weight, context.bias_sizes, needed)
+        turned = weight.flip(2, 3).transpose(0, 1)
+        return (
+            _convolve(gradient, _transform_kernel(turned), None) if needed[0] else None,
+            _weight_gradient(images, gradient) if needed[1] else None,
+            gradient.sum(dim=(0, 2, 3)) if needed[2] else None,
+        )
+
+
+def _differentiable_backward(
+    gradient: Tensor, images: Tensor, weight: Tensor, bias_sizes: list[int] | None, needed: list[bool]
+) -> tuple[Tensor | None, ...]:
+    return torch.ops.aten.convolution_backward(
+        gradient, images, weight, bias_sizes, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, needed
+    )
+
+
+def _convolve(images: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
+    """Images [N, in, H, W] with a transformed kernel [36, in, out] -> [N, out, H, W]."""
+    count, channels, height, width = images.shape
+    shape = (count, kernel.shape[2], height, width)
+    result = torch.empty(shape, dtype=images.dtype, device=images.device, memory_format=torch.channels_last)
+    output_matrix = _square(_OUTPUT, images)
+    for part in _chunks(count, height * width * channels):
+        products = torch.bmm(_transform_input(images[part]), kernel)
+        if bias is not None:
+            products[_CONSTANT] += bias
+        tiles = _windows(result[part], TILE)
+        tiles.copy_((output_matrix @ products.flatten(1)).view(tiles.shape))
+    return result
+
+
+def _weight_gradient(images: Tensor, gradient: Tensor) -> Tensor:
+    """Images [N, in, H, W] and the gradient at the output [N, out, H, W] -> [out, in, 3, 3]."""
+    count, channels, height, width = images.shape
+    total = images.new_zeros((TILE + 2) ** 2, channels, gradient.shape[1])
+    output_matrix = _square(_OUTPUT, images).t().contiguous()
+    for part in _chunks(count, height * width * max(channels, gradient.shape[1])):
+        pixels = _windows(gradient[part], TILE).reshape(TILE**2, -1)
+        products = (output_matrix @ pixels).view(len(total), -1, gradient.shape[1])
+        total.baddbmm_(_transform_input(images[part]).transpose(1, 2), products)
+    rows = _square(_KERNEL, images).t() @ total.flatten(1)
+    return rows.view(3, 3, channels, -1).permute(3, 2, 0, 1)
+
+
+def _transform_kernel(weight: Tensor) -> Tensor:
+    """[out, in, 3, 3] -> [36, in, out]."""
+    rows = _square(_KERNEL, weight) @ weight.permute(2, 3, 1, 0).reshape(9, -1)
+    return rows.view(-1, weight.shape[1], weight.shape[0])
+
+
+def _transform_input(images: Tensor) -> Tensor:
+    """[N, in, H, W] -> the 6x6 surroundings of its tiles, transformed: [36, tiles, in]."""
+    padded = F.pad(images, (1, 1, 1, 1))
+    tiles = _windows(padded, TILE + 2).reshape((TILE + 2) ** 2, -1)
+    return (_square(_INPUT, images) @ tiles).view(len(tiles), -1, images.shape[1])
+
+
+def _windows(images: Tensor, size: int) -> Tensor:
+    """[N, C, H, W] -> a view of its windows, `TILE` apart: [size, size, N, rows, columns, C]."""
+    count, channels, height, width = images.shape
+    image, channel, row, column = images.stride()
+    rows, columns = (height - size) // TILE + 1, (width - size) // TILE + 1
+    shape = (size, size, count, rows, columns, channels)
+    steps = (row, column, image, TILE * row, TILE * column, channel)
+    return images.as_strided(shape, steps, images.storage_offset())
+
+
+def _square(rows: tuple[tuple[float, ...], ...], like: Tensor) -> Tensor:
+    matrix = torch.tensor(rows, dtype=like.dtype, device=like.device)
+    return torch.kron(matrix, matrix)
+
+
+def _chunks(count: int, numbers_per_image: int) -> list[slice]:
+    transformed = numbers_per_image * (TILE + 2) ** 2 // TILE**2
+    step = max(1, _CHUNK // transformed)
+    return [slice(start, start + step) for start in range(0, count, step)]
