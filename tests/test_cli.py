@@ -1,5 +1,6 @@
 """The command line as scripts and people meet it: results, one-line mistakes, help."""
 
+import importlib
 import json
 import shutil
 import signal
@@ -15,7 +16,7 @@ import yaml
 from PIL import Image
 
 from projgan import progress
-from projgan.cli import run_command
+from projgan.cli import COMMANDS, DATA_COMMANDS, run_command
 from small_runs import (
     ENVIRONMENT,
     assert_one_line_error,
@@ -225,6 +226,27 @@ def test_a_dry_run_writes_nothing_and_says_what_would_be_trained(run: Run, tmp_p
     assert found["generator_parameters"] > 0
     assert found["num_images"] == 1797
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_first_page_imports_no_command_and_says_what_each_says_of_itself(tmp_path: Path) -> None:
+    script = (
+        "import sys\n"
+        "from projgan.cli import run_command\n"
+        "assert run_command(['--help']) == 0\n"
+        "heavy = {'torch', 'numpy', 'pydantic', 'tqdm', 'yaml', 'projgan.config'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    process = start(["-c", script], HOME=str(tmp_path))
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    for name in COMMANDS:
+        assert f" {name} " in out
+        function = name.replace("-", "_")
+        command = getattr(importlib.import_module(f"projgan.commands.{function}"), function)
+        assert " ".join(command.__doc__.split("\n\n")[0].split()) == COMMANDS[name]
+    for name, summary in DATA_COMMANDS.items():
+        command = getattr(importlib.import_module("projgan.commands.data"), name)
+        assert " ".join(command.__doc__.split("\n\n")[0].split()) == summary
 
 
 def test_help_needs_no_torch_and_names_every_command(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The command line: the commands of `projgan.commands` under one name, and what a mistake looks like.
 
 Results go to stdout, progress and messages to stderr. A mistake is one line and exit code 2.
-torch is imported inside the commands, so that `--help` is immediate.
+A command's module is imported when it is called, and torch inside the command, so that `--help` is immediate.
 """
 
 import io
@@ -15,19 +15,8 @@ from types import FrameType
 import cyclopts
 from cyclopts import App, Parameter
 from cyclopts.argument import ArgumentCollection
-from pydantic import ValidationError
 
 import projgan
-from projgan.commands.classifier import classifier
-from projgan.commands.compare import compare
-from projgan.commands.data import describe, pack
-from projgan.commands.demo import demo
-from projgan.commands.evaluate import evaluate
-from projgan.commands.inspect import inspect
-from projgan.commands.morph import morph
-from projgan.commands.sample import sample
-from projgan.commands.train import train
-from projgan.config import explain, read_preset
 from projgan.errors import UserError
 
 
@@ -37,9 +26,30 @@ def _preset_below_command_line(app: App, commands: tuple[str, ...], arguments: A
         return
     for argument in arguments:
         if argument.field_info.name == "preset" and argument.tokens:
+            from projgan.config import read_preset
+
             settings, place = read_preset(argument.tokens[0].value)
             cyclopts.config.Dict({"train": settings}, source=place)(app, commands, arguments)
 
+
+COMMANDS = {
+    "train": "Train a GAN; the same command again resumes where it stopped.",
+    "demo": "Train on real 8x8 digits for a few minutes, draw a grid and count the recognised samples.",
+    "sample": "Generate images by class name, from a run or from its one generator file alone.",
+    "evaluate": "Measure a generator, or images of any origin, against real images.",
+    "classifier": "Train a classifier of labelled images, and measure it on images that it has not seen.",
+    "compare": "Put several runs into one report: results with intervals over seeds, curves, images, cost, "
+    "protocol.",
+    "morph": "Show what lies between classes, between latents, and between truncations.",
+    "inspect": "Say what the discriminator thinks of images: how real each is, and whether its label fits.",
+}
+"""Every command with the first line of its docstring; `a-b` is the function `a_b` of a module `a_b`."""
+
+DATA_COMMANDS = {
+    "describe": "Say what is in a folder, archive or Parquet set, decoding every image once.",
+    "pack": "Decode a set of images once into a uint8 store, which training maps into memory.",
+}
+"""The same for `projgan data`, all of `projgan.commands.data`."""
 
 app = App(
     name="projgan",
@@ -52,16 +62,11 @@ app = App(
 )
 data_app = App(name="data", help="Say what is in a set of images, or decode it once for training.")
 app.command(data_app)
-app.command(train)
-app.command(demo)
-app.command(sample)
-app.command(evaluate)
-app.command(classifier)
-app.command(compare)
-app.command(morph)
-app.command(inspect)
-data_app.command(describe)
-data_app.command(pack)
+for _name, _summary in COMMANDS.items():
+    _function = _name.replace("-", "_")
+    app.command(f"projgan.commands.{_function}:{_function}", name=_name, help=_summary)
+for _name, _summary in DATA_COMMANDS.items():
+    data_app.command(f"projgan.commands.data:{_name}", name=_name, help=_summary)
 
 
 def _expand_short_options(words: Sequence[str]) -> list[str]:
@@ -76,6 +81,15 @@ def _forget_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
+def _explained(cause: BaseException | None) -> str | None:
+    """What a configuration that does not hold together says; None for any other cause."""
+    from pydantic import ValidationError
+
+    from projgan.config import explain
+
+    return explain(cause) if isinstance(cause, ValidationError) else None
+
+
 def run_command(words: Sequence[str]) -> int:
     """Run one command line; returns its exit code."""
     words = _expand_short_options(words)
@@ -87,7 +101,7 @@ def run_command(words: Sequence[str]) -> int:
         message = str(error)
     except cyclopts.CycloptsError as error:
         cause = error.__cause__
-        message = explain(cause) if isinstance(cause, ValidationError) else " ".join(str(error).split())
+        message = _explained(cause) or " ".join(str(error).split())
     except KeyboardInterrupt:
         print("projgan: stopped", file=sys.stderr)
         return 130
