@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
@@ -36,6 +37,24 @@ def to_float(images: Tensor, noise: Tensor | None = None) -> Tensor:
 def to_uint8(images: Tensor) -> Tensor:
     """Float in [-1, 1] -> uint8: the grey level whose interval holds the value."""
     return ((images.float() + 1) * LEVELS).floor().clamp(0, 255).to(torch.uint8)
+
+
+def downscale(images: Tensor, factor: int) -> Tensor:
+    """Make images smaller as Pillow's BILINEAR does, within one grey level: uint8 [N, C, H, W] -> uint8.
+
+    Each pixel is the mean under a triangle twice `factor` pixels wide. The size is H // factor
+    and W // factor.
+    """
+    size = (images.shape[2] // factor, images.shape[3] // factor)
+    small = F.interpolate(images.float(), size, mode="bilinear", antialias=True)
+    return small.round().clamp(0, 255).to(torch.uint8)
+
+
+def enlarge(images: Tensor, factor: int, filter_: Image.Resampling) -> Tensor:
+    """Make images larger with a filter of Pillow: uint8 [N, C, H, W] -> uint8 [N, C, factor H, factor W]."""
+    height, width = images.shape[2] * factor, images.shape[3] * factor
+    larger = [np.asarray(to_pil(image).resize((width, height), filter_)) for image in images]
+    return torch.from_numpy(np.stack(larger)).reshape(len(images), height, width, -1).permute(0, 3, 1, 2)
 
 
 def to_pil(image: Tensor | np.ndarray) -> Image.Image:

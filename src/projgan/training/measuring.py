@@ -10,6 +10,7 @@ from torch import Tensor
 from projgan.config import DataConfig, EvaluationConfig, RunConfig, load_config
 from projgan.data import ConditionRequest, PackedImages, load_images, open_source
 from projgan.data.conditions import CONDITION_KINDS, conditions_of, standardize
+from projgan.data.sources.columns import ONE_CLASS
 from projgan.data.tensors import as_tensor
 from projgan.distributed import Ranks
 from projgan.errors import UserError
@@ -33,7 +34,9 @@ def default_cache(config: RunConfig) -> Path:
 
 
 def condition_request(data: DataConfig) -> ConditionRequest:
-    """Return what is wanted to be known of each image."""
+    """Return what is wanted to be known of each image; the image itself at low resolution asks nothing."""
+    if data.condition == "low-resolution":
+        return ONE_CLASS
     return ConditionRequest(data.condition, data.condition_columns)
 
 
