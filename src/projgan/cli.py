@@ -26,6 +26,7 @@ from projgan.commands.evaluate import evaluate
 from projgan.commands.inspect import inspect
 from projgan.commands.morph import morph
 from projgan.commands.sample import sample
+from projgan.commands.super_resolve import super_resolve
 from projgan.commands.train import train
 from projgan.config import explain, read_preset
 from projgan.errors import UserError
@@ -60,6 +61,7 @@ app.command(classifier)
 app.command(compare)
 app.command(morph)
 app.command(inspect)
+app.command(super_resolve)
 data_app.command(describe)
 data_app.command(pack)
 

@@ -65,6 +65,13 @@ def to_pil(image: Tensor | np.ndarray) -> Image.Image:
     )
 
 
+def from_pil(image: Image.Image, channels: int) -> np.ndarray:
+    """A picture in mode "L" or "RGB" -> uint8 [channels, H, W], converted to grey or RGB if need be."""
+    if channels == 1:
+        return np.array(image.convert("L"), dtype=np.uint8)[None]
+    return np.ascontiguousarray(np.asarray(image.convert("RGB"), dtype=np.uint8).transpose(2, 0, 1))
+
+
 def enlargement(height: int) -> int:
     """How many times images of this height are enlarged to be seen."""
     return max(1, math.ceil(48 / height))

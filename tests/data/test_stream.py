@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 from scipy import stats
@@ -140,13 +142,14 @@ def test_labels_of_fakes_are_uniform() -> None:
 def test_other_conditions_of_fakes_are_rows_of_the_data_as_often_as_there() -> None:
     """Whole rows: the columns of one are never mixed with those of another."""
     rows = torch.tensor([[1.0, 10.0], [2.0, 20.0], [2.0, 20.0], [3.0, 30.0]])
-    drawn = as_in_the_data(rows, 2, 8000, torch.Generator().manual_seed(0))
+    source = SimpleNamespace(conditions=rows)
+    drawn = as_in_the_data(source, 2, 8000, torch.Generator().manual_seed(0))
     assert torch.equal(drawn[:, 1], 10 * drawn[:, 0])
     counts = torch.bincount(drawn[:, 0].long())[1:]
     assert stats.chisquare(counts, [2000, 4000, 2000]).pvalue > 1e-4
-    again = as_in_the_data(rows, 2, 8000, torch.Generator().manual_seed(0))
+    again = as_in_the_data(source, 2, 8000, torch.Generator().manual_seed(0))
     assert torch.equal(drawn, again)
-    labels = FAKE_CONDITIONS["class"](torch.zeros(5), 3, 9, torch.Generator().manual_seed(1))
+    labels = FAKE_CONDITIONS["class"](source, 3, 9, torch.Generator().manual_seed(1))
     assert torch.equal(labels, uniform_labels(3, 9, torch.Generator().manual_seed(1)))
 
 
