@@ -248,7 +248,9 @@ def _read(path: Path, kind: str) -> tuple[NetworkDescription, dict[str, Tensor]]
                 raise UserError(f"{path}: a safetensors file, but not one that projgan wrote")
             description = NetworkDescription.model_validate_json(metadata)
             if description.kind != kind:
-                remedy = "; use `projgan super-resolve`" if description.kind.startswith("super") else ""
+                remedy = (
+                    "; its command is `projgan super-resolve`" if description.kind.startswith("super") else ""
+                )
                 raise UserError(f"{path}: holds a {description.kind}, not a {kind}{remedy}")
             return description, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:

@@ -90,7 +90,7 @@ def peak_signal_to_noise_ratio(truth: Tensor, images: Tensor) -> Tensor:
 
 
 def inconsistency(small: Tensor, images: Tensor) -> Tensor:
-    """`root_mean_square` of small images uint8 [N, C, h, w] and large ones [N, C, H, W] made as small: [N]."""
+    """`root_mean_square` of small images [N, C, h, w] and large ones [N, C, H, W] made as small: [N]."""
     return root_mean_square(small, downscale(images, images.shape[-1] // small.shape[-1]))
 
 

@@ -212,6 +212,7 @@ def evaluate(
     protocol = protocol_of(settings)
     if truncation is not None and not 0 < truncation < 10:
         raise UserError(f"truncation is {truncation}; it must be above 0 and below 10")
+    _refuse_other_files(subject)
     if data is None:
         data = _data_of_run(subject)
     cache = data.cache or Path.home() / ".cache" / "projgan"
@@ -249,11 +250,16 @@ def _as_generated(data: DataConfig, source: ImageSource) -> DataConfig:
     return DataConfig.model_validate(data.model_dump() | asked)
 
 
+def _refuse_other_files(subject: Path) -> None:
+    """What is wrong with a generator's file comes before minutes are spent on a feature network."""
+    path = subject / "generator.safetensors" if subject.is_dir() else subject
+    if path.suffix == ".safetensors" and path.is_file():
+        load_generator(path)
+
+
 def _data_of_run(subject: Path) -> DataConfig:
     if not subject.exists():
         raise UserError(f"{subject}: there is nothing to measure; give a run, a generator file or images")
-    if subject.suffix == ".safetensors":
-        load_generator(subject)  # what is wrong with the file comes first
     if not is_run(subject):
         raise UserError(f"{subject} does not say which real images to compare with; give them with --data")
     return load_config(str(RunDirectory(subject).config)).data
