@@ -14,10 +14,8 @@ from projgan.evaluation.diversity import ms_ssim
 from projgan.generator_file import (
     load_super_resolution_discriminator,
     load_super_resolution_generator,
-    save_network,
 )
 from projgan.images import downscale, enlarge
-from projgan.networks.classifier import Classifier
 from projgan.super_resolution import super_resolve
 from projgan.super_resolution_evaluation import SuperResolutionEvaluation, evaluate_super_resolution
 from projgan.training.probe import probe
@@ -117,7 +115,6 @@ def test_a_generator_learns_how_bright_its_input_is(tmp_path: Path) -> None:
     levels = torch.tensor([32, 224], dtype=torch.uint8)[:, None, None, None].expand(2, 1, 16, 16)
     (made,) = super_resolve(generator, levels, [0])
     dark, bright = made.float().mean(dim=(1, 2, 3)).tolist()
-    print("LEVELS", dark, bright)
     assert dark < 90
     assert bright > 166
 
@@ -151,12 +148,12 @@ def test_measured_numbers_are_those_of_the_images(run: Path, photos: Path, tmp_p
 
 
 def test_the_command_measures_with_a_classifier(run: Path, photos: Path, tmp_path: Path, capsys) -> None:
-    classifier = save_blank_classifier(tmp_path / "c.safetensors", ("cat", "dog"), resolution=64)
+    small = save_blank_classifier(tmp_path / "small.safetensors", ("cat", "dog"), 32, 3)
     words = ["super-resolve", str(run), str(photos), "--evaluate", "--out", str(tmp_path / "out")]
     words += ["--cache", str(photos.parent / "cache"), "--draws", "2"]
-    assert run_command([*words, "--classifier", str(classifier)]) == 2
-    capsys.readouterr()
-    colour = save_colour_classifier(tmp_path / "colour.safetensors", ("cat", "dog"))
+    assert run_command([*words, "--classifier", str(small)]) == 2
+    assert "looks at 32 pixels, and outputs have 64; train one of that size" in capsys.readouterr().err
+    colour = save_blank_classifier(tmp_path / "colour.safetensors", ("cat", "dog"), 64, 3)
     assert run_command([*words, "--classifier", str(colour), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert list(printed["ways"]) == ["bilinear", "bicubic", "projgan", "truth"]
@@ -165,7 +162,7 @@ def test_the_command_measures_with_a_classifier(run: Path, photos: Path, tmp_pat
     assert printed["ways"]["bicubic"]["accuracy_of_mean_logits"] is None
     assert run_command([*words, "--classifier", str(colour)]) == 0
     assert "of the mean logits over 2 draws" in capsys.readouterr().out
-    other = save_colour_classifier(tmp_path / "other.safetensors", ("cat", "owl"))
+    other = save_blank_classifier(tmp_path / "other.safetensors", ("cat", "owl"), 64, 3)
     assert run_command([*words, "--classifier", str(other)]) == 2
     assert "knows other classes than photos" in capsys.readouterr().err
     assert run_command([*words, "--count", "1"]) == 2
@@ -192,15 +189,3 @@ def test_a_dry_run_says_what_it_costs(photos: Path) -> None:
     assert "photos: 12 images\n" in estimate.to_text()
     assert estimate.generator_parameters > 0
     assert estimate.memory_bytes > 16 * (estimate.generator_parameters + estimate.discriminator_parameters)
-
-
-def save_colour_classifier(path: Path, names: tuple[str, ...]) -> Path:
-    """Write a classifier of 64 x 64 colour images that has learned nothing."""
-    blank = save_blank_classifier(path, names, resolution=64)
-    from projgan.generator_file import load_classifier
-
-    _, description = load_classifier(blank)
-    torch.manual_seed(0)
-    arguments = description.network | {"channels": 3}
-    save_network(Classifier(**arguments).eval(), description.model_copy(update={"network": arguments}), path)
-    return path
