@@ -183,12 +183,12 @@ def test_the_condition_is_the_very_image_made_small_however_it_was_cropped_and_m
 
 
 def test_both_images_of_a_pair_have_noise_of_their_own() -> None:
-    """Uniform in the grey level, and that of the small image is no mean of the other."""
+    """Uniform in the grey level, and drawn anew."""
     images, small = pairs(torch.full((6, 3, 16, 16), 77, dtype=torch.uint8)).batch(0)
     for noise in ((images + 1) * 128 - 77, (small + 1) * 128 - 77):
         assert stats.kstest(noise.flatten(), "uniform").pvalue > 1e-4
-    means = torch.nn.functional.avg_pool2d(images, 4)
-    assert abs(stats.pearsonr(means.flatten(), small.flatten()).statistic) < 0.2
+    shared = torch.isin(small.flatten(), images.flatten()).float().mean()
+    assert shared < 0.1  # float32 numbers meet by chance
     plain = pairs(torch.full((6, 3, 16, 16), 77, dtype=torch.uint8), dequantize=False).batch(0)
     assert all(bool((part == 77 / 128 - 1).all()) for part in plain)
 
