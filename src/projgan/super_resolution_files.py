@@ -19,7 +19,7 @@ from projgan.super_resolution import comparison, super_resolve
 
 Progress = Callable[[int, int], None]
 MOST_PIXELS = 2**16
-"""Of one image to be enlarged; the networks need some 20 KiB for each at full width."""
+"""Of one image to be enlarged; the generator needs some 40 KiB for each at full width: 2.4 GiB."""
 MOST_IMAGES, MOST_DRAWS = 100_000, 1000
 COMPARED, DRAWS_COMPARED = 10, 3
 """Columns and drawn rows of the picture that compares."""
