@@ -69,10 +69,12 @@ def train_small(run_dir: Path, changes: dict[str, Any] | None = None, **listener
     return train(small_config(changes), run_dir, ONE_RANK, Listener(**listener))
 
 
-def save_blank_classifier(path: Path, class_names: tuple[str, ...], resolution: int = 8) -> Path:
-    """Write a classifier of grey images that has learned nothing; returns `path`."""
-    network = Classifier(resolution, 1, len(class_names), width=8).eval()
-    arguments = {"resolution": resolution, "channels": 1, "num_classes": len(class_names), "width": 8}
+def save_blank_classifier(
+    path: Path, class_names: tuple[str, ...], resolution: int = 8, channels: int = 1
+) -> Path:
+    """Write a classifier of grey images, or of colours, that has learned nothing; returns `path`."""
+    network = Classifier(resolution, channels, len(class_names), width=8).eval()
+    arguments = {"resolution": resolution, "channels": channels, "num_classes": len(class_names), "width": 8}
     provenance = Provenance(
         data="digits", data_fingerprint="x", step=0, images_seen=0, averaged=False, settings={}, versions={}
     )

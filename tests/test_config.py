@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projgan.config import (
+    MEETING_IMAGES,
     RESUMABLE_KEYS,
     Architecture,
     DataConfig,
@@ -23,6 +24,7 @@ from projgan.errors import UserError
 from projgan.losses import ADVERSARIAL_LOSSES
 from projgan.networks.conditions import CONDITIONS
 from projgan.networks.resnet import DISCRIMINATORS, GENERATORS
+from projgan.networks.super_resolution import IMAGE_CONDITIONS, SHAPES
 
 
 def checked(**sections: object) -> RunConfig:
@@ -56,7 +58,9 @@ def test_defaults_are_the_papers_cifar_10_settings() -> None:
 
 
 def test_choices_are_the_tables_of_the_networks() -> None:
-    assert set(get_args(Architecture)) == GENERATORS.keys() == DISCRIMINATORS.keys()
+    assert GENERATORS.keys() == DISCRIMINATORS.keys()
+    assert set(get_args(Architecture)) == GENERATORS.keys() | SHAPES.keys()
+    assert IMAGE_CONDITIONS.keys() == MEETING_IMAGES
     fields = {
         "condition": (RunConfig().discriminator, CONDITIONS),
         "adversarial": (RunConfig().loss, ADVERSARIAL_LOSSES),
@@ -167,6 +171,54 @@ def test_settings_of_other_conditions_are_refused_with_one_class() -> None:
     )
     assert message.endswith("not to input-concat and vector: turn it off")
     assert "data.condition is class: name its kind too" in refusal(data={"condition_columns": ["age"]})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        (
+            "data.condition",
+            "class",
+            "generator.architecture is super-resolution-16-64, but data.condition is",
+        ),
+        (
+            "generator.architecture",
+            "resnet-64",
+            "generator.architecture is resnet-64, but data.condition is low",
+        ),
+        ("discriminator.architecture", "resnet-64", "discriminator.architecture is resnet-64, but data.cond"),
+        (
+            "generator.condition",
+            "conditional-batch-norm",
+            "generator.condition is conditional-batch-norm, but",
+        ),
+        (
+            "discriminator.condition",
+            "ac-gan",
+            "discriminator.condition ac-gan tells one class from the others",
+        ),
+        (
+            "discriminator.condition",
+            "input-concat",
+            "discriminator.condition is input-concat, but an image can",
+        ),
+        ("discriminator.hidden_block", 2, "discriminator.hidden_block is given, but a low-resolution image"),
+        ("evaluation.every", 100, "evaluation.every measures generators of classes: turn it off, and"),
+        (
+            "data.resolution",
+            128,
+            "generator.architecture is super-resolution-16-64, but data.resolution is 128",
+        ),
+    ],
+)
+def test_super_resolution_is_a_whole(key: str, value: object, message: str) -> None:
+    settings = load_config("super-resolution-16-64").model_dump()
+    section, name = key.split(".")
+    settings[section][name] = value
+    assert refusal(**settings).startswith(message)
+    settings = load_config("super-resolution-16-64").model_dump()
+    settings["discriminator"]["condition"] = "hidden-concat"
+    checked(**settings)
 
 
 def test_words_that_are_numbers() -> None:

@@ -3,12 +3,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from projgan.errors import UserError
-from projgan.images import MARGIN, grid, to_float, to_pil, to_uint8, write_png
+from projgan.images import MARGIN, downscale, enlarge, from_pil, grid, to_float, to_pil, to_uint8, write_png
 
 LEVELS = torch.arange(256, dtype=torch.uint8)
 LARGEST_DRAW = 1 - 2**-24
@@ -169,3 +170,32 @@ def test_a_short_column_name_is_whole() -> None:
     whole = ink_of(grid(images, 4, None, ["dog", "", "", ""]), slice(0, 26))
     among = ink_of(grid(images, 4, None, ["dog", "x", "x", "x"]), slice(0, 26))
     np.testing.assert_array_equal(among[: len(whole)], whole)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (32, 48), (9, 14), (4, 4)])
+def test_images_made_small_are_pillows_within_a_level(size: tuple[int, int]) -> None:
+    """Pillow rounds between its two passes, and this does not."""
+    height, width = size
+    images = torch.randint(0, 256, (5, 3, height, width), dtype=torch.uint8)
+    found = downscale(images, 4)
+    for image, small in zip(images, found, strict=True):
+        picture = to_pil(image).resize((width // 4, height // 4), Image.Resampling.BILINEAR)
+        difference = from_pil(picture, 3).astype(int) - small.numpy()
+        assert np.abs(difference).max() <= 1
+
+
+@pytest.mark.parametrize("level", [0, 1, 127, 254, 255])
+def test_an_image_of_one_level_keeps_it_made_small_or_large(level: int) -> None:
+    image = torch.full((1, 1, 12, 8), level, dtype=torch.uint8)
+    assert torch.equal(downscale(image, 4), image[..., :3, :2])
+    for filter_ in (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC):
+        assert torch.equal(enlarge(image, 4, filter_), torch.full((1, 1, 48, 32), level, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_made_large_are_those_of_an_independent_filter(channels: int) -> None:
+    images = torch.randint(0, 256, (2, channels, 5, 7), dtype=torch.uint8)
+    found = enlarge(images, 4, Image.Resampling.BILINEAR)
+    expected = F.interpolate(images.double(), scale_factor=4, mode="bilinear")
+    assert found.dtype == torch.uint8
+    assert (found.double() - expected).abs().max() <= 1

@@ -5,9 +5,8 @@ import torch
 
 from projgan.config import check_config, load_config, preset_names
 from projgan.distributed import Ranks
-from projgan.networks.resnet import Discriminator, Generator
 from projgan.training.run import stored_resolution
-from projgan.training.trainer import Trainer, network_arguments
+from projgan.training.trainer import Trainer, build_networks
 
 PARAMETERS = {  # generator and discriminator of each preset, with the classes of its data
     "cifar10": (10, 4_304_387, 1_055_104),
@@ -20,6 +19,9 @@ PARAMETERS = {  # generator and discriminator of each preset, with the classes o
     "dogs-cats-256": (143, 10_662_659, 8_576_129),
     "imagenet-64": (1000, 17_974_915, 11_165_441),
     "imagenet-128": (1000, 41_996_931, 30_041_857),
+    "super-resolution-32-128": (0, 5_330_825, 29_390_340),
+    "super-resolution-16-64": (0, 5_330_825, 7_628_292),
+    "super-resolution-16-64-small": (0, 336_617, 478_596),
     "tiny-imagenet-64": (200, 13_366_915, 10_346_241),
 }
 
@@ -31,9 +33,8 @@ def test_every_preset_is_here():
 @pytest.mark.parametrize("preset", preset_names())
 def test_parameter_counts(preset):
     num_classes, generator_count, discriminator_count = PARAMETERS[preset]
-    generator, discriminator = network_arguments(load_config(preset), num_classes)
     with torch.device("meta"):
-        networks = Generator(**generator), Discriminator(**discriminator)
+        networks = build_networks(load_config(preset), num_classes)
     counts = [sum(parameter.numel() for parameter in network.parameters()) for network in networks]
     assert counts == [generator_count, discriminator_count]
 
@@ -66,6 +67,7 @@ def test_one_step(preset):
         ("imagenet-128", (64, 128, 450_000, 400_000)),
         ("dogs-cats-128", (64, 128, 450_000, 400_000)),
         ("dogs-cats-256", (32, 64, 450_000, 400_000)),
+        ("super-resolution-32-128", (64, 64, 100_000, 50_000)),
     ],
 )
 def test_the_papers_settings(preset, expected):

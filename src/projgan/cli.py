@@ -41,6 +41,7 @@ COMMANDS = {
     "compare": "Put several runs into one report: results with intervals over seeds, curves, images, cost, "
     "protocol.",
     "morph": "Show what lies between classes, between latents, and between truncations.",
+    "super-resolve": "Enlarge images four times in height and width, or measure how well a run does it.",
     "inspect": "Say what the discriminator thinks of images: how real each is, and whether its label fits.",
 }
 """Every command with the first line of its docstring; `a-b` is the function `a_b` of a module `a_b`."""

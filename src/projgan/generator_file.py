@@ -16,11 +16,16 @@ from torch import Tensor, nn
 
 from projgan.errors import UserError, printable
 from projgan.files import write_atomically
-from projgan.networks.classifier import MAX_RESOLUTION, MIN_RESOLUTION, Classifier, channels_last
+from projgan.networks.classifier import MAX_RESOLUTION, MIN_RESOLUTION, Classifier
+from projgan.networks.convolutions import channels_last
 from projgan.networks.resnet import Discriminator, Generator
+from projgan.networks.super_resolution import SuperResolutionDiscriminator, SuperResolutionGenerator
 
 METADATA_KEY = "projgan"
 Count = Annotated[int, Field(gt=0, le=1_000_000)]
+NetworkKind = Literal[
+    "generator", "discriminator", "classifier", "super-resolution generator", "super-resolution discriminator"
+]
 
 
 class _Checked(BaseModel):
@@ -80,11 +85,11 @@ class NetworkDescription(_Checked):
     """What a network file says about itself."""
 
     version: Literal[1] = 1
-    kind: Literal["generator", "discriminator", "classifier"]
+    kind: NetworkKind
     network: dict[str, bool | int | str | None]
-    """Arguments of `Generator`, `Discriminator` or `Classifier`."""
+    """Arguments of `Generator`, `Discriminator`, `Classifier` or the networks of super-resolution."""
     class_names: Annotated[tuple[str, ...], Field(max_length=1_000_000)]
-    """In the order of the labels, or of the columns of another condition."""
+    """In the order of the labels, or of the columns of another condition; none where that is an image."""
     standardization: Standardization | None = None
     """Where the condition is a vector of real numbers."""
     provenance: Provenance
@@ -117,6 +122,20 @@ class _ClassifierArguments(_Checked):
     channels: Literal[1, 3]
     num_classes: Count
     width: Count
+
+
+class _SuperResolutionGeneratorArguments(_Checked):
+    architecture: str
+    channels: Literal[1, 3]
+    noise_channels: Count
+    width: Count | None
+
+
+class _SuperResolutionDiscriminatorArguments(_Checked):
+    architecture: str
+    condition: str
+    channels: Literal[1, 3]
+    width: Count | None
 
 
 def save_network(network: nn.Module, description: NetworkDescription, path: Path) -> None:
@@ -184,6 +203,30 @@ def load_discriminator(
     return _fill(network, tensors, path).to(device).eval(), description
 
 
+def load_super_resolution_generator(
+    path: Path | str, device: torch.device | str = "cpu"
+) -> tuple[SuperResolutionGenerator, NetworkDescription]:
+    """Read a generator of super-resolution and its description; errors and mode as in `load_generator`."""
+    path = Path(path)
+    description, tensors = _read(path, "super-resolution generator")
+    arguments = _check(_SuperResolutionGeneratorArguments, description, path)
+    with torch.device("meta"):
+        network = _build(SuperResolutionGenerator, arguments, path)
+    return _fill(network, tensors, path).to(device).eval(), description
+
+
+def load_super_resolution_discriminator(
+    path: Path | str, device: torch.device | str = "cpu"
+) -> tuple[SuperResolutionDiscriminator, NetworkDescription]:
+    """Read a discriminator of super-resolution and its description; errors as in `load_generator`."""
+    path = Path(path)
+    description, tensors = _read(path, "super-resolution discriminator")
+    arguments = _check(_SuperResolutionDiscriminatorArguments, description, path)
+    with torch.device("meta"):
+        network = _build(SuperResolutionDiscriminator, arguments, path)
+    return _fill(network, tensors, path).to(device).eval(), description
+
+
 def load_classifier(
     path: Path | str, device: torch.device | str = "cpu"
 ) -> tuple[Classifier, NetworkDescription]:
@@ -193,7 +236,7 @@ def load_classifier(
     arguments = _check(_ClassifierArguments, description, path)
     with torch.device("meta"):
         network = _build(Classifier, arguments, path)
-    return channels_last(_fill(network, tensors, path).to(device)).eval(), description
+    return _fill(network, tensors, path).to(device).eval(), description
 
 
 def _read(path: Path, kind: str) -> tuple[NetworkDescription, dict[str, Tensor]]:
@@ -206,7 +249,10 @@ def _read(path: Path, kind: str) -> tuple[NetworkDescription, dict[str, Tensor]]
                 raise UserError(f"{path}: a safetensors file, but not one that projgan wrote")
             description = NetworkDescription.model_validate_json(metadata)
             if description.kind != kind:
-                raise UserError(f"{path}: holds a {description.kind}, not a {kind}")
+                remedy = (
+                    "; its command is `projgan super-resolve`" if description.kind.startswith("super") else ""
+                )
+                raise UserError(f"{path}: holds a {description.kind}, not a {kind}{remedy}")
             return description, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise UserError(
@@ -223,7 +269,7 @@ def _check(model: type[_Checked], description: NetworkDescription, path: Path) -
         arguments = model.model_validate(description.network).model_dump()
     except ValidationError as error:
         raise UserError(f"{path}: its description is not one this version reads: {_first(error)}") from None
-    if arguments["num_classes"] not in (None, len(description.class_names)):
+    if arguments.get("num_classes") not in (None, len(description.class_names)):
         raise UserError(f"{path}: {arguments['num_classes']} classes but other class names; damaged")
     units = description.standardization
     if units is not None and {len(units.means), len(units.deviations)} != {len(description.class_names)}:
@@ -253,7 +299,7 @@ def _fill(network: Any, tensors: dict[str, Tensor], path: Path) -> Any:
                 f"{path}: tensor {printable(name)} is not that of the network it describes; damaged"
             )
     network.load_state_dict(tensors, assign=True)
-    return network
+    return channels_last(network)
 
 
 def _first(error: ValidationError) -> str:

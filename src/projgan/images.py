@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
@@ -38,12 +39,37 @@ def to_uint8(images: Tensor) -> Tensor:
     return ((images.float() + 1) * LEVELS).floor().clamp(0, 255).to(torch.uint8)
 
 
+def downscale(images: Tensor, factor: int) -> Tensor:
+    """Make images smaller as Pillow's BILINEAR does, within one grey level: uint8 [N, C, H, W] -> uint8.
+
+    Each pixel is the mean under a triangle twice `factor` pixels wide. The size is H // factor
+    and W // factor.
+    """
+    size = (images.shape[2] // factor, images.shape[3] // factor)
+    small = F.interpolate(images.float(), size, mode="bilinear", antialias=True)
+    return small.round().clamp(0, 255).to(torch.uint8)
+
+
+def enlarge(images: Tensor, factor: int, filter_: Image.Resampling) -> Tensor:
+    """Make images larger with a filter of Pillow: uint8 [N, C, H, W] -> uint8 [N, C, factor H, factor W]."""
+    height, width = images.shape[2] * factor, images.shape[3] * factor
+    larger = [np.asarray(to_pil(image).resize((width, height), filter_)) for image in images]
+    return torch.from_numpy(np.stack(larger)).reshape(len(images), height, width, -1).permute(0, 3, 1, 2)
+
+
 def to_pil(image: Tensor | np.ndarray) -> Image.Image:
     """uint8 [C, H, W] with 1 or 3 channels -> a grey or RGB picture."""
     array = np.asarray(image)
     return Image.fromarray(
         array[0] if array.shape[0] == 1 else np.ascontiguousarray(array.transpose(1, 2, 0))
     )
+
+
+def from_pil(image: Image.Image, channels: int) -> np.ndarray:
+    """A picture in mode "L" or "RGB" -> uint8 [channels, H, W], converted to grey or RGB if need be."""
+    if channels == 1:
+        return np.array(image.convert("L"), dtype=np.uint8)[None]
+    return np.ascontiguousarray(np.asarray(image.convert("RGB"), dtype=np.uint8).transpose(2, 0, 1))
 
 
 def enlargement(height: int) -> int:

@@ -1,10 +1,12 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 from scipy import stats
 from torch import Tensor
 
-from projgan.data.stream import FAKE_CONDITIONS, ImageStream, as_in_the_data, uniform_labels
-from projgan.images import to_uint8
+from projgan.data.stream import FAKE_CONDITIONS, ImageStream, PairStream, as_in_the_data, uniform_labels
+from projgan.images import downscale, to_uint8
 
 CPU = torch.device("cpu")
 
@@ -140,13 +142,14 @@ def test_labels_of_fakes_are_uniform() -> None:
 def test_other_conditions_of_fakes_are_rows_of_the_data_as_often_as_there() -> None:
     """Whole rows: the columns of one are never mixed with those of another."""
     rows = torch.tensor([[1.0, 10.0], [2.0, 20.0], [2.0, 20.0], [3.0, 30.0]])
-    drawn = as_in_the_data(rows, 2, 8000, torch.Generator().manual_seed(0))
+    source = SimpleNamespace(conditions=rows)
+    drawn = as_in_the_data(source, 2, 8000, torch.Generator().manual_seed(0))
     assert torch.equal(drawn[:, 1], 10 * drawn[:, 0])
     counts = torch.bincount(drawn[:, 0].long())[1:]
     assert stats.chisquare(counts, [2000, 4000, 2000]).pvalue > 1e-4
-    again = as_in_the_data(rows, 2, 8000, torch.Generator().manual_seed(0))
+    again = as_in_the_data(source, 2, 8000, torch.Generator().manual_seed(0))
     assert torch.equal(drawn, again)
-    labels = FAKE_CONDITIONS["class"](torch.zeros(5), 3, 9, torch.Generator().manual_seed(1))
+    labels = FAKE_CONDITIONS["class"](source, 3, 9, torch.Generator().manual_seed(1))
     assert torch.equal(labels, uniform_labels(3, 9, torch.Generator().manual_seed(1)))
 
 
@@ -164,3 +167,57 @@ def test_a_batch_has_the_rows_of_its_images() -> None:
     )
     images, conditions = source.batch(0)
     assert torch.equal(conditions, rows[to_uint8(images)[:, 0, 0, 0].long()])
+
+
+def pairs(images: Tensor, share: slice = slice(0, 6), **options: object) -> PairStream:
+    labels = torch.zeros(len(images), dtype=torch.int64)
+    options = {"resolution": 16, "horizontal_flip": True, "seed": 5} | options
+    return PairStream(images, labels, batch_size=6, share=share, device=CPU, **options)
+
+
+def test_the_condition_is_the_very_image_made_small_however_it_was_cropped_and_mirrored() -> None:
+    source = pairs(torch.randint(0, 256, (10, 3, 18, 18), dtype=torch.uint8))
+    for position in (0, 6, 54):
+        images, small = source.batch(position)
+        assert torch.equal(to_uint8(small), downscale(to_uint8(images), 4))
+
+
+def test_both_images_of_a_pair_have_noise_of_their_own() -> None:
+    """Uniform in the grey level, and drawn anew."""
+    images, small = pairs(torch.full((6, 3, 16, 16), 77, dtype=torch.uint8)).batch(0)
+    for noise in ((images + 1) * 128 - 77, (small + 1) * 128 - 77):
+        assert stats.kstest(noise.flatten(), "uniform").pvalue > 1e-4
+    shared = torch.isin(small.flatten(), images.flatten()).float().mean()
+    assert shared < 0.1  # float32 numbers meet by chance
+    plain = pairs(torch.full((6, 3, 16, 16), 77, dtype=torch.uint8), dequantize=False).batch(0)
+    assert all(bool((part == 77 / 128 - 1).all()) for part in plain)
+
+
+def test_small_images_of_all_ranks_together_are_those_of_one() -> None:
+    images = torch.randint(0, 256, (10, 3, 18, 18), dtype=torch.uint8)
+    _, whole = pairs(images).batch(6)
+    parts = [pairs(images, slice(start, start + 3)).batch(6)[1] for start in (0, 3)]
+    assert torch.equal(torch.cat(parts), whole)
+
+
+def test_small_images_for_fakes_are_those_of_the_data_alike_often() -> None:
+    """Each drawn as often as any other, half of them mirrored, all with noise of their own."""
+    ramp = torch.arange(16, dtype=torch.uint8).expand(16, 16) * 4
+    images = torch.stack([ramp + 60 * number for number in range(4)])[:, None]
+    source = pairs(images)
+    drawn = FAKE_CONDITIONS["low-resolution"](source, 0, 4000, torch.Generator().manual_seed(0))
+    levels = to_uint8(drawn)
+    kinds = [downscale(images, 4), downscale(images.flip(3), 4)]
+    counts = [
+        int((levels == kind[:, None]).flatten(2).all(dim=2).sum(dim=1)[n]) for kind in kinds for n in range(4)
+    ]
+    assert sum(counts) == 4000
+    assert stats.chisquare(counts).pvalue > 1e-4
+    assert len(drawn.unique(dim=0)) == 4000
+    again = FAKE_CONDITIONS["low-resolution"](source, 0, 4000, torch.Generator().manual_seed(0))
+    assert torch.equal(again, drawn)
+
+
+def test_the_first_images_are_the_middles_of_the_data() -> None:
+    images = torch.randint(0, 256, (3, 3, 18, 18), dtype=torch.uint8)
+    assert torch.equal(pairs(images).first_images(2), images[:2, :, 1:17, 1:17])

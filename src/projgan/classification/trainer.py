@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from projgan.classification.augmentation import flip_images, shift_images
 from projgan.classification.settings import ClassifierSettings
 from projgan.images import to_float
-from projgan.networks.classifier import Classifier, channels_last
+from projgan.networks.classifier import Classifier
+from projgan.networks.convolutions import channels_last
 from projgan.randomness import generator_at
 
 WARM_UP = 0.2

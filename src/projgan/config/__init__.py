@@ -11,6 +11,7 @@ from projgan.config.reading import (
 )
 from projgan.config.sections import (
     CLASSIFYING,
+    MEETING_IMAGES,
     RESUMABLE_KEYS,
     Architecture,
     DataConfig,
@@ -26,6 +27,7 @@ from projgan.config.sections import (
 
 __all__ = [
     "CLASSIFYING",
+    "MEETING_IMAGES",
     "RESUMABLE_KEYS",
     "Architecture",
     "DataConfig",

@@ -5,6 +5,7 @@ The same classes check the command line, a YAML file and the configuration store
 `training.discriminator_updates` discriminator updates.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,7 +24,16 @@ Number = BeforeValidator(_number)
 """A command line gives text where YAML gives a number; choices among numbers need to be told."""
 MayBeOff = BeforeValidator(_none)
 """`None` on a command line is the word; in YAML it is null."""
-Architecture = Literal["resnet-8", "resnet-32", "resnet-64", "resnet-128", "resnet-128-small", "resnet-256"]
+Architecture = Literal[
+    "resnet-8",
+    "resnet-32",
+    "resnet-64",
+    "resnet-128",
+    "resnet-128-small",
+    "resnet-256",
+    "super-resolution-16-64",
+    "super-resolution-32-128",
+]
 Condition = Literal[
     "projection",
     "input-concat",
@@ -38,10 +48,12 @@ Condition = Literal[
 ]
 CLASSIFYING = frozenset({"ac-gan", "tac-gan", "adc-gan", "d2d-ce", "multi-hinge"})
 """Conditions of the discriminator that need exactly one class per image."""
+MEETING_IMAGES = frozenset({"projection", "hidden-concat"})
+"""Conditions of the discriminator that a low-resolution image can take."""
 Positive = Annotated[int, Field(gt=0)]
 Width = Annotated[int, Field(gt=0, le=4096)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
-DataCondition = Literal["class", "multi-hot", "vector"]
+DataCondition = Literal["class", "multi-hot", "vector", "low-resolution"]
 BatchSize = Annotated[int, Field(gt=0, le=1_000_000)]
 
 
@@ -61,7 +73,7 @@ class DataConfig(Section):
     split: Annotated[str | None, MayBeOff] = None
     """Part of the data to use, such as `train`; None takes the training part where there are several."""
     condition: DataCondition = "class"
-    """What is known of an image: one class, several classes at once, or a vector of real numbers."""
+    """What is known of an image: one class, several, a vector of numbers, or itself at low resolution."""
     condition_columns: Annotated[tuple[Annotated[str, Field(min_length=1)], ...] | None, MayBeOff] = None
     """Columns of several classes or of the vector; None takes all that the data has."""
     resolution: Annotated[Literal[8, 32, 64, 128, 256], Number] = 32
@@ -88,9 +100,11 @@ class GeneratorConfig(Section):
     width: Annotated[Width | None, MayBeOff] = None
     """Base width in place of the table's."""
     latent_size: Width = 128
-    """Length of a latent vector, drawn from N(0, I)."""
-    condition: Annotated[Literal["conditional-batch-norm"] | None, MayBeOff] = "conditional-batch-norm"
-    """How the generator meets the label; None for an unconditional generator."""
+    """Length of a latent vector, drawn from N(0, I); of super-resolution, channels of each map of noise."""
+    condition: Annotated[Literal["conditional-batch-norm", "input"] | None, MayBeOff] = (
+        "conditional-batch-norm"
+    )
+    """How the generator meets the label (`input`: an image, for super-resolution); None for not at all."""
 
 
 class DiscriminatorConfig(Section):
@@ -235,7 +249,7 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _parts_fit_together(self) -> "RunConfig":
         for name, section in (("generator", self.generator), ("discriminator", self.discriminator)):
-            if section.architecture.split("-")[1] != str(self.data.resolution):
+            if re.findall(r"\d+", section.architecture)[-1] != str(self.data.resolution):
                 raise ValueError(
                     f"{name}.architecture is {section.architecture}, but data.resolution is "
                     f"{self.data.resolution}: choose both for one resolution"
@@ -251,6 +265,7 @@ class RunConfig(Section):
                 "hinge loss itself: choose hinge, or another condition"
             )
         self._condition_can_be_met()
+        self._low_resolution_goes_with_its_networks()
         end = self.optimizer.decay_end
         if end is not None and self.training.steps > end:
             raise ValueError(
@@ -274,6 +289,38 @@ class RunConfig(Section):
             raise ValueError(
                 "discriminator.quadratic_term belongs to projection and to data.condition vector or "
                 f"multi-hot, not to {method} and {kind}: turn it off"
+            )
+
+    def _low_resolution_goes_with_its_networks(self) -> None:
+        wanted = self.data.condition == "low-resolution"
+        found = {
+            "generator.architecture": self.generator.architecture.startswith("super-resolution-"),
+            "discriminator.architecture": self.discriminator.architecture.startswith("super-resolution-"),
+            "generator.condition": self.generator.condition == "input",
+        }
+        for key, fits in found.items():
+            if fits != wanted:
+                section, name = key.split(".")
+                raise ValueError(
+                    f"{key} is {getattr(getattr(self, section), name)}, but data.condition is "
+                    f"{self.data.condition}: start from a preset super-resolution-… or from another"
+                )
+        if not wanted:
+            return
+        if self.discriminator.condition not in MEETING_IMAGES:
+            raise ValueError(
+                f"discriminator.condition is {self.discriminator.condition}, but an image can be met by "
+                "projection or hidden-concat: choose one of them"
+            )
+        if self.discriminator.hidden_block is not None:
+            raise ValueError(
+                "discriminator.hidden_block is given, but a low-resolution image joins where the features "
+                "have its size: leave it out"
+            )
+        if self.evaluation.every is not None:
+            raise ValueError(
+                "evaluation.every measures generators of classes: turn it off, and measure the finished run "
+                "with `projgan super-resolve --evaluate`"
             )
 
 

@@ -1,4 +1,4 @@
-"""What the networks are given beside each image: a label, several classes, or a standardised vector."""
+"""What the networks are given beside each image: a label, several classes, a vector, or a smaller image."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Conditions:
     """The condition of every image, as networks meet it."""
 
     values: np.ndarray
-    """int64 labels `[N]`, or float32 `[N,K]`."""
+    """int64 labels `[N]`, or float32 `[N,K]`; labels too where the stream makes the condition itself."""
     names: tuple[str, ...]
     """Of the classes or of the columns."""
     means: tuple[float, ...] | None = None
@@ -82,9 +82,15 @@ def conditions_of(data: Labelled) -> np.ndarray:
     return data.conditions
 
 
+def made_of_the_image(data: Labelled) -> Conditions:
+    """The condition is the image itself at low resolution, which `PairStream` makes; it has no names."""
+    return Conditions(data.labels, ())
+
+
 CONDITION_KINDS: dict[str, Callable[[Labelled], Conditions]] = {
     "class": one_class,
     "multi-hot": several_classes,
     "vector": standardized_vectors,
+    "low-resolution": made_of_the_image,
 }
 """What may be known of an image, by the name used in configurations."""

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from projgan.errors import UserError
+from projgan.images import from_pil
 
 DECODE_VERSION = 1
 """Part of every fingerprint: raise it when the same file would give other pixels than before."""
@@ -109,9 +110,7 @@ def fit(image: Image.Image, resolution: int, channels: int) -> np.ndarray:
         image = image.crop((left, top, left + side, top + side))
     if side != resolution:
         image = image.resize((resolution, resolution), Image.Resampling.BILINEAR)
-    if channels == 1:
-        return np.array(image.convert("L"), dtype=np.uint8)[None]
-    return np.ascontiguousarray(np.asarray(image.convert("RGB"), dtype=np.uint8).transpose(2, 0, 1))
+    return from_pil(image, channels)
 
 
 class _UnknownWhiteError(Exception):

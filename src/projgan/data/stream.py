@@ -6,15 +6,18 @@ processes: each draws the whole batch's random numbers and keeps its share.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from projgan.images import to_float
+from projgan.images import downscale, to_float
 from projgan.randomness import generator_at
 
 RESIDENT_SHARE = 0.25
 """Images are kept on the GPU when they take no more than this share of its free memory."""
+Draw = Callable[[str, tuple[int, ...]], Tensor]
+"""What is drawn and its shape for one image -> numbers uniform in [0, 1) for every image at hand."""
 
 
 class ImageStream:
@@ -54,10 +57,15 @@ class ImageStream:
     def batch(self, position: int) -> tuple[Tensor, Tensor]:
         """Return this process's share of the images at [position, position + batch_size) of the stream."""
         indices = self._indices(position)[self.share]
-        images = self.images[indices.to(self.images.device)].to(self.device)
-        images = self._augment(images, position)
-        noise = self._draw("noise", position, (images.shape[1:])) if self.dequantize else None
-        return to_float(images, noise), self.conditions[indices.to(self.device)]
+        draw = partial(self._draw, position)
+        images = self._augmented(indices, draw)
+        return self._spread(images, draw, "noise"), self.conditions[indices.to(self.device)]
+
+    def first_images(self, count: int) -> Tensor:
+        """Return the middles of the first images of the data, uint8 [count, C, R, R] on the CPU."""
+        first = (self.images.shape[-1] - self.resolution) // 2
+        middle = slice(first, first + self.resolution)
+        return self.images[:count, :, middle, middle].cpu()
 
     def _indices(self, position: int) -> Tensor:
         parts, needed = [], self.batch_size
@@ -76,21 +84,24 @@ class ImageStream:
             )
         return self._epochs[epoch]
 
-    def _draw(self, stream: str, position: int, shape: tuple[int, ...]) -> Tensor:
+    def _draw(self, position: int, stream: str, shape: tuple[int, ...]) -> Tensor:
         generator = generator_at(self.seed, stream, position, self.device)
         return torch.rand((self.batch_size, *shape), generator=generator, device=self.device)[self.share]
 
-    def _augment(self, images: Tensor, position: int) -> Tensor:
+    def _augmented(self, indices: Tensor, draw: Draw) -> Tensor:
+        images = self.images[indices.to(self.images.device)].to(self.device)
         spare = images.shape[-1] - self.resolution
         if spare > 0:
-            images = self._crop(images, position, spare)
+            images = self._crop(images, draw, spare)
         if self.horizontal_flip:
-            flip = self._draw("flip", position, (1, 1, 1)) < 0.5
-            images = torch.where(flip, images.flip(3), images)
+            images = torch.where(draw("flip", (1, 1, 1)) < 0.5, images.flip(3), images)
         return images
 
-    def _crop(self, images: Tensor, position: int, spare: int) -> Tensor:
-        offsets = (self._draw("crop", position, (2,)) * (spare + 1)).long()
+    def _spread(self, images: Tensor, draw: Draw, stream: str) -> Tensor:
+        return to_float(images, draw(stream, images.shape[1:]) if self.dequantize else None)
+
+    def _crop(self, images: Tensor, draw: Draw, spare: int) -> Tensor:
+        offsets = (draw("crop", (2,)) * (spare + 1)).long()
         span = torch.arange(self.resolution, device=self.device)
         rows = (offsets[:, 0, None] + span)[:, None, :, None]
         columns = (offsets[:, 1, None] + span)[:, None, None, :]
@@ -99,28 +110,73 @@ class ImageStream:
         return images[batch, channels, rows, columns]
 
 
+class PairStream(ImageStream):
+    """Batches of real images and, as their conditions, the same images at low resolution, [n, C, R/4, R/4].
+
+    The small image is made of the pixels of the large one, cropped and mirrored as it is; each has noise of
+    its own (pfnet-research/sngan_projection, branch sr).
+    """
+
+    factor = 4
+    """How many times smaller: what the networks of super-resolution undo."""
+
+    def batch(self, position: int) -> tuple[Tensor, Tensor]:
+        """Return this process's share of the images at [position, position + batch_size) of the stream."""
+        draw = partial(self._draw, position)
+        images = self._augmented(self._indices(position)[self.share], draw)
+        return self._spread(images, draw, "noise"), self._small(images, draw)
+
+    def small_images(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw low-resolution images of the data, each alike and with replacement."""
+
+        def draw(stream: str, shape: tuple[int, ...]) -> Tensor:
+            return torch.rand((count, *shape), generator=generator, device=self.device)
+
+        indices = torch.randint(len(self.images), (count,), generator=generator, device=self.device)
+        return self._small(self._augmented(indices, draw), draw)
+
+    def _small(self, images: Tensor, draw: Draw) -> Tensor:
+        return self._spread(downscale(images, self.factor), draw, "noise of the small image")
+
+
+STREAMS: dict[str, type[ImageStream]] = {
+    "class": ImageStream,
+    "multi-hot": ImageStream,
+    "vector": ImageStream,
+    "low-resolution": PairStream,
+}
+"""What draws real images with their conditions, by the kind of condition."""
+
+
 def uniform_labels(num_classes: int, count: int, generator: torch.Generator) -> Tensor:
     """Draw `count` labels uniformly over the classes, int64 [count], as the paper's code does for fakes."""
     return torch.randint(num_classes, (count,), generator=generator, device=generator.device)
 
 
-def uniform_class(conditions: Tensor, num_classes: int, count: int, generator: torch.Generator) -> Tensor:
+def uniform_class(stream: ImageStream, num_classes: int, count: int, generator: torch.Generator) -> Tensor:
     """Draw labels for fakes without a look at how often each class is there; see `uniform_labels`."""
     return uniform_labels(num_classes, count, generator)
 
 
-def as_in_the_data(conditions: Tensor, num_columns: int, count: int, generator: torch.Generator) -> Tensor:
+def as_in_the_data(stream: ImageStream, num_columns: int, count: int, generator: torch.Generator) -> Tensor:
     """Draw `count` of the data's conditions [N, K], each alike and with replacement: float [count, K]."""
-    rows = torch.randint(len(conditions), (count,), generator=generator, device=generator.device)
-    return conditions[rows]
+    rows = torch.randint(len(stream.conditions), (count,), generator=generator, device=generator.device)
+    return stream.conditions[rows]
 
 
-FAKE_CONDITIONS: dict[str, Callable[[Tensor, int, int, torch.Generator], Tensor]] = {
+def small_images(stream: ImageStream, num_columns: int, count: int, generator: torch.Generator) -> Tensor:
+    """Draw low-resolution images of the data; see `PairStream.small_images`."""
+    assert isinstance(stream, PairStream)
+    return stream.small_images(count, generator)
+
+
+FAKE_CONDITIONS: dict[str, Callable[[ImageStream, int, int, torch.Generator], Tensor]] = {
     "class": uniform_class,
     "multi-hot": as_in_the_data,
     "vector": as_in_the_data,
+    "low-resolution": small_images,
 }
 """How the conditions of generated images are drawn, by the kind of condition.
 
-Called with those of the data, the classes or columns, how many are wanted, and the source of randomness.
+Called with the stream of the data, the classes or columns, how many are wanted, and the source of randomness.
 """

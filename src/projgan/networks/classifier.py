@@ -95,8 +95,3 @@ class Classifier(nn.Module):
         """Images in [-1, 1] -> logits [N, num_classes]."""
         logits: Tensor = self.linear(self.features(images))
         return logits
-
-
-def channels_last(classifier: Classifier) -> Classifier:
-    """Let the kernels lie as convolutions are fastest, and return the classifier; images follow suit."""
-    return classifier.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -5,15 +5,24 @@ what the tests hold them to, and what `training.acceleration none` runs.
 """
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from projgan.networks import winograd
 
 Convolution = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """Images [N, in, H, W], a weight [out, in, k, k] and a bias [out] or None -> [N, out, ...]."""
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def channels_last(network: Network) -> Network:
+    """Let the kernels lie as convolutions are fastest, and return the network; feature maps follow suit."""
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
 
 WINOGRAD_CHANNELS = 96
 """Channels from which Winograd's algorithm is faster than torch's own on a CPU, measured."""

@@ -6,20 +6,18 @@ and to the process beside that, and how a run is made plain instead.
 
 import ctypes
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import nn
 
-from projgan.networks.convolutions import PLAIN
+from projgan.networks.convolutions import PLAIN, Network, channels_last
 from projgan.networks.layers import Convolving
-
-Network = TypeVar("Network", bound=nn.Module)
 
 
 def make_fast(network: nn.Module, device: torch.device) -> None:
     """Lay channels last in memory, in which convolutions are fastest; on a CPU, keep freed memory."""
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    channels_last(network)
     if device.type == "cpu":
         keep_freed_memory()
 

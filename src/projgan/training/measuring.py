@@ -10,6 +10,7 @@ from torch import Tensor
 from projgan.config import DataConfig, EvaluationConfig, RunConfig, load_config
 from projgan.data import ConditionRequest, PackedImages, load_images, open_source
 from projgan.data.conditions import CONDITION_KINDS, conditions_of, standardize
+from projgan.data.sources.columns import ONE_CLASS
 from projgan.data.tensors import as_tensor
 from projgan.distributed import Ranks
 from projgan.errors import UserError
@@ -33,7 +34,9 @@ def default_cache(config: RunConfig) -> Path:
 
 
 def condition_request(data: DataConfig) -> ConditionRequest:
-    """Return what is wanted to be known of each image."""
+    """Return what is wanted to be known of each image; the image itself at low resolution asks nothing."""
+    if data.condition == "low-resolution":
+        return ONE_CLASS
     return ConditionRequest(data.condition, data.condition_columns)
 
 
@@ -209,6 +212,7 @@ def evaluate(
     protocol = protocol_of(settings)
     if truncation is not None and not 0 < truncation < 10:
         raise UserError(f"truncation is {truncation}; it must be above 0 and below 10")
+    _refuse_other_files(subject)
     if data is None:
         data = _data_of_run(subject)
     cache = data.cache or Path.home() / ".cache" / "projgan"
@@ -246,11 +250,16 @@ def _as_generated(data: DataConfig, source: ImageSource) -> DataConfig:
     return DataConfig.model_validate(data.model_dump() | asked)
 
 
+def _refuse_other_files(subject: Path) -> None:
+    """What is wrong with a generator's file comes before minutes are spent on a feature network."""
+    path = subject / "generator.safetensors" if subject.is_dir() else subject
+    if path.suffix == ".safetensors" and path.is_file():
+        load_generator(path)
+
+
 def _data_of_run(subject: Path) -> DataConfig:
     if not subject.exists():
         raise UserError(f"{subject}: there is nothing to measure; give a run, a generator file or images")
-    if subject.suffix == ".safetensors":
-        load_generator(subject)  # what is wrong with the file comes first
     if not is_run(subject):
         raise UserError(f"{subject} does not say which real images to compare with; give them with --data")
     return load_config(str(RunDirectory(subject).config)).data

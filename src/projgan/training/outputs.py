@@ -1,18 +1,22 @@
 """What a run leaves for people: its networks as self-describing files, and sample grids."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import torch
+from PIL import Image
 
 import projgan
 from projgan.config import RunConfig
 from projgan.data import PackedImages
 from projgan.data.conditions import Conditions
-from projgan.generator_file import NetworkDescription, Provenance, Standardization, save_network
-from projgan.images import grid, write_png
+from projgan.generator_file import NetworkDescription, NetworkKind, Provenance, Standardization, save_network
+from projgan.images import downscale, grid, write_png
+from projgan.networks.super_resolution import FACTOR, SuperResolutionGenerator
 from projgan.run_directory import RunDirectory
 from projgan.sampling import ROWS, sample
+from projgan.super_resolution import comparison, super_resolve
+from projgan.training.networks import NETWORKS
 from projgan.training.trainer import Trainer, network_arguments
 
 
@@ -21,18 +25,22 @@ def write_networks(
 ) -> None:
     """Write the generator (its average, if one is kept) and the discriminator."""
     generator_arguments, discriminator_arguments = network_arguments(trainer.config, trainer.num_classes)
-    generator = _describe("generator", generator_arguments, trainer, data, conditions)
+    kinds = NETWORKS[trainer.config.data.condition].kinds
+    generator = _describe(
+        kinds[0], generator_arguments, trainer, data, conditions, trainer.average is not None
+    )
     save_network(trainer.sampling_generator, generator, directory.generator)
-    discriminator = _describe("discriminator", discriminator_arguments, trainer, data, conditions)
+    discriminator = _describe(kinds[1], discriminator_arguments, trainer, data, conditions, averaged=False)
     save_network(trainer.discriminator, discriminator, directory.discriminator)
 
 
 def _describe(
-    kind: Literal["generator", "discriminator"],
+    kind: NetworkKind,
     arguments: dict[str, bool | int | str | None],
     trainer: Trainer,
     data: PackedImages,
     conditions: Conditions,
+    averaged: bool,
 ) -> NetworkDescription:
     return NetworkDescription(
         kind=kind,
@@ -44,7 +52,7 @@ def _describe(
             data_fingerprint=data.fingerprint,
             step=trainer.step,
             images_seen=trainer.images_seen,
-            averaged=kind == "generator" and trainer.average is not None,
+            averaged=averaged,
             settings=_without_paths(trainer.config),
             versions={"projgan": projgan.__version__, "torch": torch.__version__},
         ),
@@ -67,7 +75,17 @@ def _without_paths(config: RunConfig) -> dict[str, object]:
 
 
 def write_samples(trainer: Trainer, directory: RunDirectory, conditions: Conditions) -> None:
-    """Draw a grid, one condition a row and one seed a column, with the batch norms in evaluation mode."""
+    """Draw a grid of what the generator makes now, with its batch norms in evaluation mode."""
+    generator = trainer.sampling_generator
+    was_training = generator.training
+    generator.eval()
+    picture = SAMPLES[trainer.config.data.condition](trainer, conditions)
+    generator.train(was_training)
+    write_png(picture, directory.samples_at(trainer.step))
+
+
+def _grid_of_conditions(trainer: Trainer, conditions: Conditions) -> Image.Image:
+    """One condition a row and one seed a column."""
     settings, generator = trainer.config.sampling, trainer.sampling_generator
     if generator.condition is None:
         rows, names, repeated = settings.classes, None, None
@@ -78,8 +96,23 @@ def write_samples(trainer: Trainer, directory: RunDirectory, conditions: Conditi
         )
         repeated = given.repeat_interleave(settings.columns, dim=0)
         seeds = list(range(settings.seed, settings.seed + settings.columns)) * len(names)
-    was_training = generator.training
-    generator.eval()
-    images = torch.cat(list(sample(generator, seeds, repeated)))
-    generator.train(was_training)
-    write_png(grid(images, settings.columns, names), directory.samples_at(trainer.step))
+    return grid(torch.cat(list(sample(generator, seeds, repeated))), settings.columns, names)
+
+
+def _enlarged_images(trainer: Trainer, conditions: Conditions) -> Image.Image:
+    """The first images of the data, one a column: made small, enlarged in all ways, and as they are."""
+    settings, generator = trainer.config.sampling, trainer.sampling_generator
+    assert isinstance(generator, SuperResolutionGenerator)
+    truth = trainer.stream.first_images(settings.columns)
+    small = downscale(truth, FACTOR)
+    seeds = range(settings.seed, settings.seed + min(settings.classes, 3))
+    return comparison(small, list(super_resolve(generator, small, list(seeds))), list(seeds), truth)
+
+
+SAMPLES: dict[str, Callable[[Trainer, Conditions], Image.Image]] = {
+    "class": _grid_of_conditions,
+    "multi-hot": _grid_of_conditions,
+    "vector": _grid_of_conditions,
+    "low-resolution": _enlarged_images,
+}
+"""What the sample grids of a run show, by the kind of condition."""

@@ -48,10 +48,11 @@ class Estimate:
     def to_text(self) -> str:
         """Return it as lines for a person."""
         unit = "classes" if self.condition == "class" else "columns"
+        known = f" of {self.num_classes} {unit}" if self.num_classes else ""
         scaled = f", scaled from batches of {self.probed_batch_size}"
         return "\n".join(
             [
-                f"data            {self.data}: {self.num_images:,} images of {self.num_classes} {unit}",
+                f"data            {self.data}: {self.num_images:,} images{known}",
                 f"generator       {self.generator_parameters:,} parameters",
                 f"discriminator   {self.discriminator_parameters:,} parameters",
                 f"device          {self.device}",
@@ -134,8 +135,8 @@ def _largest_activations(trainer: Trainer) -> int:
     device, generator = trainer.ranks.device, trainer.generator
     count = trainer.generator_batch_size // trainer.ranks.size
     latents = torch.randn(count, generator.latent_size, device=device)
-    known = trainer.stream.conditions
-    given = known.new_zeros(count, *known.shape[1:])
+    draws = torch.Generator(device)
+    given = trainer.draw_conditions(trainer.stream, trainer.num_classes, count, draws)
     own = {parameter.untyped_storage().data_ptr() for parameter in generator.parameters()}
     own |= {parameter.untyped_storage().data_ptr() for parameter in trainer.discriminator.parameters()}
     kept: dict[int, int] = {}
@@ -162,5 +163,6 @@ def _largest_activations(trainer: Trainer) -> int:
             generator.resolution,
             device=device,
         )
-        for_discriminator = measure(images, known.new_zeros(len(images), *known.shape[1:]))
+        given = trainer.draw_conditions(trainer.stream, trainer.num_classes, len(images), draws)
+        for_discriminator = measure(images, given)
     return max(for_generator, for_discriminator)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from projgan.config import RunConfig
-from projgan.data.stream import FAKE_CONDITIONS, ImageStream
+from projgan.data.stream import FAKE_CONDITIONS, STREAMS
 from projgan.distributed import Ranks, average
 from projgan.errors import UserError
 from projgan.losses import ADVERSARIAL_LOSSES, OBJECTIVES, ClassTerm, Objective
@@ -16,6 +16,7 @@ from projgan.networks.resnet import Discriminator, Generator
 from projgan.randomness import generator_at
 from projgan.training.acceleration import place, use_precision
 from projgan.training.averaging import GeneratorAverage
+from projgan.training.networks import NETWORKS
 from projgan.training.steps import discriminator_step, generator_step
 
 
@@ -32,25 +33,7 @@ def network_arguments(config: RunConfig, num_classes: int) -> tuple[dict[str, An
 
     Where the condition is no single class, `num_classes` counts its columns.
     """
-    generator = {
-        "architecture": config.generator.architecture,
-        "channels": config.data.channels,
-        "num_classes": num_classes if config.generator.condition else None,
-        "condition": config.data.condition,
-        "latent_size": config.generator.latent_size,
-        "width": config.generator.width,
-    }
-    discriminator = {
-        "architecture": config.discriminator.architecture,
-        "condition": config.discriminator.condition,
-        "channels": config.data.channels,
-        "num_classes": num_classes,
-        "width": config.discriminator.width,
-        "hidden_block": config.discriminator.hidden_block,
-        "embedding_size": config.discriminator.embedding_size,
-        "quadratic_term": config.discriminator.quadratic_term,
-    }
-    return generator, discriminator
+    return NETWORKS[config.data.condition].arguments(config, num_classes)
 
 
 def build_networks(config: RunConfig, num_classes: int) -> tuple[Generator, Discriminator]:
@@ -59,11 +42,14 @@ def build_networks(config: RunConfig, num_classes: int) -> tuple[Generator, Disc
     Raises:
         UserError: settings that no network fits, or networks that do not fit into memory.
     """
-    generator_arguments, discriminator_arguments = network_arguments(config, num_classes)
+    networks = NETWORKS[config.data.condition]
+    generator_arguments, discriminator_arguments = networks.arguments(config, num_classes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator_at(config.training.seed, "initialization", 0).initial_seed())
         try:
-            return Generator(**generator_arguments), Discriminator(**discriminator_arguments)
+            return networks.generator(**generator_arguments), networks.discriminator(
+                **discriminator_arguments
+            )
         except ValueError as error:
             raise UserError(str(error)) from None
         except RuntimeError as error:  # torch's allocator
@@ -147,7 +133,7 @@ class Trainer:
             build_optimizer(network, config) for network in (self.generator, self.discriminator)
         ]
         self.objective = build_objective(config)
-        self.stream = ImageStream(
+        self.stream = STREAMS[config.data.condition](
             images,
             conditions,
             resolution=config.data.resolution,
@@ -223,7 +209,7 @@ class Trainer:
         device = self.ranks.device
         generator = generator_at(self.config.training.seed, stream, position, device)
         latents = torch.randn(count, self.generator.latent_size, generator=generator, device=device)
-        conditions = self.draw_conditions(self.stream.conditions, self.num_classes, count, generator)
+        conditions = self.draw_conditions(self.stream, self.num_classes, count, generator)
         share = self.ranks.share(count)
         return latents[share], conditions[share]
 

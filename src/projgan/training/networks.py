@@ -1,0 +1,76 @@
+"""Which networks a run trains, by the kind of its condition."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from projgan.config import RunConfig
+from projgan.generator_file import NetworkKind
+from projgan.networks.resnet import Discriminator, Generator
+from projgan.networks.super_resolution import SuperResolutionDiscriminator, SuperResolutionGenerator
+
+Arguments = tuple[dict[str, Any], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Networks:
+    """A pair of networks; all pairs keep one contract: see `Generator` and `Discriminator`."""
+
+    generator: Callable[..., Any]
+    discriminator: Callable[..., Any]
+    arguments: Callable[[RunConfig, int], Arguments]
+    """What to build them with, given the classes or columns of the data."""
+    kinds: tuple[NetworkKind, NetworkKind]
+    """What their files say they are."""
+
+
+def _labelled_arguments(config: RunConfig, num_classes: int) -> Arguments:
+    generator = {
+        "architecture": config.generator.architecture,
+        "channels": config.data.channels,
+        "num_classes": num_classes if config.generator.condition else None,
+        "condition": config.data.condition,
+        "latent_size": config.generator.latent_size,
+        "width": config.generator.width,
+    }
+    discriminator = {
+        "architecture": config.discriminator.architecture,
+        "condition": config.discriminator.condition,
+        "channels": config.data.channels,
+        "num_classes": num_classes,
+        "width": config.discriminator.width,
+        "hidden_block": config.discriminator.hidden_block,
+        "embedding_size": config.discriminator.embedding_size,
+        "quadratic_term": config.discriminator.quadratic_term,
+    }
+    return generator, discriminator
+
+
+def _super_resolution_arguments(config: RunConfig, num_classes: int) -> Arguments:
+    generator = {
+        "architecture": config.generator.architecture,
+        "channels": config.data.channels,
+        "noise_channels": config.generator.latent_size,
+        "width": config.generator.width,
+    }
+    discriminator = {
+        "architecture": config.discriminator.architecture,
+        "condition": config.discriminator.condition,
+        "channels": config.data.channels,
+        "width": config.discriminator.width,
+    }
+    return generator, discriminator
+
+
+LABELLED = Networks(Generator, Discriminator, _labelled_arguments, ("generator", "discriminator"))
+NETWORKS: dict[str, Networks] = {
+    "class": LABELLED,
+    "multi-hot": LABELLED,
+    "vector": LABELLED,
+    "low-resolution": Networks(
+        SuperResolutionGenerator,
+        SuperResolutionDiscriminator,
+        _super_resolution_arguments,
+        ("super-resolution generator", "super-resolution discriminator"),
+    ),
+}
