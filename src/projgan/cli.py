@@ -24,7 +24,9 @@ from projgan.commands.data import describe, pack
 from projgan.commands.demo import demo
 from projgan.commands.evaluate import evaluate
 from projgan.commands.inspect import inspect
+from projgan.commands.inverter import inverter
 from projgan.commands.morph import morph
+from projgan.commands.plug_and_play import plug_and_play
 from projgan.commands.sample import sample
 from projgan.commands.train import train
 from projgan.config import explain, read_preset
@@ -60,6 +62,8 @@ app.command(classifier)
 app.command(compare)
 app.command(morph)
 app.command(inspect)
+app.command(inverter)
+app.command(plug_and_play)
 data_app.command(describe)
 data_app.command(pack)
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from projgan.errors import UserError, printable
 from projgan.files import write_atomically
 from projgan.networks.classifier import MAX_RESOLUTION, MIN_RESOLUTION, Classifier, channels_last
+from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.networks.resnet import Discriminator, Generator
 
 METADATA_KEY = "projgan"
@@ -76,13 +77,24 @@ class Standardization(_Checked):
     deviations: Annotated[tuple[Annotated[Finite, Field(gt=0)], ...], Field(max_length=1_000_000)]
 
 
+class Inversion(_Checked):
+    """What an inverting generator undoes."""
+
+    encoder_sha256: str
+    """Checksum of the classifier's weights (`weights_sha256`)."""
+    largest_feature: Annotated[Finite, Field(gt=0)]
+    """Of the images it was trained on: the scale of the features."""
+    feature_error: Annotated[Finite, Field(ge=0)]
+    """Of images it was not trained on (`projgan.plug_and_play.run.feature_error`)."""
+
+
 class NetworkDescription(_Checked):
     """What a network file says about itself."""
 
     version: Literal[1] = 1
-    kind: Literal["generator", "discriminator", "classifier"]
+    kind: Literal["generator", "discriminator", "classifier", "inverting generator"]
     network: dict[str, bool | int | str | None]
-    """Arguments of `Generator`, `Discriminator` or `Classifier`."""
+    """Arguments of `Generator`, `Discriminator`, `Classifier` or `InvertingGenerator`."""
     class_names: Annotated[tuple[str, ...], Field(max_length=1_000_000)]
     """In the order of the labels, or of the columns of another condition."""
     standardization: Standardization | None = None
@@ -90,6 +102,8 @@ class NetworkDescription(_Checked):
     provenance: Provenance
     accuracy: Accuracy | None = None
     """Of a classifier."""
+    inversion: Inversion | None = None
+    """Of an inverting generator."""
 
 
 class _GeneratorArguments(_Checked):
@@ -117,6 +131,13 @@ class _ClassifierArguments(_Checked):
     channels: Literal[1, 3]
     num_classes: Count
     width: Count
+
+
+class _InvertingGeneratorArguments(_Checked):
+    architecture: str
+    channels: Literal[1, 3]
+    num_features: Count
+    width: Count | None
 
 
 def save_network(network: nn.Module, description: NetworkDescription, path: Path) -> None:
@@ -196,6 +217,20 @@ def load_classifier(
     return channels_last(_fill(network, tensors, path).to(device)).eval(), description
 
 
+def load_inverting_generator(
+    path: Path | str, device: torch.device | str = "cpu"
+) -> tuple[InvertingGenerator, NetworkDescription]:
+    """Read a generator of images from features, in evaluation mode; errors as in `load_generator`."""
+    path = Path(path)
+    description, tensors = _read(path, "inverting generator")
+    arguments = _check(_InvertingGeneratorArguments, description, path)
+    if description.inversion is None:
+        raise UserError(f"{path}: does not say which classifier it inverts; damaged")
+    with torch.device("meta"):
+        network = _build(InvertingGenerator, arguments, path)
+    return _fill(network, tensors, path).to(device).eval(), description
+
+
 def _read(path: Path, kind: str) -> tuple[NetworkDescription, dict[str, Tensor]]:
     if not path.is_file():
         raise UserError(f"{path}: no such file")
@@ -223,7 +258,7 @@ def _check(model: type[_Checked], description: NetworkDescription, path: Path) -
         arguments = model.model_validate(description.network).model_dump()
     except ValidationError as error:
         raise UserError(f"{path}: its description is not one this version reads: {_first(error)}") from None
-    if arguments["num_classes"] not in (None, len(description.class_names)):
+    if arguments.get("num_classes") not in (None, len(description.class_names)):
         raise UserError(f"{path}: {arguments['num_classes']} classes but other class names; damaged")
     units = description.standardization
     if units is not None and {len(units.means), len(units.deviations)} != {len(description.class_names)}:
