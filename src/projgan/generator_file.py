@@ -92,7 +92,7 @@ class NetworkDescription(_Checked):
     """What a network file says about itself."""
 
     version: Literal[1] = 1
-    kind: Literal["generator", "discriminator", "classifier", "inverting generator"]
+    kind: Literal["generator", "discriminator", "classifier", "feature inverter"]
     network: dict[str, bool | int | str | None]
     """Arguments of `Generator`, `Discriminator`, `Classifier` or `InvertingGenerator`."""
     class_names: Annotated[tuple[str, ...], Field(max_length=1_000_000)]
@@ -222,7 +222,7 @@ def load_inverting_generator(
 ) -> tuple[InvertingGenerator, NetworkDescription]:
     """Read a generator of images from features, in evaluation mode; errors as in `load_generator`."""
     path = Path(path)
-    description, tensors = _read(path, "inverting generator")
+    description, tensors = _read(path, "feature inverter")
     arguments = _check(_InvertingGeneratorArguments, description, path)
     if description.inversion is None:
         raise UserError(f"{path}: does not say which classifier it inverts; damaged")

@@ -225,7 +225,7 @@ class _Training:
         trainer, parts = self.trainer, self.parts
         inverter, encoder = trainer.inverter.eval(), trainer.encoder
         description = NetworkDescription(
-            kind="inverting generator",
+            kind="feature inverter",
             network={
                 "architecture": trainer.architecture,
                 "channels": encoder.channels,
