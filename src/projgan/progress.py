@@ -172,4 +172,6 @@ def inverter_listener() -> "InverterListener":
         if step == last_step:
             bar.close()
 
-    return InverterListener(started=started, stepped=stepped, said=Say.line)
+    return InverterListener(
+        started=started, stepped=stepped, said=Say.line, measuring=counted("measuring", " images")
+    )

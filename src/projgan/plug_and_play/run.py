@@ -1,7 +1,7 @@
 """From images and a classifier to a folder with a generator that inverts it: loop, checkpoint, resume."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,9 @@ LOOKED_AT = 5000
 """Training images among whose features the largest is sought, spread evenly over them."""
 
 
+AT_ONCE = 250
+
+
 class InverterRun:
     """A folder with an inverting generator and the classifier it inverts; the same command resumes."""
 
@@ -54,6 +57,8 @@ class InverterListener:
     stepped: Callable[[int, int, Tensor], None] = lambda step, images_seen, losses: None
     """Told of the step, the images seen and the two losses [2], generator's first, on the device."""
     said: Callable[[str], None] = lambda message: None
+    measuring: Callable[[int, int], None] = lambda done, total: None
+    """Told of the images looked at, and all, once the training is done."""
 
 
 @dataclass(frozen=True)
@@ -127,16 +132,19 @@ def _refuse_others(now: dict[str, Any], before: object, place: Path) -> None:
         )
 
 
+Progress = Callable[[int, int], None]
+
+
 @torch.no_grad()
-def largest_feature(encoder: Classifier, images: Tensor, batch_size: int = 250) -> float:
+def largest_feature(encoder: Classifier, images: Tensor, progress: Progress | None = None) -> float:
     """Return the largest feature of up to 5,000 of the uint8 images [N, C, R, R], spread over them."""
     some = images[:: -(-len(images) // LOOKED_AT)]
-    return max(float(encoder.features(batch).max()) for batch in _batches(some, encoder, batch_size))
+    return max(float(encoder.features(batch).max()) for batch in _batches(some, encoder, progress))
 
 
 @torch.no_grad()
 def feature_error(
-    inverter: InvertingGenerator, encoder: Classifier, images: Tensor, batch_size: int = 250
+    inverter: InvertingGenerator, encoder: Classifier, images: Tensor, progress: Progress | None = None
 ) -> float:
     """How badly features come back: sum of |E(G(h)) - h|^2 over that of |h - mean of h|^2.
 
@@ -144,12 +152,13 @@ def feature_error(
         inverter: G, in evaluation mode.
         encoder: E.
         images: uint8 [N, C, R, R]; the first 5,000 are used.
+        progress: told of (images looked at, all).
 
     Returns:
         0 where all come back, 1 where the mean would do as well.
     """
     found, wanted = [], []
-    for batch in _batches(images[:LOOKED_AT], encoder, batch_size):
+    for batch in _batches(images[:LOOKED_AT], encoder, progress):
         features = encoder.features(batch)
         wanted.append(features.double())
         found.append(encoder.features(inverter(features)).double())
@@ -158,9 +167,13 @@ def feature_error(
     return float(missed / (features - features.mean(dim=0)).square().sum().clamp(min=1e-12))
 
 
-def _batches(images: Tensor, encoder: Classifier, batch_size: int) -> list[Tensor]:
-    device = encoder.linear.weight.device
-    return [to_float(batch.to(device)) for batch in images.split(batch_size)]
+def _batches(images: Tensor, encoder: Classifier, progress: Progress | None) -> Iterator[Tensor]:
+    done = 0
+    for batch in images.split(AT_ONCE):
+        yield to_float(batch.to(encoder.linear.weight.device))
+        done += len(batch)
+        if progress is not None:
+            progress(done, len(images))
 
 
 class _Training:
@@ -180,6 +193,7 @@ class _Training:
 
     def run_to_end(self) -> InverterResult:
         trainer, listener = self.trainer, self.listener
+        make_folder(self.run.path)
         self._resume()
         listener.started(trainer.step, trainer.steps, trainer.batch_size)
         saved = time.monotonic()
@@ -205,9 +219,7 @@ class _Training:
         save_state(self.run.checkpoint, self.trainer.state_dict() | {"made_by": self.made_by}, CHECKPOINT)
 
     def _resume(self) -> None:
-        make_folder(self.run.path)
         if not self.run.checkpoint.exists():
-            save_network(self.trainer.encoder, self.words, self.run.encoder)
             return
         remedy = "remove it to start again, or choose another --out"
         state = load_state(self.run.checkpoint, CHECKPOINT, remedy)
@@ -223,7 +235,7 @@ class _Training:
 
     def _finish(self) -> InverterResult:
         trainer, parts = self.trainer, self.parts
-        inverter, encoder = trainer.inverter.eval(), trainer.encoder
+        inverter, encoder, progress = trainer.inverter.eval(), trainer.encoder, self.listener.measuring
         description = NetworkDescription(
             kind="feature inverter",
             network={
@@ -244,10 +256,11 @@ class _Training:
             ),
             inversion=Inversion(
                 encoder_sha256=self.made_by["encoder_sha256"],
-                largest_feature=largest_feature(encoder, parts.images),
-                feature_error=feature_error(inverter, encoder, parts.test_images),
+                largest_feature=largest_feature(encoder, parts.images, progress),
+                feature_error=feature_error(inverter, encoder, parts.test_images, progress),
             ),
         )
+        save_network(encoder, self.words, self.run.encoder)
         save_network(inverter, description, self.run.inverter)
         self.run.checkpoint.unlink(missing_ok=True)
         return InverterResult(self.run, trainer.step, description, None)

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ LARGEST_GRID = 10_000
 LARGEST_ANIMATION = 400
 """Images side by side in a GIF."""
 LARGEST_COUNT = 1_000_000
+AT_ONCE = 250
+"""Images read again at once."""
 FRAMES, FRAME_SECONDS, STILL_FRAMES = 40, 0.1, 15
 """Of a GIF: at most about so many, how long each, and how often the last is repeated at the end."""
 MARK = ".plug-and-play.json"
@@ -113,7 +115,8 @@ def write_samples(request: PlugAndPlayRequest, progress: Progress | None = None)
     plan = _plan(request, networks)
     write = {".png": _write_grid, ".gif": _write_animation}.get(request.out.suffix.lower(), _write_folder)
     files, images = write(networks, plan, progress)
-    own = log_probability(class_logits(networks.classifier, images), torch.tensor(plan.labels)).exp()
+    logits = torch.cat([class_logits(networks.classifier, batch) for batch in images])
+    own = log_probability(logits, torch.tensor(plan.labels)).exp()
     means = own.unflatten(0, (len(plan.names), plan.count)).mean(dim=1).tolist()
     return Written(
         run=request.run,
@@ -179,7 +182,9 @@ def _plan(request: PlugAndPlayRequest, networks: PlugAndPlay) -> _Plan:
     )
 
 
-def _write_grid(networks: PlugAndPlay, plan: _Plan, progress: Progress | None) -> tuple[list[Path], Tensor]:
+def _write_grid(
+    networks: PlugAndPlay, plan: _Plan, progress: Progress | None
+) -> tuple[list[Path], Iterable[Tensor]]:
     lanes = sample_classes(
         networks,
         plan.labels,
@@ -191,7 +196,7 @@ def _write_grid(networks: PlugAndPlay, plan: _Plan, progress: Progress | None) -
     )
     images = torch.cat([lane.images for lane in lanes])
     write_png(_grid(images, plan), plan.out)
-    return [plan.out], images
+    return [plan.out], [images]
 
 
 def _grid(images: Tensor, plan: _Plan) -> Image.Image:
@@ -200,7 +205,7 @@ def _grid(images: Tensor, plan: _Plan) -> Image.Image:
 
 def _write_animation(
     networks: PlugAndPlay, plan: _Plan, progress: Progress | None
-) -> tuple[list[Path], Tensor]:
+) -> tuple[list[Path], Iterable[Tensor]]:
     lanes = sample_classes(
         networks,
         plan.labels,
@@ -215,10 +220,12 @@ def _write_animation(
     images = torch.cat([lane.images for lane in made])
     frames = [*torch.cat([lane.frames for lane in made], dim=1), *[images] * STILL_FRAMES]
     write_gif([_grid(frame, plan) for frame in frames], plan.out, FRAME_SECONDS)
-    return [plan.out], images
+    return [plan.out], [images]
 
 
-def _write_folder(networks: PlugAndPlay, plan: _Plan, progress: Progress | None) -> tuple[list[Path], Tensor]:
+def _write_folder(
+    networks: PlugAndPlay, plan: _Plan, progress: Progress | None
+) -> tuple[list[Path], Iterable[Tensor]]:
     """A PNG a chain, in a folder a class, as `projgan evaluate` reads them."""
     _claim(networks, plan)
     folders = dict(zip(plan.names, file_names(plan.names), strict=True))
@@ -241,7 +248,8 @@ def _write_folder(networks: PlugAndPlay, plan: _Plan, progress: Progress | None)
         for image, path in zip(lane.images, files, strict=False):
             write_png(to_pil(image), path)
     written = [path for _, _, path in chains]
-    return written, torch.stack([_read(path, networks) for path in written])
+    parts = [written[start : start + AT_ONCE] for start in range(0, len(written), AT_ONCE)]
+    return written, (torch.stack([_read(path, networks) for path in part]) for part in parts)
 
 
 def _claim(networks: PlugAndPlay, plan: _Plan) -> None:
