@@ -160,7 +160,10 @@ def test_a_generator_is_no_classifier(file: Path) -> None:
         (lambda d: d["accuracy"].update(count=0), "accuracy.count: Input should be greater than 0"),
         (lambda d: d["accuracy"].update(correct=41), "accuracy: Value error, 41 correct of 40"),
         (lambda d: d["accuracy"].update(split=["a"]), "accuracy.split: Input should be a valid string"),
-        (lambda d: d.update(kind="os.system"), "kind: Input should be 'generator', 'discriminator' or"),
+        (
+            lambda d: d.update(kind="os.system"),
+            "kind: Input should be 'generator', 'discriminator', 'classifier' or",
+        ),
     ],
 )
 def test_a_tampered_classifier_is_refused_before_anything_is_allocated(

@@ -1,10 +1,13 @@
+import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from projgan.classification.held_out import LabelledParts
@@ -205,3 +208,40 @@ def test_a_file_without_its_classifier_or_of_another_kind_is_refused(trained: In
         load_inverting_generator(trained.encoder)
     with pytest.raises(UserError, match="holds a feature inverter, not a classifier"):
         load_classifier(trained.inverter)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda d: d.update(inversion=None), "does not say which classifier it inverts; damaged"),
+        (
+            lambda d: d["inversion"].update(largest_feature=0),
+            "largest_feature: Input should be greater than 0",
+        ),
+        (
+            lambda d: d["inversion"].update(feature_error="nan"),
+            "feature_error: Input should be a finite number",
+        ),
+        (
+            lambda d: d["network"].update(num_features=10**6),
+            "is not that of the network it describes; damaged",
+        ),
+        (
+            lambda d: d["network"].update(num_features=10**7),
+            "num_features: Input should be less than or equal",
+        ),
+        (lambda d: d["network"].update(architecture="evil"), "unknown architecture or condition 'evil'"),
+        (lambda d: d["network"].update(condition="class"), "condition: Extra inputs are not permitted"),
+    ],
+)
+def test_a_tampered_file_is_refused_before_anything_is_allocated(
+    trained: InverterRun, tmp_path: Path, change: Callable[[dict[str, Any]], object], words: str
+) -> None:
+    with safe_open(trained.inverter, "pt") as opened:
+        found = json.loads(opened.metadata()["projgan"])
+    change(found)
+    path = tmp_path / "inverter.safetensors"
+    save_file(load_file(trained.inverter), path, {"projgan": json.dumps(found)})
+    with pytest.raises(UserError) as error:
+        load_inverting_generator(path)
+    assert words in str(error.value)
