@@ -25,6 +25,7 @@ SMALL = (
     "--generator.width 4 --discriminator.width 4 --sampling.every 1"
 ).split()
 SMALL_CLASSIFIER = "--width 2 --epochs 2 --cache cache".split()
+SMALL_INVERTER = "--width 4 --steps 2 --cache cache".split()
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -106,6 +107,8 @@ def test_commands(page, workplace, monkeypatch, capfd):
         words = shlex.split(line)
         if words[:2] == ["projgan", "classifier"]:
             words = [*shlex.split(re.sub(r"--(width|epochs) \d+", "", line)), *SMALL_CLASSIFIER]
+        if words[:2] == ["projgan", "inverter"]:
+            words = [*shlex.split(re.sub(r"--(width|steps) \d+", "", line)), *SMALL_INVERTER]
         trains = "train" in words and words[-1] != "runs/demo"
         extra = SMALL if trains else []
         if words[0] == "torchrun":

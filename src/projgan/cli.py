@@ -42,6 +42,10 @@ COMMANDS = {
     "protocol.",
     "morph": "Show what lies between classes, between latents, and between truncations.",
     "super-resolve": "Enlarge images four times in height and width, or measure how well a run does it.",
+    "inverter": "Train a generator that turns a classifier's features back into images, for "
+    "`projgan plug-and-play`.",
+    "plug-and-play": "Generate images of a class by steps to it in a classifier's features "
+    "(Nguyen et al. 2017, PPGN).",
     "inspect": "Say what the discriminator thinks of images: how real each is, and whether its label fits.",
 }
 """Every command with the first line of its docstring; `a-b` is the function `a_b` of a module `a_b`."""

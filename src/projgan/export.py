@@ -1,6 +1,6 @@
 """A request for images by class name to PNG files on disk."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from projgan.errors import UserError
+from projgan.files import file_names
 from projgan.generator_file import (
     NetworkDescription,
     generator_path,
@@ -199,32 +200,18 @@ def _rows(
     if request.mixes:
         read = MIXES[generator.condition]
         conditions = torch.stack([read(mix, names, units) for mix in request.mixes])
-        return list(request.mixes), _file_names(request.mixes), conditions
+        return list(request.mixes), file_names(request.mixes), conditions
     if units is not None and request.classes:
         shown = ", ".join(f"{name}={mean:.4g}" for name, mean in zip(names[:3], units.means, strict=False))
         raise UserError(
             f"{request.run}: has no classes but numbers; give them as --mix {shown.replace(' ', '')}"
         )
     rows, conditions = ROWS[generator.condition](names, units, max(len(names), LARGEST_VECTOR_ROWS))
-    stems = _file_names(rows)
+    stems = file_names(rows)
     if request.classes is None:
         return rows, stems, conditions
     labels = list(dict.fromkeys(class_labels(request.classes, names)))
     return [rows[label] for label in labels], [stems[label] for label in labels], torch.tensor(labels)
-
-
-def _file_names(names: Sequence[str]) -> list[str]:
-    """Names as parts of file names, all different: they may come from anywhere, so none names a folder."""
-    taken: set[str] = set()
-    result = []
-    for index, name in enumerate(names):
-        safe = "".join(letter if letter.isalnum() or letter in "-_=,." else "_" for letter in name)
-        unique = safe.lstrip(".").encode()[:100].decode(errors="ignore") or "_"
-        while unique.casefold() in taken:  # also where a disk does not tell case apart
-            unique += f"_{index}"
-        taken.add(unique.casefold())
-        result.append(unique)
-    return result
 
 
 def _tell(progress: Callable[[int, int], None] | None, done: int, total: int) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -74,3 +74,17 @@ def file_sha256(path: Path | str) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def file_names(names: Sequence[str]) -> list[str]:
+    """Names as parts of file names, all different: they may come from anywhere, so none names a folder."""
+    taken: set[str] = set()
+    result = []
+    for index, name in enumerate(names):
+        safe = "".join(letter if letter.isalnum() or letter in "-_=,." else "_" for letter in name)
+        unique = safe.lstrip(".").encode()[:100].decode(errors="ignore") or "_"
+        while unique.casefold() in taken:  # also where a disk does not tell case apart
+            unique += f"_{index}"
+        taken.add(unique.casefold())
+        result.append(unique)
+    return result

@@ -18,13 +18,19 @@ from projgan.errors import UserError, printable
 from projgan.files import write_atomically
 from projgan.networks.classifier import MAX_RESOLUTION, MIN_RESOLUTION, Classifier
 from projgan.networks.convolutions import channels_last
+from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.networks.super_resolution import SuperResolutionDiscriminator, SuperResolutionGenerator
 
 METADATA_KEY = "projgan"
 Count = Annotated[int, Field(gt=0, le=1_000_000)]
 NetworkKind = Literal[
-    "generator", "discriminator", "classifier", "super-resolution generator", "super-resolution discriminator"
+    "generator",
+    "discriminator",
+    "classifier",
+    "feature inverter",
+    "super-resolution generator",
+    "super-resolution discriminator",
 ]
 
 
@@ -81,13 +87,24 @@ class Standardization(_Checked):
     deviations: Annotated[tuple[Annotated[Finite, Field(gt=0)], ...], Field(max_length=1_000_000)]
 
 
+class Inversion(_Checked):
+    """What an inverting generator undoes."""
+
+    encoder_sha256: str
+    """Checksum of the classifier's weights (`weights_sha256`)."""
+    largest_feature: Annotated[Finite, Field(gt=0)]
+    """Of the images it was trained on: the scale of the features."""
+    feature_error: Annotated[Finite, Field(ge=0)]
+    """Of images it was not trained on (`projgan.plug_and_play.run.feature_error`)."""
+
+
 class NetworkDescription(_Checked):
     """What a network file says about itself."""
 
     version: Literal[1] = 1
     kind: NetworkKind
     network: dict[str, bool | int | str | None]
-    """Arguments of `Generator`, `Discriminator`, `Classifier` or the networks of super-resolution."""
+    """Arguments of the network of that kind."""
     class_names: Annotated[tuple[str, ...], Field(max_length=1_000_000)]
     """In the order of the labels, or of the columns of another condition; none where that is an image."""
     standardization: Standardization | None = None
@@ -95,6 +112,8 @@ class NetworkDescription(_Checked):
     provenance: Provenance
     accuracy: Accuracy | None = None
     """Of a classifier."""
+    inversion: Inversion | None = None
+    """Of an inverting generator."""
 
 
 class _GeneratorArguments(_Checked):
@@ -135,6 +154,13 @@ class _SuperResolutionDiscriminatorArguments(_Checked):
     architecture: str
     condition: str
     channels: Literal[1, 3]
+    width: Count | None
+
+
+class _InvertingGeneratorArguments(_Checked):
+    architecture: str
+    channels: Literal[1, 3]
+    num_features: Count
     width: Count | None
 
 
@@ -236,6 +262,20 @@ def load_classifier(
     arguments = _check(_ClassifierArguments, description, path)
     with torch.device("meta"):
         network = _build(Classifier, arguments, path)
+    return _fill(network, tensors, path).to(device).eval(), description
+
+
+def load_inverting_generator(
+    path: Path | str, device: torch.device | str = "cpu"
+) -> tuple[InvertingGenerator, NetworkDescription]:
+    """Read a generator of images from features, in evaluation mode; errors as in `load_generator`."""
+    path = Path(path)
+    description, tensors = _read(path, "feature inverter")
+    arguments = _check(_InvertingGeneratorArguments, description, path)
+    if description.inversion is None:
+        raise UserError(f"{path}: does not say which classifier it inverts; damaged")
+    with torch.device("meta"):
+        network = _build(InvertingGenerator, arguments, path)
     return _fill(network, tensors, path).to(device).eval(), description
 
 

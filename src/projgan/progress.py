@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from projgan.classification.run import ClassifierListener, ClassifierProgress
     from projgan.evaluation.rows import MetricRow
+    from projgan.plug_and_play.run import InverterListener
     from projgan.training.run import Listener, Progress
 
 
@@ -140,3 +143,35 @@ def classifier_listener() -> "ClassifierListener":
             bar.close()
 
     return ClassifierListener(started=started, stepped=stepped, said=Say.line)
+
+
+def inverter_listener() -> "InverterListener":
+    """Return a listener that shows images seen, images per second, losses and the time left."""
+    from projgan.plug_and_play.run import InverterListener
+
+    bar: tqdm[Any] | None = None
+    shown, last_step = -float("inf"), 0
+
+    def started(step: int, steps: int, images_per_step: int) -> None:
+        nonlocal bar, last_step
+        last_step = steps
+        images, total = step * images_per_step, steps * images_per_step
+        bar = _bar(
+            desc="training", unit=" images", unit_scale=True, initial=images, total=total, mininterval=0
+        )
+
+    def stepped(step: int, images_seen: int, losses: "Tensor") -> None:
+        nonlocal shown
+        assert bar is not None
+        if step == last_step or time.monotonic() - shown >= _interval():
+            generator, discriminator = losses.tolist()
+            state = f"step {step}, loss G {generator:.3f} D {discriminator:.3f}"
+            bar.set_postfix_str(state, refresh=False)
+            bar.update(images_seen - bar.n)
+            shown = time.monotonic()
+        if step == last_step:
+            bar.close()
+
+    return InverterListener(
+        started=started, stepped=stepped, said=Say.line, measuring=counted("measuring", " images")
+    )

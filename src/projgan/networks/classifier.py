@@ -84,14 +84,24 @@ class Classifier(nn.Module):
         self.stem.weight.copy_(torch.cat([filters, -filters]))
         nn.init.zeros_(cast(Tensor, self.stem.bias))
 
-    def features(self, images: Tensor) -> Tensor:
-        """Images in [-1, 1] -> non-negative float32 features [N, num_features], those of the linear layer."""
+    def maps(self, images: Tensor) -> Tensor:
+        """Images in [-1, 1] -> non-negative maps of the last stage [N, num_features, S, S], S in 2..7."""
         # One more column and row keep the map's size even.
         padded = F.pad(images, (0, 1, 0, 1), mode="replicate")
         hidden = F.relu(self.stem(padded.contiguous(memory_format=torch.channels_last)))
-        return self.stages(hidden).amax(dim=(2, 3)).float()
+        maps: Tensor = self.stages(hidden)
+        return maps
+
+    def features(self, images: Tensor) -> Tensor:
+        """Images in [-1, 1] -> non-negative float32 features [N, num_features], those of the linear layer."""
+        return pool_maps(self.maps(images))
 
     def forward(self, images: Tensor) -> Tensor:
         """Images in [-1, 1] -> logits [N, num_classes]."""
         logits: Tensor = self.linear(self.features(images))
         return logits
+
+
+def pool_maps(maps: Tensor) -> Tensor:
+    """The largest entry of every map, float32: [N, C, S, S] -> [N, C]."""
+    return maps.amax(dim=(2, 3)).float()

@@ -1,0 +1,115 @@
+"""`projgan inverter`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from projgan.commands.printing import Json, dumps
+from projgan.progress import Say, counted, inverter_listener
+
+if TYPE_CHECKING:
+    from projgan.plug_and_play.run import InverterResult
+
+
+def inverter(
+    data: str,
+    /,
+    *,
+    classifier: Path,
+    out: Path = Path("runs/inverter"),
+    width: int | None = None,
+    steps: int = 2000,
+    batch_size: int = 64,
+    learning_rate: float = 5e-4,
+    image_weight: float = 1.0,
+    feature_weight: float = 1.0,
+    adversarial_weight: float = 0.1,
+    flip: bool = False,
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    cache: Path | None = None,
+    json: Json = False,
+) -> int:
+    """Train a generator that turns a classifier's features back into images, for `projgan plug-and-play`.
+
+    The same command again resumes. The folder it writes holds the generator and a copy of the classifier.
+
+    Parameters
+    ----------
+    data
+        Folder, archive, Parquet file or folder, .npz, packed store, or `digits`: the classifier's images.
+    classifier
+        File of `projgan classifier`, whose features are inverted.
+    out
+        Folder to write.
+    width
+        Channels of generator and discriminator; those of the architecture if not given.
+    steps
+        Updates of each network.
+    batch_size
+        Images of one update.
+    learning_rate
+        Of Adam in the first half; it falls to zero in the second.
+    image_weight
+        Of the error of the pixels.
+    feature_weight
+        Of the error of the classifier's last maps.
+    adversarial_weight
+        Of the adversarial loss.
+    flip
+        Show mirrored images too: for photographs, not for digits or letters.
+    seed
+        Of weights and order, and of what is held out where the data has no test part.
+    device
+        auto takes a GPU where there is one.
+    cache
+        Folder of packed images; `~/.cache/projgan` if not given.
+    json
+        Print the result as JSON.
+    """
+    from projgan.classification.held_out import load_parts
+    from projgan.distributed import choose_device
+    from projgan.generator_file import load_classifier
+    from projgan.plug_and_play.run import InverterRun, train_inverter
+    from projgan.plug_and_play.settings import check_settings
+
+    torch_device = choose_device(device)
+    settings = check_settings(
+        width=width,
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        image_weight=image_weight,
+        feature_weight=feature_weight,
+        adversarial_weight=adversarial_weight,
+        flip=flip,
+        seed=seed,
+    )
+    encoder, _ = load_classifier(classifier)
+    parts = load_parts(
+        data,
+        resolution=encoder.resolution,
+        channels=encoder.channels,
+        seed=seed,
+        cache=cache or Path.home() / ".cache" / "projgan",
+        progress=counted("decoding", " images"),
+    )
+    run = InverterRun(out)
+    result = train_inverter(settings, parts, classifier, run, torch_device, inverter_listener())
+    _report(result, parts.test_split, as_json=json)
+    return 128 + result.interrupted_by if result.interrupted_by else 0
+
+
+def _report(result: "InverterResult", split: str, *, as_json: bool) -> None:
+    inversion = result.description and result.description.inversion
+    if inversion is None:
+        Say.line(f"stopped at step {result.step}; the same command resumes")
+    if as_json:
+        facts = inversion and inversion.model_dump()
+        finished = inversion is not None
+        out = str(result.run.path)
+        print(dumps({"step": result.step, "out": out, "finished": finished, "inversion": facts}))
+    elif inversion:
+        print(
+            f"{result.run.path}: features of {split} images come back with an error of "
+            f"{inversion.feature_error:.3g} (0: all, 1: no better than their mean)"
+        )

@@ -1,0 +1,98 @@
+"""`projgan plug-and-play`."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from projgan.commands.printing import Json, dumps
+from projgan.progress import counted
+
+
+def plug_and_play(
+    run: Path,
+    *,
+    classifier: Path | None = None,
+    class_: Annotated[list[str] | None, Parameter(name="--class", consume_multiple=True)] = None,
+    count: int = 10,
+    seed: int = 0,
+    steps: int = 200,
+    prior: float = 1e-5,
+    condition: float = 1.0,
+    noise: float = 1e-17,
+    step_size: float | None = None,
+    step_rule: Literal["normalized", "plain"] = "normalized",
+    class_gradient: Literal["own-logit", "log-probability"] = "own-logit",
+    clip: float | None = None,
+    out: Path = Path("plug-and-play.png"),
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    json: Json = False,
+) -> None:
+    """Generate images of a class by steps to it in a classifier's features (Nguyen et al. 2017, PPGN).
+
+    h <- h + PRIOR (E(G(h)) - h) + CONDITION d/dh log p(class | G(h)) + N(0, NOISE^2), a chain a seed.
+    Defaults are those of the authors' code, step size and clip in the units of the features. The same command
+    again finishes a folder that is half there.
+
+    Parameters
+    ----------
+    run
+        Folder of `projgan inverter`: the generator G and the classifier E whose features h it inverts.
+    classifier
+        File of the classifier that says where the class is, perhaps of other classes than E; E if not given.
+    class_
+        Class names, or `all`; every class if not given.
+    count
+        Images per class.
+    seed
+        Of the first chain; chain SEED + i gives the same image whatever else is sampled.
+    steps
+        Of each chain.
+    prior
+        e1, of the pull to features that images have; 0 is DGN-AM (Nguyen et al. 2016).
+    condition
+        e2, of the gradient to the class.
+    noise
+        e3, the deviation of the noise.
+    step_size
+        A thirtieth of the clip's default if not given; 1 under the plain rule.
+    step_rule
+        `normalized` makes the entries of every step 1 in the mean, as the authors' code; `plain` does not.
+    class_gradient
+        `own-logit` follows the class's logit alone, as the authors' code; `log-probability` all of them.
+    clip
+        Upper bound of a feature, the lower being 0; the largest of real images if not given; inf for none.
+    out
+        `FILE.png` for one grid with a row per class, `FILE.gif` for the chains on their way, else a folder of
+        class folders of PNGs.
+    device
+        auto takes a GPU where there is one.
+    json
+        Print what was written as JSON.
+    """
+    from projgan.distributed import choose_device
+    from projgan.plug_and_play.writing import PlugAndPlayRequest, write_samples
+
+    request = PlugAndPlayRequest(
+        run=run,
+        classifier=classifier,
+        classes=class_,
+        count=count,
+        seed=seed,
+        steps=steps,
+        prior=prior,
+        condition=condition,
+        noise=noise,
+        step_size=step_size,
+        step_rule=step_rule,
+        class_gradient=class_gradient,
+        clip=clip,
+        out=out,
+        device=str(choose_device(device)),
+    )
+    written = write_samples(request, counted("walking", " steps"))
+    if json:
+        print(dumps(dataclasses.asdict(written)))
+    else:
+        print(out if len(written.files) == 1 else f"{out}: {len(written.files)} images")

@@ -1,0 +1,159 @@
+"""Train a generator from features to images step by step, so that any step can be the last before a kill."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from projgan.data.stream import ImageStream
+from projgan.errors import UserError
+from projgan.losses import hinge_fake, hinge_real
+from projgan.networks.classifier import Classifier, pool_maps
+from projgan.networks.inverting_generator import InvertingGenerator
+from projgan.networks.resnet import GENERATORS, Discriminator
+from projgan.plug_and_play.losses import inversion_loss
+from projgan.plug_and_play.settings import InverterSettings
+from projgan.randomness import generator_at
+
+BETAS = (0.5, 0.999)
+"""Of Adam, for both networks."""
+
+
+def architecture_of(resolution: int) -> str:
+    """Return the name in `GENERATORS` and `DISCRIMINATORS` of the networks of a resolution.
+
+    Raises:
+        UserError: there is none.
+    """
+    name = f"resnet-{resolution}"
+    if name not in GENERATORS:
+        known = sorted({shape.resolution for shape in GENERATORS.values()})
+        raise UserError(
+            f"the classifier looks at {resolution}x{resolution} pixels, and generators make "
+            f"{', '.join(map(str, known))}; train it with one of these as --resolution"
+        )
+    return name
+
+
+def decay(step: int, steps: int) -> float:
+    """Share of the learning rate at a step in 0..steps-1: 1 in the first half, then down to 0."""
+    return min(1.0, 2 * (steps - step) / steps)
+
+
+class InverterTrainer:
+    """An inverting generator and its discriminator on their way through `steps` updates of each.
+
+    All that is random is a function of the seed and of the position, so networks and optimizers are all
+    there is to save. One process.
+
+    Args:
+        settings: as given by a person.
+        images: uint8 [N, C, R, R] of the encoder's resolution.
+        encoder: a classifier whose features are inverted; it is left as it is.
+        device: where to train.
+    """
+
+    def __init__(
+        self,
+        settings: InverterSettings,
+        images: Tensor,
+        encoder: Classifier,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.settings, self.device = settings, torch.device(device)
+        self.encoder = encoder.to(self.device).eval().requires_grad_(False)
+        self.step, self.steps = 0, settings.steps
+        self.batch_size = min(settings.batch_size, len(images))
+        self.stream = ImageStream(
+            images,
+            torch.zeros(len(images), dtype=torch.int64),
+            resolution=encoder.resolution,
+            batch_size=self.batch_size,
+            share=slice(None),
+            seed=settings.seed,
+            device=self.device,
+            horizontal_flip=settings.flip,
+            dequantize=False,  # the encoder has learned from grey levels
+        )
+        self.architecture = architecture = architecture_of(encoder.resolution)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(generator_at(settings.seed, "inverter", 0).initial_seed())
+            self.inverter = InvertingGenerator(
+                architecture,
+                channels=encoder.channels,
+                num_features=encoder.num_features,
+                width=settings.width,
+            ).to(self.device)
+            self.discriminator = Discriminator(
+                architecture,
+                "unconditional",
+                channels=encoder.channels,
+                num_classes=encoder.num_classes,
+                width=settings.width,
+            ).to(self.device)
+        self.optimizers = [
+            torch.optim.Adam(network.parameters(), settings.learning_rate, BETAS)
+            for network in (self.inverter, self.discriminator)
+        ]
+
+    @property
+    def images_seen(self) -> int:
+        """Images trained on, each as often as it was met."""
+        return self.step * self.batch_size
+
+    def advance(self) -> tuple[Tensor, Tensor]:
+        """Do one update of each network; returns their losses, detached scalars on the device."""
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self.settings.learning_rate * decay(self.step, self.steps)
+        real_images, _ = self.stream.batch(self.step * self.batch_size)
+        images, loss = self._generator_step(real_images)
+        discriminator_loss = self._discriminator_step(real_images, images)
+        self.step += 1
+        return loss, discriminator_loss
+
+    def _generator_step(self, real_images: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.no_grad():
+            real_maps = self.encoder.maps(real_images)
+        self.inverter.train()
+        images = self.inverter(pool_maps(real_maps))
+        self.discriminator.requires_grad_(False)
+        logits = self.discriminator(images).logits
+        maps = self.encoder.maps(images)
+        loss = inversion_loss(images, real_images, maps, real_maps, logits, self.settings)
+        _update(self.optimizers[0], loss)
+        self.discriminator.requires_grad_(True)
+        return images.detach(), loss.detach()
+
+    def _discriminator_step(self, real_images: Tensor, images: Tensor) -> Tensor:
+        output = self.discriminator(torch.cat([real_images, images]))
+        real, fake = output.split(len(real_images))
+        loss = hinge_real(real.logits).mean() + hinge_fake(fake.logits).mean()
+        _update(self.optimizers[1], loss)
+        return loss.detach()
+
+    @property
+    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        return {
+            "inverter": self.inverter,
+            "discriminator": self.discriminator,
+            "inverter_optimizer": self.optimizers[0],
+            "discriminator_optimizer": self.optimizers[1],
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that the next step depends on."""
+        return {"step": self.step} | {name: part.state_dict() for name, part in self._parts.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where `state_dict` was taken."""
+        for name, part in self._parts.items():
+            part.load_state_dict(state[name])
+        self.step = int(state["step"])
+
+
+def _update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
