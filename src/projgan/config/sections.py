@@ -89,8 +89,11 @@ class GeneratorConfig(Section):
     """Base width in place of the table's."""
     latent_size: Width = 128
     """Length of a latent vector, drawn from N(0, I)."""
-    condition: Annotated[Literal["conditional-batch-norm"] | None, MayBeOff] = "conditional-batch-norm"
-    """How the generator meets the label; None for an unconditional generator."""
+    condition: Annotated[Literal["conditional-batch-norm", "adain"] | None, MayBeOff] = (
+        "conditional-batch-norm"
+    )
+    """How the generator meets the label: statistics of the batch, or of each image alone (adaptive instance
+    norm); None for an unconditional generator."""
 
 
 class DiscriminatorConfig(Section):

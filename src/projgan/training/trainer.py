@@ -37,6 +37,7 @@ def network_arguments(config: RunConfig, num_classes: int) -> tuple[dict[str, An
         "channels": config.data.channels,
         "num_classes": num_classes if config.generator.condition else None,
         "condition": config.data.condition,
+        "norm": config.generator.condition or "conditional-batch-norm",
         "latent_size": config.generator.latent_size,
         "width": config.generator.width,
     }
