@@ -23,6 +23,7 @@ from projgan.commands.compare import compare
 from projgan.commands.data import describe, pack
 from projgan.commands.demo import demo
 from projgan.commands.evaluate import evaluate
+from projgan.commands.finetune import finetune
 from projgan.commands.inspect import inspect
 from projgan.commands.morph import morph
 from projgan.commands.sample import sample
@@ -60,6 +61,7 @@ app.command(classifier)
 app.command(compare)
 app.command(morph)
 app.command(inspect)
+app.command(finetune)
 data_app.command(describe)
 data_app.command(pack)
 
