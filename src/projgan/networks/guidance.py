@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from projgan.networks.classifier import Classifier
 from projgan.networks.resnet import Discriminator
 from projgan.networks.unconditional import DiscriminatorOutput
 
@@ -18,10 +17,10 @@ class GuidedDiscriminator(nn.Module):
 
     Args:
         discriminator: shared with whoever trains it.
-        classifier: of images of the same resolution and channels; it is put into evaluation mode.
+        classifier: such images to logits [N, num_classes]; it is put into evaluation mode.
     """
 
-    def __init__(self, discriminator: Discriminator, classifier: Classifier) -> None:
+    def __init__(self, discriminator: Discriminator, classifier: nn.Module) -> None:
         super().__init__()
         self.discriminator = discriminator
         # A bound method is no submodule: `requires_grad_(True)`, at the end of a step, must not reach it.
