@@ -41,6 +41,8 @@ COMMANDS = {
     "compare": "Put several runs into one report: results with intervals over seeds, curves, images, cost, "
     "protocol.",
     "morph": "Show what lies between classes, between latents, and between truncations.",
+    "finetune": "Train a run further while a frozen classifier guides its generator: sharper images, less "
+    "diverse ones.",
     "super-resolve": "Enlarge images four times in height and width, or measure how well a run does it.",
     "inverter": "Train a generator that turns a classifier's features back into images, for "
     "`projgan plug-and-play`.",

@@ -121,6 +121,7 @@ class _GeneratorArguments(_Checked):
     channels: Literal[1, 3]
     num_classes: Count | None
     condition: str = "class"
+    norm: str = "conditional-batch-norm"
     latent_size: Count
     width: Count | None
 

@@ -4,6 +4,7 @@ Hinge: Miyato & Koyama 2018, equation 8. Standard: their equation 1 with A the s
 loss in its non-saturating form; it is the loss that the derivation of the projection starts from.
 """
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -82,6 +83,10 @@ class Judgement(Protocol):
     @property
     def embeddings(self) -> Tensor | None:
         """[N, embedding_size], each of length 1, of `d2d-ce`."""
+
+    @property
+    def guide_logits(self) -> Tensor | None:
+        """[N, num_classes] of a frozen classifier, in fine-tuning."""
 
 
 JudgementLoss = Callable[[Judgement, Tensor], Tensor]
@@ -250,6 +255,20 @@ def multi_hinge_objective(loss: AdversarialLoss, term: ClassTerm) -> Objective:
         )
 
     return Objective(real=right_class, fake=generated, generator=right_class)
+
+
+def guided_objective(objective: Objective, weight: float) -> Objective:
+    """The same, and the generator also minimises a frozen classifier's cross-entropy at its labels.
+
+    Fine-tuning of Miyato & Koyama 2018 (appendix B): L_G = -E[D(G(z, y), y)] - E[log p(y|G(z, y))].
+    """
+
+    def guided(output: Judgement, labels: Tensor) -> Tensor:
+        assert output.guide_logits is not None
+        error = F.cross_entropy(output.guide_logits, labels, reduction="none")
+        return objective.generator(output, labels) + weight * error
+
+    return dataclasses.replace(objective, generator=guided)
 
 
 OBJECTIVES: dict[str, Callable[[AdversarialLoss, ClassTerm], Objective]] = {

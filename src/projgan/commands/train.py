@@ -11,6 +11,7 @@ from projgan.progress import Say, training_listener
 
 if TYPE_CHECKING:
     from projgan.training.probe import Estimate
+    from projgan.training.run import RunResult
 
 
 def train(
@@ -55,8 +56,8 @@ def train(
         listener = training_listener() if ranks.is_first else Listener()
         result = train_run(config, run_dir, ranks, listener)
         if ranks.is_first:
-            _report_training(result.step, result.interrupted_by, result.generator, as_json=json)
-        return 128 + result.interrupted_by if result.interrupted_by else 0
+            report_training(result, as_json=json)
+        return result.exit_code
 
 
 def _report_estimate(config: RunConfig, estimate: "Estimate", *, as_json: bool) -> None:
@@ -66,10 +67,12 @@ def _report_estimate(config: RunConfig, estimate: "Estimate", *, as_json: bool) 
         print(f"{dump_config(config)}\n{estimate.to_text()}")
 
 
-def _report_training(step: int, interrupted_by: int | None, generator: Path, *, as_json: bool) -> None:
-    if interrupted_by:
-        Say.line(f"stopped at step {step}; the same command resumes")
+def report_training(result: "RunResult", *, as_json: bool) -> None:
+    """Print where the generator is, or how the run stopped."""
+    finished = result.interrupted_by is None
+    if not finished:
+        Say.line(f"stopped at step {result.step}; the same command resumes")
     if as_json:
-        print(dumps({"step": step, "generator": str(generator), "finished": interrupted_by is None}))
-    elif not interrupted_by:
-        print(generator)
+        print(dumps({"step": result.step, "generator": str(result.generator), "finished": finished}))
+    elif finished:
+        print(result.generator)

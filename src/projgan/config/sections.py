@@ -101,10 +101,11 @@ class GeneratorConfig(Section):
     """Base width in place of the table's."""
     latent_size: Width = 128
     """Length of a latent vector, drawn from N(0, I); of super-resolution, channels of each map of noise."""
-    condition: Annotated[Literal["conditional-batch-norm", "input"] | None, MayBeOff] = (
+    condition: Annotated[Literal["conditional-batch-norm", "adain", "input"] | None, MayBeOff] = (
         "conditional-batch-norm"
     )
-    """How the generator meets the label (`input`: an image, for super-resolution); None for not at all."""
+    """How the generator meets the label: statistics of the batch, or of each image alone (adaptive instance
+    norm); `input` is an image, for super-resolution; None for an unconditional generator."""
 
 
 class DiscriminatorConfig(Section):
@@ -137,6 +138,32 @@ class LossConfig(Section):
     """Cosine between images of two classes below which `d2d-ce` asks for no less."""
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.5
     """What cosines are divided by in `d2d-ce`."""
+
+
+class FinetuningConfig(Section):
+    """Going on from another run with a classifier as a guide; `projgan finetune` fills it in."""
+
+    classifier_weight: Annotated[Annotated[float, Field(ge=0, allow_inf_nan=False)] | None, MayBeOff] = None
+    """Weight of the classifier's cross-entropy in the generator's loss; None for no fine-tuning."""
+    classifier: Annotated[Path | None, MayBeOff] = None
+    """The file of the classifier, which stays as it is."""
+    classifier_sha256: Annotated[str | None, MayBeOff] = None
+    """Checksum of that file."""
+    run: Annotated[Path | None, MayBeOff] = None
+    """Run directory whose checkpoint this run starts from."""
+    step: Annotated[Positive | None, MayBeOff] = None
+    """Step of that checkpoint."""
+    checkpoint_sha256: Annotated[str | None, MayBeOff] = None
+    """Checksum of that checkpoint."""
+
+    @model_validator(mode="after")
+    def _all_or_nothing(self) -> "FinetuningConfig":
+        given = [getattr(self, key) is not None for key in FinetuningConfig.model_fields]
+        if any(given) and not all(given):
+            raise ValueError(
+                "finetuning: its keys go together; let `projgan finetune RUN --classifier FILE` give them"
+            )
+        return self
 
 
 class OptimizerConfig(Section):
@@ -241,6 +268,7 @@ class RunConfig(Section):
     generator: GeneratorConfig = GeneratorConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     loss: LossConfig = LossConfig()
+    finetuning: FinetuningConfig = FinetuningConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     training: TrainingConfig = TrainingConfig()
     sampling: SamplingConfig = SamplingConfig()
@@ -276,6 +304,11 @@ class RunConfig(Section):
 
     def _condition_can_be_met(self) -> None:
         kind, method = self.data.condition, self.discriminator.condition
+        if self.finetuning.classifier is not None and (kind != "class" or self.generator.condition is None):
+            raise ValueError(
+                f"a classifier guides towards one class an image, but data.condition is {kind} and "
+                f"generator.condition {self.generator.condition}: fine-tune a run of class labels"
+            )
         if kind != "class" and method in CLASSIFYING:
             raise ValueError(
                 f"discriminator.condition {method} tells one class from the others, but data.condition is "
@@ -328,6 +361,8 @@ RESUMABLE_KEYS = frozenset(
     {
         "data.source",
         "data.cache",
+        "finetuning.classifier",
+        "finetuning.run",
         "optimizer.decay_end",
         "training.steps",
         "training.device",

@@ -15,11 +15,10 @@ from torch import Tensor, nn
 
 from projgan.networks.conditions import CONDITIONS
 from projgan.networks.convolutions import downsample, upsample
+from projgan.networks.generator_norms import GENERATOR_NORMS
 from projgan.networks.layers import (
-    CONDITIONAL_BATCH_NORMS,
     RESIDUAL_GAIN,
     Conv3x3,
-    UnconditionalBatchNorm2d,
     UpsampleConv2d,
     global_sum_pool,
     initialize,
@@ -77,7 +76,7 @@ DISCRIMINATORS: dict[str, DiscriminatorShape] = {
 
 
 class GeneratorBlock(nn.Module):
-    """(Conditional) batch norm, ReLU, upsample, 3x3; again without upsampling; plus a 1x1 shortcut."""
+    """(Conditional) norm, ReLU, upsample, 3x3; again without upsampling; plus a 1x1 shortcut."""
 
     def __init__(self, in_channels: int, out_channels: int, norm: Callable[[int], nn.Module]) -> None:
         super().__init__()
@@ -103,8 +102,9 @@ class Generator(nn.Module):
     Args:
         architecture: a name in `GENERATORS`.
         channels: 1 for grey images, 3 for RGB.
-        num_classes: classes or columns of the condition; None makes every batch norm unconditional.
-        condition: its kind, a name in `CONDITIONAL_BATCH_NORMS`.
+        num_classes: classes or columns of the condition; None makes every norm unconditional.
+        condition: its kind: `class`, `multi-hot` or `vector`.
+        norm: how the blocks meet it, a name in `GENERATOR_NORMS`.
         latent_size: length of a latent vector, drawn from N(0, I).
         width: base width in place of the table's.
 
@@ -118,6 +118,7 @@ class Generator(nn.Module):
         channels: int = 3,
         num_classes: int | None = None,
         condition: str = "class",
+        norm: str = "conditional-batch-norm",
         latent_size: int = 128,
         width: int | None = None,
     ) -> None:
@@ -127,18 +128,19 @@ class Generator(nn.Module):
         self.resolution, self.channels = shape.resolution, channels
         self.num_classes, self.latent_size, self.bottom = num_classes, latent_size, shape.bottom
         self.condition = None if num_classes is None else condition
-        conditional = CONDITIONAL_BATCH_NORMS[condition]
+        norms = GENERATOR_NORMS[norm]
+        conditional = norms.of_blocks[condition]
 
-        def norm(num_features: int) -> nn.Module:
+        def norm_of(num_features: int) -> nn.Module:
             if num_classes is None:
-                return UnconditionalBatchNorm2d(num_features)
+                return norms.unconditional(num_features)
             return conditional(num_features, num_classes)
 
         self.linear = nn.Linear(latent_size, widths[0] * self.bottom**2)
         self.blocks = nn.ModuleList(
-            GeneratorBlock(before, after, norm) for before, after in itertools.pairwise(widths)
+            GeneratorBlock(before, after, norm_of) for before, after in itertools.pairwise(widths)
         )
-        self.norm = UnconditionalBatchNorm2d(widths[-1])
+        self.norm = norms.unconditional(widths[-1])
         self.conv = Conv3x3(widths[-1], channels)
         initialize(self.linear)
         initialize(self.conv)

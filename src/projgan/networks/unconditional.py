@@ -28,6 +28,8 @@ class DiscriminatorOutput:
     """[N, num_classes] of a second classifier, which is taught on generated images only; `tac-gan`'s."""
     embeddings: Tensor | None = None
     """[N, embedding_size], each of length 1, where images are compared with each other; `d2d-ce`'s."""
+    guide_logits: Tensor | None = None
+    """[N, num_classes] of a frozen classifier, where one guides the generator."""
 
     def split(self, first: int) -> tuple["DiscriminatorOutput", "DiscriminatorOutput"]:
         """Cut into the outputs of the first `first` images and of the rest."""

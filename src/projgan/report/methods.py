@@ -11,7 +11,8 @@ from projgan.report.runs import Run
 
 SEED = "training.seed"
 FIRST_KEY = "discriminator.condition"
-IGNORED_KEYS = RESUMABLE_KEYS | {SEED}
+IGNORED_KEYS = RESUMABLE_KEYS | {SEED, "finetuning.checkpoint_sha256"}
+"""A checkpoint is another one for each seed."""
 
 
 @dataclass(frozen=True)

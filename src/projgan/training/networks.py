@@ -30,6 +30,7 @@ def _labelled_arguments(config: RunConfig, num_classes: int) -> Arguments:
         "channels": config.data.channels,
         "num_classes": num_classes if config.generator.condition else None,
         "condition": config.data.condition,
+        "norm": config.generator.condition or "conditional-batch-norm",
         "latent_size": config.generator.latent_size,
         "width": config.generator.width,
     }

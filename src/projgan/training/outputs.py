@@ -71,6 +71,9 @@ def _without_paths(config: RunConfig) -> dict[str, object]:
     settings: dict[str, dict[str, object]] = config.model_dump(mode="json")
     settings["data"]["source"] = Path(config.data.source).name if config.data.source else None
     settings["data"]["cache"] = None
+    for key in ("run", "classifier"):
+        path = getattr(config.finetuning, key)
+        settings["finetuning"][key] = path.name if path else None
     return dict(settings)
 
 

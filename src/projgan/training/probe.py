@@ -14,6 +14,7 @@ from projgan.data import open_source
 from projgan.data.conditions import CONDITION_KINDS
 from projgan.distributed import Ranks
 from projgan.errors import UserError
+from projgan.training.guidance import open_guide
 from projgan.training.measuring import condition_request
 from projgan.training.run import data_location, refuse_one_class
 from projgan.training.trainer import Trainer, refuse_unequal_shares
@@ -91,7 +92,9 @@ def probe(config: RunConfig, ranks: Ranks, said: Callable[[str], None] = lambda 
     images = torch.randint(0, 256, shape, dtype=torch.uint8)
     conditions = torch.from_numpy(given.values[np.arange(batch) % len(given.values)])
     said(f"probing {config.generator.architecture} on {ranks.device} with batches of {batch}")
-    trainer = Trainer(config.model_copy(update={"training": small}), images, conditions, num_classes, ranks)
+    guide = open_guide(config, given.names, ranks.device)
+    small_config = config.model_copy(update={"training": small})
+    trainer = Trainer(small_config, images, conditions, num_classes, ranks, guide)
     activations = _largest_activations(trainer)
     seconds = _seconds_per_step(trainer) * size / batch
     parameters = [

@@ -25,6 +25,7 @@ from projgan.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from projgan.training.guidance import load_start, open_guide
 from projgan.training.measuring import RunEvaluator, condition_request, default_cache, run_evaluator
 from projgan.training.outputs import write_networks, write_samples
 from projgan.training.trainer import LossRow, Trainer, build_networks
@@ -62,6 +63,11 @@ class RunResult:
     step: int
     interrupted_by: int | None
     """Number of the signal that ended the run early, or None."""
+
+    @property
+    def exit_code(self) -> int:
+        """That of a process: 0, or 128 and the number of the signal."""
+        return 128 + self.interrupted_by if self.interrupted_by else 0
 
 
 def train(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener | None = None) -> RunResult:
@@ -169,7 +175,8 @@ class _Run:
         self.directory, self.data, self.ranks, self.listener = directory, data, ranks, listener
         self.conditions = CONDITION_KINDS[config.data.condition](data)
         images, conditions = as_tensor(data.images), as_tensor(self.conditions.values)
-        self.trainer = Trainer(config, images, conditions, len(self.conditions.names), ranks)
+        guide = open_guide(config, self.conditions.names, ranks.device)
+        self.trainer = Trainer(config, images, conditions, len(self.conditions.names), ranks, guide)
         self.evaluator: RunEvaluator | None = None
         if config.evaluation.every:
             told = EvaluationListener(*(listener.measuring,) * 3, said=listener.said)
@@ -229,6 +236,10 @@ class _Run:
             self._load(state, checkpoint_path(directory.checkpoints, available[-1]))
             self.last_saved = trainer.step
             self.listener.said(f"resuming {directory.path} at step {trainer.step}")
+        elif self.config.finetuning.run is not None:
+            state, path = load_start(self.config.finetuning)
+            self._load(state, path)
+            self.listener.said(f"starting from {path}")
         if trainer.step > self.settings.steps:
             raise UserError(
                 f"{directory.path} is at step {trainer.step}, past training.steps {self.settings.steps}; "

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from projgan.losses import Objective
+from projgan.networks.guidance import GuidedDiscriminator
 from projgan.networks.resnet import Discriminator, Generator
 
 AverageGradients = Callable[[Iterable[nn.Parameter]], None]
@@ -18,7 +19,7 @@ AverageGradients = Callable[[Iterable[nn.Parameter]], None]
 
 def generator_step(
     generator: Generator,
-    discriminator: Discriminator,
+    discriminator: Discriminator | GuidedDiscriminator,
     optimizer: torch.optim.Optimizer,
     objective: Objective,
     latents: Tensor,

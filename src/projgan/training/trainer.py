@@ -10,7 +10,9 @@ from projgan.config import RunConfig
 from projgan.data.stream import FAKE_CONDITIONS, STREAMS
 from projgan.distributed import Ranks, average
 from projgan.errors import UserError
-from projgan.losses import ADVERSARIAL_LOSSES, OBJECTIVES, ClassTerm, Objective
+from projgan.losses import ADVERSARIAL_LOSSES, OBJECTIVES, ClassTerm, Objective, guided_objective
+from projgan.networks.classifier import Classifier
+from projgan.networks.guidance import GuidedDiscriminator
 from projgan.networks.layers import BatchNorm2d
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.randomness import generator_at
@@ -103,14 +105,21 @@ def learning_rate_factor(step: int, start: int | None, end: int | None) -> float
 class Trainer:
     """The networks, their optimisers and the data of a run, with `step` generator updates done.
 
-    All randomness is a function of the seed and of `step`, so `state_dict` need not hold any.
+    All randomness is a function of the seed and of `step`, so `state_dict` need not hold any. Nor does it
+    hold `guide`, the classifier that fine-tuning adds to the generator's loss, which never changes.
 
     Raises:
         UserError: a batch that the processes cannot share equally.
     """
 
     def __init__(
-        self, config: RunConfig, images: Tensor, conditions: Tensor, num_classes: int, ranks: Ranks
+        self,
+        config: RunConfig,
+        images: Tensor,
+        conditions: Tensor,
+        num_classes: int,
+        ranks: Ranks,
+        guide: Classifier | None = None,
     ) -> None:
         training = config.training
         self.config, self.ranks, self.num_classes = config, ranks, num_classes
@@ -133,6 +142,11 @@ class Trainer:
             build_optimizer(network, config) for network in (self.generator, self.discriminator)
         ]
         self.objective = build_objective(config)
+        self.judge: Discriminator | GuidedDiscriminator = self.discriminator
+        weight = config.finetuning.classifier_weight
+        if guide is not None and weight is not None:
+            self.judge = GuidedDiscriminator(self.discriminator, guide)
+            self.objective = guided_objective(self.objective, weight)
         self.stream = STREAMS[config.data.condition](
             images,
             conditions,
@@ -169,7 +183,7 @@ class Trainer:
         latents, conditions = self._draw_fakes("generator", self.step, self.generator_batch_size)
         generator_loss = generator_step(
             self.generator,
-            self.discriminator,
+            self.judge,
             self.optimizers[0],
             self.objective,
             latents,

@@ -1,0 +1,53 @@
+"""`projgan finetune`."""
+
+from pathlib import Path
+
+from projgan.commands.printing import Json
+from projgan.commands.train import report_training
+from projgan.progress import training_listener
+
+
+def finetune(
+    run: Path,
+    /,
+    *,
+    classifier: Path,
+    weight: float = 1.0,
+    steps: int | None = None,
+    learning_rate: float | None = None,
+    run_dir: Path | None = None,
+    json: Json = False,
+) -> int:
+    """Train a run further while a frozen classifier guides its generator: sharper images, less diverse ones.
+
+    The generator's loss gains the classifier's cross-entropy, as in the paper's last updates. The result is
+    a run directory of its own, which every other command takes; the same command again resumes.
+
+    Parameters
+    ----------
+    run
+        A run directory of class labels; its last checkpoint is where this starts. It is not changed.
+    classifier
+        File made by `projgan classifier` of the run's data. Keep another one to measure with.
+    weight
+        Of the cross-entropy beside the adversarial loss; 0 trains on without it, to compare with.
+    steps
+        Further generator updates; an eighth of those the run has done if not given, as in the paper.
+    learning_rate
+        At the start, falling linearly to zero; `optimizer.learning_rate` of the run if not given.
+    run_dir
+        Folder of the fine-tuned run; RUN-finetuned if not given.
+    json
+        Print the result as JSON.
+    """
+    from projgan.distributed import join_ranks
+    from projgan.training.finetuning import FinetuningRequest, default_run_dir, finetuned_config
+    from projgan.training.run import Listener, train
+
+    config = finetuned_config(FinetuningRequest(run, classifier, weight, steps, learning_rate))
+    with join_ranks(config.training.device) as ranks:
+        listener = training_listener() if ranks.is_first else Listener()
+        result = train(config, run_dir or default_run_dir(run), ranks, listener)
+        if ranks.is_first:
+            report_training(result, as_json=json)
+        return result.exit_code

@@ -1,0 +1,69 @@
+"""Fine-tuning: a run goes on from its last checkpoint, and a frozen classifier guides its generator."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from projgan.config import RunConfig, check_config, load_config
+from projgan.errors import UserError
+from projgan.evaluation.download import sha256_of_file
+from projgan.run_directory import RunDirectory
+from projgan.training.checkpoint import checkpoint_path, checkpoint_steps
+
+SHARE_OF_STEPS = 8
+"""The paper fine-tunes for 50,000 updates after 400,000."""
+
+
+@dataclass(frozen=True)
+class FinetuningRequest:
+    """What a person asks for; see `projgan finetune --help`."""
+
+    run: Path
+    classifier: Path
+    weight: float = 1.0
+    """Of the classifier's cross-entropy in the generator's loss; the paper's, as far as it says, is 1."""
+    steps: int | None = None
+    """Further generator updates; None for an eighth of those the run has done, as in the paper."""
+    learning_rate: float | None = None
+    """At the start, from which it falls linearly to zero; None for the run's own before its decay."""
+
+
+def finetuned_config(request: FinetuningRequest) -> RunConfig:
+    """Return the settings with which `training.run.train` fine-tunes: the run's own, and what is asked for.
+
+    Raises:
+        UserError: no run, one without a checkpoint, no classifier file, or settings that cannot be.
+    """
+    directory = RunDirectory(request.run)
+    if not directory.config.is_file():
+        raise UserError(f"{request.run}: no run directory (it has no config.yaml)")
+    config = load_config(str(directory.config))
+    available = checkpoint_steps(directory.checkpoints)
+    if not available:
+        raise UserError(f"{request.run}: has not reached a checkpoint, so there is nothing to fine-tune")
+    if not request.classifier.is_file():
+        raise UserError(f"{request.classifier}: no such file; make one with `projgan classifier DATA`")
+    start = available[-1]
+    steps = request.steps if request.steps is not None else max(1, start // SHARE_OF_STEPS)
+    if steps < 1:
+        raise UserError(f"--steps is {steps}; it must be at least 1")
+    settings = config.model_dump()
+    settings["training"]["steps"] = start + steps
+    # The paper's rate falls to zero in just these updates. One that has fallen already starts anew.
+    settings["optimizer"] |= {"decay_start": start, "decay_end": start + steps}
+    if request.learning_rate is not None:
+        settings["optimizer"]["learning_rate"] = request.learning_rate
+    settings["finetuning"] = {
+        "classifier_weight": request.weight,
+        "classifier": request.classifier,
+        "classifier_sha256": sha256_of_file(request.classifier),
+        "run": request.run,
+        "step": start,
+        "checkpoint_sha256": sha256_of_file(checkpoint_path(directory.checkpoints, start)),
+    }
+    return check_config(settings, str(request.run))
+
+
+def default_run_dir(run: Path) -> Path:
+    """Return where a run is fine-tuned if nothing else is said: beside it, `-finetuned` behind its name."""
+    path = run.resolve()
+    return path.with_name(f"{path.name}-finetuned")

@@ -1,0 +1,80 @@
+"""What fine-tuning takes from elsewhere: the classifier that guides it and the checkpoint it starts from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from projgan.config import FinetuningConfig, RunConfig
+from projgan.errors import UserError, printable
+from projgan.evaluation.download import sha256_of_file
+from projgan.generator_file import load_classifier
+from projgan.networks.classifier import Classifier
+from projgan.run_directory import RunDirectory
+from projgan.training.checkpoint import checkpoint_path, load_checkpoint
+
+
+def open_guide(config: RunConfig, class_names: Sequence[str], device: torch.device) -> Classifier | None:
+    """Read the classifier that guides a run, or return None where none does.
+
+    Args:
+        config: of the run.
+        class_names: those of the run, in the order of its labels.
+        device: where the run trains.
+
+    Raises:
+        UserError: no such file, another one than the run began with, or a classifier of other images.
+    """
+    path = config.finetuning.classifier
+    if path is None:
+        return None
+    classifier, description = load_classifier(path, device)
+    if sha256_of_file(path) != config.finetuning.classifier_sha256:
+        raise UserError(
+            f"{path}: not the classifier that this run began with; give that one, or choose another --run-dir"
+        )
+    for word, theirs, ours in (
+        ("resolution", classifier.resolution, config.data.resolution),
+        ("channels", classifier.channels, config.data.channels),
+    ):
+        if theirs != ours:
+            raise UserError(
+                f"{path}: a classifier of {word} {theirs}, but the run makes images of {word} {ours}; "
+                f"train one with `projgan classifier DATA --{word} {ours}`"
+            )
+    _refuse_other_classes(path, description.class_names, class_names)
+    return classifier
+
+
+def _refuse_other_classes(path: Path, theirs: Sequence[str], ours: Sequence[str]) -> None:
+    remedy = "train one on the run's own data with `projgan classifier`"
+    if len(theirs) != len(ours):
+        raise UserError(
+            f"{path}: a classifier of {len(theirs)} classes, but the run has {len(ours)}; {remedy}"
+        )
+    for number, (their, our) in enumerate(zip(theirs, ours, strict=True)):
+        if their != our:
+            what = "in another order" if sorted(theirs) == sorted(ours) else "other ones"
+            raise UserError(
+                f"{path}: its classes are not those of the run but {what} (class {number} is "
+                f"{printable(their)}, not {printable(our)}); {remedy}"
+            )
+
+
+def load_start(settings: FinetuningConfig) -> tuple[dict[str, Any], Path]:
+    """Read the checkpoint that a fine-tuning run starts from; returns it and its path.
+
+    Raises:
+        UserError: it is gone, or not the one that the run was to start from.
+    """
+    assert settings.run is not None
+    assert settings.step is not None
+    folder = RunDirectory(settings.run).checkpoints
+    path = checkpoint_path(folder, settings.step)
+    if not path.is_file() or sha256_of_file(path) != settings.checkpoint_sha256:
+        raise UserError(
+            f"{path}: not the checkpoint that this run was to start from (the run there went on, or is "
+            "another one); run `projgan finetune` again with another --run-dir"
+        )
+    return load_checkpoint(folder, settings.step), path
