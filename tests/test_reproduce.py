@@ -128,6 +128,13 @@ def test_what_keeps_a_verdict_back_is_named() -> None:
     assert obstacle(other, published(10), images, None) == "features of classifier:x, not Inception"
 
 
+def test_what_a_row_is_stands_above_options() -> None:
+    row = Row(name="no-decay", settings={"optimizer.decay_start": None, "optimizer.decay_end": None})
+    config = row_config(row, "demo", 10, {"optimizer.decay_end": 20, "training.batch_size": 4}, 0)
+    assert (config.optimizer.decay_start, config.optimizer.decay_end) == (None, None)
+    assert config.training.batch_size == 4
+
+
 def tiny_table(**changes: Any) -> Table:
     fields: dict[str, Any] = {
         "title": "digits",

@@ -134,12 +134,12 @@ def row_config(row: Row, preset: str, steps: int | None, settings: dict[str, obj
         row: of the table.
         preset: the table's, or another in its place.
         steps: of a row of length 1, in place of the preset's; the decay is scaled with them.
-        settings: dotted settings of every run, which the row's come before.
+        settings: dotted settings of every run; those of the row come first.
         seed: of the run.
     """
     base = configure(preset, {}, steps).training.steps
     length = None if steps is None and row.length == 1 else round(base * row.length)
-    return configure(preset, dict(row.settings) | settings | {"training.seed": seed}, length)
+    return configure(preset, settings | row.settings | {"training.seed": seed}, length)
 
 
 def departure(table: Table, row: Row, config: RunConfig) -> str | None:

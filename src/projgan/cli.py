@@ -24,6 +24,7 @@ from projgan.commands.data import describe, pack
 from projgan.commands.demo import demo
 from projgan.commands.evaluate import evaluate
 from projgan.commands.inspect import inspect
+from projgan.commands.models import models
 from projgan.commands.morph import morph
 from projgan.commands.sample import sample
 from projgan.commands.train import train
@@ -55,6 +56,7 @@ app.command(data_app)
 app.command(train)
 app.command(demo)
 app.command(sample)
+app.command(models)
 app.command(evaluate)
 app.command(classifier)
 app.command(compare)

@@ -1,12 +1,11 @@
 """What a run leaves for people: its networks as self-describing files, and sample grids."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
 import projgan
-from projgan.config import RunConfig
 from projgan.data import PackedImages
 from projgan.data.conditions import Conditions
 from projgan.generator_file import NetworkDescription, Provenance, Standardization, save_network
@@ -45,7 +44,7 @@ def _describe(
             step=trainer.step,
             images_seen=trainer.images_seen,
             averaged=kind == "generator" and trainer.average is not None,
-            settings=_without_paths(trainer.config),
+            settings=without_paths(trainer.config.model_dump(mode="json")),
             versions={"projgan": projgan.__version__, "torch": torch.__version__},
         ),
     )
@@ -58,12 +57,14 @@ def standardization_of(conditions: Conditions) -> Standardization | None:
     return Standardization(means=conditions.means, deviations=conditions.deviations)
 
 
-def _without_paths(config: RunConfig) -> dict[str, object]:
-    """The settings, without folders of the machine the run was made on: the file is meant to travel."""
-    settings: dict[str, dict[str, object]] = config.model_dump(mode="json")
-    settings["data"]["source"] = Path(config.data.source).name if config.data.source else None
-    settings["data"]["cache"] = None
-    return dict(settings)
+def without_paths(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return a run's settings without folders of the machine it was made on: the file is meant to travel."""
+    source, features = settings["data"]["source"], settings["evaluation"]["features"]
+    kind, colon, path = features.partition(":")
+    return settings | {
+        "data": settings["data"] | {"source": source and Path(source).name, "cache": None},
+        "evaluation": settings["evaluation"] | {"features": kind + colon + Path(path).name},
+    }
 
 
 def write_samples(trainer: Trainer, directory: RunDirectory, conditions: Conditions) -> None:
