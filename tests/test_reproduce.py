@@ -216,6 +216,7 @@ def test_every_row_of_the_tables_is_a_valid_experiment(name: str) -> None:
         assert small.optimizer.decay_end in (small.training.steps, None)
         assert departure(table, row, small) == f"training.steps {small.training.steps}, not {steps}"
         for each in (*row.published, *row.others):
+            assert table.data_fingerprints
             (known,) = [protocol for protocol in table.protocols if protocol.name == each.protocol]
             assert each.metric in known.metrics
 

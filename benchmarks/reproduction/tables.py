@@ -77,7 +77,7 @@ class Row(_Checked):
     """One method or variation: the preset with some settings changed."""
 
     name: Annotated[str, Field(pattern=NAME)]
-    settings: dict[str, bool | int | float | str | list[float] | None] = {}
+    settings: dict[str, bool | int | float | str | list[float] | list[str] | None] = {}
     """Dotted settings and their values."""
     length: Annotated[float, Field(gt=0, le=100)] = 1
     """Steps, as a multiple of the preset's."""

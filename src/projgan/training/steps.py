@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from projgan.losses import Objective
+from projgan.networks.augmentation import AugmentedDiscriminator
 from projgan.networks.resnet import Discriminator, Generator
 
 AverageGradients = Callable[[Iterable[nn.Parameter]], None]
@@ -18,7 +19,7 @@ AverageGradients = Callable[[Iterable[nn.Parameter]], None]
 
 def generator_step(
     generator: Generator,
-    discriminator: Discriminator,
+    discriminator: Discriminator | AugmentedDiscriminator,
     optimizer: torch.optim.Optimizer,
     objective: Objective,
     latents: Tensor,
@@ -43,7 +44,7 @@ def generator_step(
 
 def discriminator_step(
     generator: Generator,
-    discriminator: Discriminator,
+    discriminator: Discriminator | AugmentedDiscriminator,
     optimizer: torch.optim.Optimizer,
     objective: Objective,
     real: tuple[Tensor, Tensor],
