@@ -88,6 +88,16 @@ def test_the_discriminator_sees_real_and_generated_images_changed_by_one_law() -
     )
     assert torch.allclose(logits[:5], discriminator(expected, labels).logits)
     assert not torch.allclose(logits[:5], discriminator(images, labels).logits, atol=1e-3)
+    # and the generator's gradient comes through the changes
+    images.requires_grad_()
+    augmented.uniform = uniform
+    changed = cut_out(
+        translate(change_colour(images, uniform[:, :3], 1), uniform[:, 3:5], 1), uniform[:, 5:], 1
+    )
+    (by_hand,) = torch.autograd.grad(discriminator(changed, labels).logits.sum(), images)
+    (gradient,) = torch.autograd.grad(augmented(images, labels).logits.sum(), images)
+    assert torch.allclose(gradient, by_hand)
+    assert gradient.abs().sum() > 0
     assert dict(augmented.named_parameters()).keys() == {
         f"discriminator.{name}" for name, _ in discriminator.named_parameters()
     }
