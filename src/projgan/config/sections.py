@@ -16,7 +16,8 @@ def _number(value: object) -> object:
 
 
 def _none(value: object) -> object:
-    return None if isinstance(value, str) and value.lower() in {"none", "null"} else value
+    word = value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
+    return None if isinstance(word, str) and word.lower() in {"none", "null"} else value
 
 
 Number = BeforeValidator(_number)
