@@ -6,22 +6,15 @@ Every run is a `projgan train` of its own, printed as it is started; the report 
 of them. The same command again goes on where it stopped.
 """
 
-import shlex
-import subprocess
 import sys
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from projgan.config import load_config
+from runs import Numbers, Words, call, configure, method_settings, parse_options, train
 
 METHODS = ("projection", "hidden-concat", "input-concat", "output-concat", "ac-gan", "unconditional")
-
-Words = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative_iterable=())]
-Numbers = Annotated[tuple[int, ...], Parameter(consume_multiple=True, negative_iterable=())]
 
 app = App(name="conditions", help=__doc__, help_format="plaintext")
 
@@ -71,54 +64,28 @@ def conditions(
     options
         Further settings of `projgan train`, as `training.batch_size=32`.
     """
-    base = load_config(preset)
     folder = out or Path("runs") / "conditions" / Path(preset).stem
-    total = steps or base.training.steps
+    total = steps or load_config(preset).training.steps
     settings: dict[str, object] = {
         "data.source": data,
-        "training.steps": total,
-        "optimizer.decay_start": _scaled(base.optimizer.decay_start, total, base.training.steps),
-        "optimizer.decay_end": _scaled(base.optimizer.decay_end, total, base.training.steps),
         "training.cpu_threads": threads,
         "evaluation.every": max(1, total // measurements),
         "evaluation.features": features,
         "evaluation.generated_images": generated_images,
     }
-    settings |= dict(option.split("=", 1) for option in options)
+    settings |= parse_options(options)
     runs = {
-        folder / f"{method}-seed{seed}": settings | _of_method(method) | {"training.seed": seed}
+        folder / f"{method}-seed{seed}": configure(
+            preset, settings | method_settings(method) | {"training.seed": seed}, steps
+        )
         for seed in seeds
         for method in methods
     }
-    with ThreadPoolExecutor(jobs) as pool:
-        codes = list(pool.map(lambda run: _call(_words(preset, run, runs[run])), runs))
+    codes = train(runs, jobs)
     if any(codes):
         print(f"{sum(map(bool, codes))} of {len(codes)} runs are not finished; the same command goes on")
         return max(codes)
-    return _call(["compare", *map(str, runs), "--out", str(folder / "report")])
-
-
-def _scaled(step: int | None, total: int, of: int) -> int | None:
-    return None if step is None else step * total // of
-
-
-def _of_method(method: str) -> dict[str, object]:
-    """Neither network meets the label, or both do."""
-    unconditional = {"generator.condition": "None"} if method == "unconditional" else {}
-    return {"discriminator.condition": method, **unconditional}
-
-
-def _words(preset: str, run: Path, settings: dict[str, object]) -> list[str]:
-    given = {key: value for key, value in settings.items() if value is not None}
-    return [
-        *("train", preset, "--run-dir", str(run)),
-        *(word for key, value in given.items() for word in (f"--{key}", str(value))),
-    ]
-
-
-def _call(words: Sequence[str]) -> int:
-    print(f"projgan {shlex.join(words)}", flush=True)
-    return subprocess.run([sys.executable, "-m", "projgan", *words], check=False).returncode  # noqa: S603
+    return call(["compare", *map(str, runs), "--out", str(folder / "report")])
 
 
 if __name__ == "__main__":

@@ -88,6 +88,14 @@ MISTAKES: dict[str, tuple[list[str], list[str]]] = {
         ["train", "demo", "--data.resolution", "32"],
         ["architecture is resnet-8, but data.resolution is 32"],
     ),
+    "several values, but no such data": (
+        ["train", "demo", "--data", "absent-folder", "--discriminator.augmentation", "colour", "cutout"],
+        ["absent-folder"],
+    ),
+    "one of several values": (
+        ["train", "demo", "--discriminator.augmentation", "colour", "cutt"],
+        ["discriminator.augmentation.1 is 'cutt'"],
+    ),
     "half a decay": (["train", "demo", "--optimizer.decay_end", "None"], ["decay_start", "decay_end"]),
     "no such YAML": (["train", "absent.yaml"], ["absent.yaml: no such file"]),
     "no such data": (["train", "demo", "--data", "absent-folder"], ["absent-folder"]),

@@ -20,8 +20,10 @@ from projgan.config import (
     preset_names,
     read_preset,
 )
+from projgan.config.sections import Augmentation
 from projgan.errors import UserError
 from projgan.losses import ADVERSARIAL_LOSSES
+from projgan.networks.augmentation import CHANGES
 from projgan.networks.conditions import CONDITIONS
 from projgan.networks.resnet import DISCRIMINATORS, GENERATORS
 from projgan.networks.super_resolution import IMAGE_CONDITIONS, SHAPES
@@ -67,6 +69,7 @@ def test_choices_are_the_tables_of_the_networks() -> None:
     }
     for name, (section, table) in fields.items():
         assert set(get_args(type(section).model_fields[name].annotation)) == table.keys()
+    assert set(get_args(Augmentation)) == CHANGES.keys()
     resolutions = {shape.resolution for shape in GENERATORS.values()}
     assert set(get_args(DataConfig.model_fields["resolution"].annotation)) == resolutions
 
@@ -130,6 +133,7 @@ def test_none_is_off(word: str | None) -> None:
         optimizer={"decay_start": word, "decay_end": word},
         training={"ema_decay": word, "generator_batch_size": word},
         sampling={"every": word},
+        evaluation={"metrics": [word] if word else None},  # as a command line gives several values
     )
     assert config == checked(
         generator={"condition": None}, discriminator={"condition": "unconditional"}, sampling={"every": None}

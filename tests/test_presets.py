@@ -11,6 +11,8 @@ from projgan.training.trainer import Trainer, build_networks
 PARAMETERS = {  # generator and discriminator of each preset, with the classes of its data
     "cifar10": (10, 4_304_387, 1_055_104),
     "cifar100": (100, 4_580_867, 1_066_624),
+    "cifar10-best": (10, 4_304_387, 1_055_104),
+    "cifar100-best": (100, 4_580_867, 1_066_624),
     "cifar10-unconditional": (10, 4_276_739, 1_053_824),
     "cifar10-small": (10, 237_987, 149_904),
     "demo": (10, 194_881, 190_273),

@@ -37,6 +37,8 @@ COMMANDS = {
     "demo": "Train on real 8x8 digits for a few minutes, draw a grid and count the recognised samples.",
     "sample": "Generate images by class name, from a run or from its one generator file alone.",
     "evaluate": "Measure a generator, or images of any origin, against real images.",
+    "models": "List the generators that come with the package; `sample`, `morph` and `evaluate` take "
+    "their names.",
     "classifier": "Train a classifier of labelled images, and measure it on images that it has not seen.",
     "compare": "Put several runs into one report: results with intervals over seeds, curves, images, cost, "
     "protocol.",

@@ -21,6 +21,7 @@ from projgan.networks.convolutions import channels_last
 from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.networks.super_resolution import SuperResolutionDiscriminator, SuperResolutionGenerator
+from projgan.published_models import model_names, resolve_model
 
 METADATA_KEY = "projgan"
 Count = Annotated[int, Field(gt=0, le=1_000_000)]
@@ -165,9 +166,21 @@ class _InvertingGeneratorArguments(_Checked):
     width: Count | None
 
 
-def save_network(network: nn.Module, description: NetworkDescription, path: Path) -> None:
-    """Write a network's weights and its description to one file, atomically."""
+def save_network(
+    network: nn.Module, description: NetworkDescription, path: Path, dtype: torch.dtype = torch.float32
+) -> None:
+    """Write a network's weights and its description to one file, atomically.
+
+    float16 halves the file for publishing: what is read back is float32 again, rounded once.
+
+    Raises:
+        UserError: a weight that this type cannot hold.
+    """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    tensors |= {name: tensor.to(dtype) for name, tensor in tensors.items() if tensor.is_floating_point()}
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise UserError(f"{path}: {name} does not fit into {dtype}; store it as float32")
     content = save(tensors, metadata={METADATA_KEY: description.model_dump_json()})
     write_atomically(path, lambda file: file.write(content))
 
@@ -182,12 +195,15 @@ def weights_sha256(network: nn.Module) -> str:
 
 
 def generator_path(run: Path) -> Path:
-    """Return the generator file of a run directory, or the file itself.
+    """Return the generator file of a run directory or of a published model, or the file itself.
 
     Raises:
-        UserError: a folder without one.
+        UserError: a folder without one, or neither a path nor a name.
     """
-    return _network_path(run, "generator")
+    found = resolve_model(run)
+    if not found.exists():
+        raise UserError(f"{run}: no such file or run, and no published model ({', '.join(model_names())})")
+    return _network_path(found, "generator")
 
 
 def discriminator_path(run: Path) -> Path:
@@ -333,6 +349,9 @@ def _build(network: Any, arguments: dict[str, Any], path: Path) -> Any:
 
 def _fill(network: Any, tensors: dict[str, Tensor], path: Path) -> Any:
     expected = {name: (tensor.shape, tensor.dtype) for name, tensor in network.state_dict().items()}
+    floating = {name: tensor for name, tensor in tensors.items() if tensor.is_floating_point()}
+    if all(tensor.dtype == torch.float16 for tensor in floating.values()):  # as models are published
+        tensors = tensors | {name: tensor.float() for name, tensor in floating.items()}
     found = {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
     for name in expected.keys() | found.keys():
         if expected.get(name) != found.get(name):

@@ -36,7 +36,7 @@ def morph(
     Parameters
     ----------
     run
-        A run directory or a `generator.safetensors`.
+        A run directory, a `generator.safetensors`, or a model that `projgan models` lists.
     classes
         Classes to pass through, by name, `all` of them, or one that stays; between two, gains and biases are
         mixed.

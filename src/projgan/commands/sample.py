@@ -30,7 +30,7 @@ def sample(
     Parameters
     ----------
     run
-        A run directory or a `generator.safetensors`.
+        A run directory, a `generator.safetensors`, or a model that `projgan models` lists.
     class_
         Class names, or `all`; every class if not given.
     mix

@@ -17,7 +17,8 @@ def _number(value: object) -> object:
 
 
 def _none(value: object) -> object:
-    return None if isinstance(value, str) and value.lower() in {"none", "null"} else value
+    word = value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
+    return None if isinstance(word, str) and word.lower() in {"none", "null"} else value
 
 
 Number = BeforeValidator(_number)
@@ -53,6 +54,7 @@ MEETING_IMAGES = frozenset({"projection", "hidden-concat"})
 Positive = Annotated[int, Field(gt=0)]
 Width = Annotated[int, Field(gt=0, le=4096)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
+Augmentation = Literal["colour", "translation", "cutout"]
 DataCondition = Literal["class", "multi-hot", "vector", "low-resolution"]
 BatchSize = Annotated[int, Field(gt=0, le=1_000_000)]
 
@@ -123,6 +125,10 @@ class DiscriminatorConfig(Section):
     """Entries of the embedded label in `hidden-concat` and `output-concat`, of the image in `d2d-ce`."""
     quadratic_term: bool = False
     """Add a quadratic form of the condition to `projection`, for several classes or a vector (equation 7)."""
+    augmentation: Annotated[tuple[Augmentation, ...] | None, MayBeOff] = None
+    """Random changes of real and generated images alike before the discriminator sees them, in this order."""
+    augmentation_strength: Annotated[float, Field(ge=0, le=2)] = 1.0
+    """Of these changes; 1 is DiffAugment's."""
 
 
 class LossConfig(Section):
@@ -138,6 +144,10 @@ class LossConfig(Section):
     """Cosine between images of two classes below which `d2d-ce` asks for no less."""
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.5
     """What cosines are divided by in `d2d-ce`."""
+    lecam_weight: Annotated[Annotated[float, Field(gt=0, allow_inf_nan=False)] | None, MayBeOff] = None
+    """Weight of LeCam's regularisation of the discriminator; None for none."""
+    lecam_decay: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    """Decay of its moving averages of logits."""
 
 
 class FinetuningConfig(Section):
@@ -167,10 +177,14 @@ class FinetuningConfig(Section):
 
 
 class OptimizerConfig(Section):
-    """Adam, the same for both networks."""
+    """Adam, the same for both networks but for the learning rate, if so wanted."""
 
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 2e-4
     """Adam's alpha before any decay."""
+    discriminator_learning_rate: Annotated[
+        Annotated[float, Field(gt=0, allow_inf_nan=False)] | None, MayBeOff
+    ] = None
+    """The discriminator's (two time scales); None is that of the generator."""
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.0, 0.9)
     """Adam's beta1 and beta2; the paper's code has 0.0 and 0.9 everywhere."""
     epsilon: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-8

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from projgan.networks.resnet import Discriminator
 from projgan.networks.unconditional import DiscriminatorOutput
 
 
@@ -20,7 +19,7 @@ class GuidedDiscriminator(nn.Module):
         classifier: such images to logits [N, num_classes]; it is put into evaluation mode.
     """
 
-    def __init__(self, discriminator: Discriminator, classifier: nn.Module) -> None:
+    def __init__(self, discriminator: nn.Module, classifier: nn.Module) -> None:
         super().__init__()
         self.discriminator = discriminator
         # A bound method is no submodule: `requires_grad_(True)`, at the end of a step, must not reach it.

@@ -21,6 +21,7 @@ from projgan.evaluation.protocol import Protocol, choose_protocol
 from projgan.evaluation.rows import MetricRow, Subject
 from projgan.generator_file import Standardization, generator_path, load_generator, weights_sha256
 from projgan.networks.resnet import Generator
+from projgan.published_models import resolve_model
 from projgan.run_directory import RunDirectory
 from projgan.training.checkpoint import checkpoint_steps, load_checkpoint
 from projgan.training.trainer import Trainer, build_networks
@@ -193,7 +194,8 @@ def evaluate(
     """Measure a run, each of its checkpoints, a generator file, or images that are there already.
 
     Args:
-        subject: a run directory, a generator file, or a folder or archive of images.
+        subject: a run directory, a generator file, the name of a published model, or a folder or archive of
+            images.
         data: the real images, of which resolution and channels are those of the subject; None for those
             that the run was trained on.
         settings: what to measure, and how.
@@ -209,7 +211,7 @@ def evaluate(
     Raises:
         UserError: anything a person can mend.
     """
-    protocol = protocol_of(settings)
+    protocol, subject = protocol_of(settings), resolve_model(subject)
     if truncation is not None and not 0 < truncation < 10:
         raise UserError(f"truncation is {truncation}; it must be above 0 and below 10")
     _refuse_other_files(subject)

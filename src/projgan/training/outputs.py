@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
 
 import projgan
-from projgan.config import RunConfig
 from projgan.data import PackedImages
 from projgan.data.conditions import Conditions
 from projgan.generator_file import NetworkDescription, NetworkKind, Provenance, Standardization, save_network
@@ -53,7 +53,7 @@ def _describe(
             step=trainer.step,
             images_seen=trainer.images_seen,
             averaged=averaged,
-            settings=_without_paths(trainer.config),
+            settings=without_paths(trainer.config.model_dump(mode="json")),
             versions={"projgan": projgan.__version__, "torch": torch.__version__},
         ),
     )
@@ -66,15 +66,21 @@ def standardization_of(conditions: Conditions) -> Standardization | None:
     return Standardization(means=conditions.means, deviations=conditions.deviations)
 
 
-def _without_paths(config: RunConfig) -> dict[str, object]:
-    """The settings, without folders of the machine the run was made on: the file is meant to travel."""
-    settings: dict[str, dict[str, object]] = config.model_dump(mode="json")
-    settings["data"]["source"] = Path(config.data.source).name if config.data.source else None
-    settings["data"]["cache"] = None
-    for key in ("run", "classifier"):
-        path = getattr(config.finetuning, key)
-        settings["finetuning"][key] = path.name if path else None
-    return dict(settings)
+PATHS = ("run", "classifier")
+"""Keys of `finetuning` that are paths."""
+
+
+def without_paths(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return a run's settings without folders of the machine it was made on: the file is meant to travel."""
+    source, features = settings["data"]["source"], settings["evaluation"]["features"]
+    kind, colon, path = features.partition(":")
+    parent = settings.get("finetuning", {})
+    names = {key: Path(parent[key]).name for key in PATHS if parent.get(key)}
+    return settings | {
+        "data": settings["data"] | {"source": source and Path(source).name, "cache": None},
+        "evaluation": settings["evaluation"] | {"features": kind + colon + Path(path).name},
+        "finetuning": parent | names,
+    }
 
 
 def write_samples(trainer: Trainer, directory: RunDirectory, conditions: Conditions) -> None:

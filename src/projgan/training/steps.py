@@ -2,7 +2,8 @@
 
 One step of a run is `generator_step` once, then `discriminator_step` as often as the configuration says.
 Real and generated images go through the discriminator in one forward, so that spectral normalisation
-iterates once an update; the official code runs them apart, with an iteration each.
+iterates once an update; the official code runs them apart, with an iteration each. `discriminator` is a
+`Discriminator` or what wraps one: images augmented before it, a classifier beside it.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,15 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from projgan.losses import Objective
-from projgan.networks.guidance import GuidedDiscriminator
-from projgan.networks.resnet import Discriminator, Generator
+from projgan.networks.resnet import Generator
 
 AverageGradients = Callable[[Iterable[nn.Parameter]], None]
 
 
 def generator_step(
     generator: Generator,
-    discriminator: Discriminator | GuidedDiscriminator,
+    discriminator: nn.Module,
     optimizer: torch.optim.Optimizer,
     objective: Objective,
     latents: Tensor,
@@ -44,7 +44,7 @@ def generator_step(
 
 def discriminator_step(
     generator: Generator,
-    discriminator: Discriminator,
+    discriminator: nn.Module,
     optimizer: torch.optim.Optimizer,
     objective: Objective,
     real: tuple[Tensor, Tensor],

@@ -11,6 +11,7 @@ from projgan.data.stream import FAKE_CONDITIONS, STREAMS
 from projgan.distributed import Ranks, average
 from projgan.errors import UserError
 from projgan.losses import ADVERSARIAL_LOSSES, OBJECTIVES, ClassTerm, Objective, guided_objective
+from projgan.networks.augmentation import AugmentedDiscriminator
 from projgan.networks.classifier import Classifier
 from projgan.networks.guidance import GuidedDiscriminator
 from projgan.networks.layers import BatchNorm2d
@@ -18,6 +19,7 @@ from projgan.networks.resnet import Discriminator, Generator
 from projgan.randomness import generator_at
 from projgan.training.acceleration import place, use_precision
 from projgan.training.averaging import GeneratorAverage
+from projgan.training.lecam import Anchors, lecam_objective
 from projgan.training.networks import NETWORKS
 from projgan.training.steps import discriminator_step, generator_step
 
@@ -142,10 +144,18 @@ class Trainer:
             build_optimizer(network, config) for network in (self.generator, self.discriminator)
         ]
         self.objective = build_objective(config)
-        self.judge: Discriminator | GuidedDiscriminator = self.discriminator
+        self.anchors: Anchors | None = None
+        if config.loss.lecam_weight is not None:
+            self.anchors = Anchors(config.loss.lecam_decay, ranks.average_values).to(ranks.device)
+            self.objective = lecam_objective(self.objective, config.loss.lecam_weight, self.anchors)
+        self.augmented: AugmentedDiscriminator | None = None
+        if config.discriminator.augmentation is not None:
+            names, strength = config.discriminator.augmentation, config.discriminator.augmentation_strength
+            self.augmented = AugmentedDiscriminator(self.discriminator, names, strength)
+        self.judge: nn.Module = self.augmented or self.discriminator
         weight = config.finetuning.classifier_weight
         if guide is not None and weight is not None:
-            self.judge = GuidedDiscriminator(self.discriminator, guide)
+            self.judge = GuidedDiscriminator(self.judge, guide)
             self.objective = guided_objective(self.objective, weight)
         self.stream = STREAMS[config.data.condition](
             images,
@@ -181,6 +191,8 @@ class Trainer:
         """Do one step: the generator's update first, then the discriminator's, as in the paper's code."""
         self._set_learning_rate()
         latents, conditions = self._draw_fakes("generator", self.step, self.generator_batch_size)
+        judge = self.augmented or self.discriminator
+        self._draw_changes("generator", self.step, [self.generator_batch_size])
         generator_loss = generator_step(
             self.generator,
             self.judge,
@@ -193,9 +205,10 @@ class Trainer:
         discriminator_loss = torch.zeros_like(generator_loss)
         updates = self.config.training.discriminator_updates
         for update in range(self.step * updates, (self.step + 1) * updates):
+            self._draw_changes("discriminator", update, [self.batch_size] * 2)
             discriminator_loss += discriminator_step(
                 self.generator,
-                self.discriminator,
+                judge,
                 self.optimizers[1],
                 self.objective,
                 self.stream.batch(update * self.batch_size),
@@ -209,15 +222,16 @@ class Trainer:
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of the last step."""
+        """The generator's learning rate of the last step."""
         return float(self.optimizers[0].param_groups[0]["lr"])
 
     def _set_learning_rate(self) -> None:
         settings = self.config.optimizer
         factor = learning_rate_factor(self.step, settings.decay_start, settings.decay_end)
-        for optimizer in self.optimizers:
+        rates = settings.learning_rate, settings.discriminator_learning_rate or settings.learning_rate
+        for optimizer, rate in zip(self.optimizers, rates, strict=True):
             for group in optimizer.param_groups:
-                group["lr"] = settings.learning_rate * factor
+                group["lr"] = rate * factor
 
     def _draw_fakes(self, stream: str, position: int, count: int) -> tuple[Tensor, Tensor]:
         device = self.ranks.device
@@ -226,6 +240,15 @@ class Trainer:
         conditions = self.draw_conditions(self.stream, self.num_classes, count, generator)
         share = self.ranks.share(count)
         return latents[share], conditions[share]
+
+    def _draw_changes(self, stream: str, position: int, counts: list[int]) -> None:
+        """Draw how the images of one update are changed, of each batch of so many over all processes."""
+        if self.augmented is None:
+            return
+        device, draws = self.ranks.device, self.augmented.draws
+        generator = generator_at(self.config.training.seed, f"{stream}-augmentation", position, device)
+        parts = [torch.rand(count, draws, generator=generator, device=device) for count in counts]
+        self.augmented.uniform = torch.cat([part[self.ranks.share(len(part))] for part in parts])
 
     def read_losses(self) -> LossRow | None:
         """Average the losses of the steps since `forget_losses` over those steps and all processes.
@@ -267,6 +290,7 @@ class Trainer:
             "generator_optimizer": self.optimizers[0].state_dict(),
             "discriminator_optimizer": self.optimizers[1].state_dict(),
             "pending": torch.stack(self.pending) if self.pending else None,
+            "anchors": self.anchors.state_dict() if self.anchors else None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -279,6 +303,8 @@ class Trainer:
         self.discriminator.load_state_dict(state["discriminator"])
         if self.average:
             self.average.generator.load_state_dict(state["average"])
+        if self.anchors:
+            self.anchors.load_state_dict(state["anchors"])
         load_moments(self.optimizers[0], state["generator_optimizer"])
         load_moments(self.optimizers[1], state["discriminator_optimizer"])
         pending = state["pending"]

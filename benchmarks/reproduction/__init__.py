@@ -1,0 +1,1 @@
+"""Tables of published experiments as data, and ours beside them; `reproduce.py` is the command."""

@@ -1,0 +1,121 @@
+"""A table as Markdown for people and as JSON for scripts."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from projgan.files import make_folder, write_atomically
+from projgan.report.metrics import metric_named
+from reproduction.cells import Cell
+from reproduction.lines import Line
+from reproduction.tables import Published
+
+COLUMNS = ("row", "number", "protocol", "steps", "ours", "published", "other reproductions", "verdict")
+STATUS = {"verified": "read there", "recalled": "from memory, not verified"}
+LEGEND = (
+    "An empty cell was not measured. ± is half a 95% interval: Student's t over seeds, or with one seed "
+    "1.96 standard errors of the draw of images, which says nothing of another training. `agrees`: the "
+    "interval holds the published value; `better`, `worse`: it lies beside it. A verdict is given only where "
+    "features, protocol, images, settings and length are those of the published number. `fd`, `intra_fd` and "
+    "their like are of another feature network than Inception's and say nothing beside a published FID."
+)
+
+
+def write_table(
+    title: str, facts: Sequence[tuple[str, str]], lines: Sequence[Line], commands: Sequence[str], folder: Path
+) -> tuple[Path, Path]:
+    """Write `table.md` and `table.json`; returns their paths.
+
+    Args:
+        title: of the page.
+        facts: what holds for all lines, by name.
+        lines: of the table.
+        commands: that would fill what is empty.
+        folder: which is made if need be.
+    """
+    make_folder(folder)
+    content = {"title": title, "facts": dict(facts), "lines": [_plain(line) for line in lines]}
+    text = "\n".join(markdown(title, facts, lines, commands)) + "\n"
+    as_json = json.dumps(content | {"commands": list(commands)}, indent=1) + "\n"
+    paths = folder / "table.md", folder / "table.json"
+    for path, written in zip(paths, (text, as_json), strict=True):
+        write_atomically(path, lambda file, written=written: file.write(written.encode()))
+    return paths
+
+
+def markdown(
+    title: str, facts: Sequence[tuple[str, str]], lines: Sequence[Line], commands: Sequence[str]
+) -> list[str]:
+    """Return the page as lines of Markdown."""
+    sources: list[Published] = []
+    page = [f"# {title}", "", "| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts), ""]
+    page += ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
+    page += ["| " + " | ".join(_cells(line, sources)) + " |" for line in lines]
+    page += ["", LEGEND, ""]
+    page += [f"- [{number}] {_note(each)}" for number, each in enumerate(sources, start=1)]
+    if commands:
+        page += ["", "What would fill the empty cells:", "", *(f"    {command}" for command in commands)]
+    return page
+
+
+def _cells(line: Line, sources: list[Published]) -> list[str]:
+    cell = line.cell
+    steps = "" if cell.step is None else f"{cell.step:,}"
+    published, others = (
+        ", ".join(_published(each, sources) for each in some) for some in (line.published, line.others)
+    )
+    return [
+        f"`{line.row}`",
+        f"`{cell.metric}`",
+        cell.protocol,
+        steps,
+        _measured(cell),
+        published,
+        others,
+        line.verdict,
+    ]
+
+
+def _measured(cell: Cell) -> str:
+    if cell.spread is None:
+        return ""
+    form = metric_named(cell.metric).format
+    half = cell.spread.half_width
+    margin = "" if half is None else f" ± {form(half)}"
+    count = len(cell.seeds)
+    return f"{form(cell.spread.value)}{margin} ({count} seed{'s' if count > 1 else ''})"
+
+
+def _published(each: Published, sources: list[Published]) -> str:
+    """A number with its note; numbers of one source share it."""
+    notes = [_note(known) for known in sources]
+    if _note(each) not in notes:
+        notes.append(_note(each))
+        sources.append(each)
+    margin = "" if each.uncertainty is None else f" ± {each.uncertainty:g}"
+    recalled = " (recalled)" if each.status == "recalled" else ""
+    return f"{each.value:g}{margin}{recalled} [{notes.index(_note(each)) + 1}]"
+
+
+def _note(each: Published) -> str:
+    settings = f"; trained with {each.settings}" if each.settings else ""
+    return f"{each.by}: {each.source}; {STATUS[each.status]}{settings}"
+
+
+def _plain(line: Line) -> dict[str, Any]:
+    cell, spread = line.cell, line.cell.spread
+    return {
+        "row": line.row,
+        "metric": cell.metric,
+        "protocol": cell.protocol,
+        "step": cell.step,
+        "value": None if spread is None else spread.value,
+        "half_width": None if spread is None else spread.half_width,
+        "interval": None if spread is None else spread.kind,
+        "seeds": list(cell.seeds),
+        "measurement": None if cell.measurement is None else cell.measurement.model_dump(),
+        "published": [each.model_dump() for each in line.published],
+        "others": [each.model_dump() for each in line.others],
+        "verdict": line.verdict,
+    }
