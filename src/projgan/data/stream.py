@@ -11,11 +11,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from projgan.data.gathering import gathered
 from projgan.images import downscale, to_float
 from projgan.randomness import generator_at
 
-RESIDENT_SHARE = 0.25
-"""Images are kept on the GPU when they take no more than this share of its free memory."""
 Draw = Callable[[str, tuple[int, ...]], Tensor]
 """What is drawn and its shape for one image -> numbers uniform in [0, 1) for every image at hand."""
 
@@ -47,8 +46,7 @@ class ImageStream:
         dequantize: bool = True,
     ) -> None:
         self.images, self.conditions = images, conditions.to(device)
-        if device.type == "cuda" and images.numel() < RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
-            self.images = images.to(device)
+        self.gathered = gathered(images, device)
         self.resolution, self.batch_size, self.share = resolution, batch_size, share
         self.seed, self.device = seed, device
         self.horizontal_flip, self.dequantize = horizontal_flip, dequantize
@@ -58,7 +56,7 @@ class ImageStream:
         """Return this process's share of the images at [position, position + batch_size) of the stream."""
         indices = self._indices(position)[self.share]
         draw = partial(self._draw, position)
-        images = self._augmented(indices, draw)
+        images = self._augmented(self._take(position, indices), draw)
         return self._spread(images, draw, "noise"), self.conditions[indices.to(self.device)]
 
     def first_images(self, count: int) -> Tensor:
@@ -66,6 +64,11 @@ class ImageStream:
         first = (self.images.shape[-1] - self.resolution) // 2
         middle = slice(first, first + self.resolution)
         return self.images[:count, :, middle, middle].cpu()
+
+    def _take(self, position: int, indices: Tensor) -> Tensor:
+        images = self.gathered.take(indices)
+        self.gathered.expect(self._indices(position + self.batch_size)[self.share])
+        return images
 
     def _indices(self, position: int) -> Tensor:
         parts, needed = [], self.batch_size
@@ -88,8 +91,7 @@ class ImageStream:
         generator = generator_at(self.seed, stream, position, self.device)
         return torch.rand((self.batch_size, *shape), generator=generator, device=self.device)[self.share]
 
-    def _augmented(self, indices: Tensor, draw: Draw) -> Tensor:
-        images = self.images[indices.to(self.images.device)].to(self.device)
+    def _augmented(self, images: Tensor, draw: Draw) -> Tensor:
         spare = images.shape[-1] - self.resolution
         if spare > 0:
             images = self._crop(images, draw, spare)
@@ -123,7 +125,7 @@ class PairStream(ImageStream):
     def batch(self, position: int) -> tuple[Tensor, Tensor]:
         """Return this process's share of the images at [position, position + batch_size) of the stream."""
         draw = partial(self._draw, position)
-        images = self._augmented(self._indices(position)[self.share], draw)
+        images = self._augmented(self._take(position, self._indices(position)[self.share]), draw)
         return self._spread(images, draw, "noise"), self._small(images, draw)
 
     def small_images(self, count: int, generator: torch.Generator) -> Tensor:
@@ -133,7 +135,7 @@ class PairStream(ImageStream):
             return torch.rand((count, *shape), generator=generator, device=self.device)
 
         indices = torch.randint(len(self.images), (count,), generator=generator, device=self.device)
-        return self._small(self._augmented(indices, draw), draw)
+        return self._small(self._augmented(self.gathered.take(indices), draw), draw)
 
     def _small(self, images: Tensor, draw: Draw) -> Tensor:
         return self._spread(downscale(images, self.factor), draw, "noise of the small image")

@@ -1,0 +1,61 @@
+"""Images fetched ahead are the very images that would have been fetched at once."""
+
+import threading
+
+import pytest
+import torch
+
+from projgan.data import stream as streams
+from projgan.data.gathering import FetchedImages, ResidentImages, gathered
+from projgan.data.stream import ImageStream
+
+CPU = torch.device("cpu")
+IMAGES = torch.arange(20, dtype=torch.uint8)[:, None, None, None].expand(20, 1, 2, 2).clone()
+
+
+def test_what_is_expected_is_gathered_by_another_thread_before_it_is_asked_for() -> None:
+    fetched = FetchedImages(IMAGES, CPU)
+    threads, real = [], fetched._gather
+    fetched._gather = lambda indices: (threads.append(threading.current_thread().name), real(indices))[1]
+    fetched.expect(torch.tensor([3, 1]))
+    assert fetched.take(torch.tensor([3, 1]))[:, 0, 0, 0].tolist() == [3, 1]
+    assert len(threads) == 1
+    assert threads[0].startswith("images")
+
+
+def test_what_is_not_expected_is_gathered_at_once() -> None:
+    fetched = FetchedImages(IMAGES, CPU)
+    assert fetched.take(torch.tensor([5]))[:, 0, 0, 0].tolist() == [5]
+    fetched.expect(torch.tensor([3, 1]))
+    assert fetched.take(torch.tensor([1, 3]))[:, 0, 0, 0].tolist() == [1, 3]
+    assert fetched.take(torch.tensor([3, 1]))[:, 0, 0, 0].tolist() == [3, 1]  # and the old is forgotten
+
+
+def test_a_mistake_in_the_thread_is_raised_where_the_images_are_taken() -> None:
+    fetched = FetchedImages(IMAGES, CPU)
+    fetched.expect(torch.tensor([99]))
+    with pytest.raises(IndexError):
+        fetched.take(torch.tensor([99]))
+
+
+def stream(**options: object) -> ImageStream:
+    return ImageStream(
+        IMAGES, torch.arange(20), resolution=2, batch_size=6, share=slice(1, 4), seed=3, device=CPU, **options
+    )
+
+
+def test_a_stream_that_fetches_ahead_is_the_stream_that_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {"horizontal_flip": True, "dequantize": True}
+    resident = stream(**options)
+    assert isinstance(resident.gathered, ResidentImages)
+    monkeypatch.setattr(streams, "gathered", FetchedImages)
+    fetched = stream(**options)
+    for position in (0, 6, 12, 18, 24, 6, 120, 126):
+        pairs = zip(fetched.batch(position), resident.batch(position), strict=True)
+        assert all(torch.equal(ours, theirs) for ours, theirs in pairs)
+
+
+def test_a_cpu_takes_images_from_where_they_are() -> None:
+    assert isinstance(gathered(IMAGES, CPU), ResidentImages)
+    assert gathered(IMAGES, CPU).take(torch.tensor([2])).data_ptr() != IMAGES.data_ptr()
+    assert gathered(IMAGES, CPU).images is IMAGES  # no copy of what may be a file larger than memory
