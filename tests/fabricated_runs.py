@@ -11,7 +11,7 @@ from projgan.evaluation.rows import MetricRow
 from projgan.generator_file import NetworkDescription, Provenance, save_network
 from projgan.report.runs import Run
 from projgan.run_directory import RunDirectory
-from projgan.training.trainer import build_networks, network_arguments
+from projgan.training.networks import build_networks, network_arguments
 from small_runs import small_config
 
 DIGITS = tuple("0123456789")

@@ -5,8 +5,9 @@ import torch
 
 from projgan.config import check_config, load_config, preset_names
 from projgan.distributed import Ranks
+from projgan.training.networks import build_networks
 from projgan.training.run import stored_resolution
-from projgan.training.trainer import Trainer, build_networks
+from projgan.training.trainer import Trainer
 
 PARAMETERS = {  # generator and discriminator of each preset, with the classes of its data
     "cifar10": (10, 4_304_387, 1_055_104),

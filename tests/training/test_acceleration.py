@@ -10,7 +10,8 @@ from projgan.networks import winograd
 from projgan.networks.convolutions import PLAIN
 from projgan.networks.layers import Convolving
 from projgan.training.acceleration import place
-from projgan.training.trainer import Trainer, build_networks
+from projgan.training.networks import build_networks
+from projgan.training.trainer import Trainer
 from small_runs import ONE_RANK, small_config
 
 CPU = torch.device("cpu")

@@ -12,8 +12,9 @@ from projgan.config import load_config
 from projgan.distributed import Ranks
 from projgan.errors import UserError
 from projgan.training import probe as probe_module
+from projgan.training.networks import build_networks
 from projgan.training.probe import Estimate, probe
-from projgan.training.trainer import Trainer, build_networks
+from projgan.training.trainer import Trainer
 from small_runs import ONE_RANK, small_config
 
 

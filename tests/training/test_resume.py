@@ -11,8 +11,9 @@ from projgan.data import load_images
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError
 from projgan.run_directory import RunDirectory
+from projgan.training.optimization import learning_rate_factor
 from projgan.training.run import Listener, Progress, train
-from projgan.training.trainer import Trainer, learning_rate_factor
+from projgan.training.trainer import Trainer
 from small_runs import (
     ONE_RANK,
     assert_no_leftovers,

@@ -3,7 +3,8 @@ import torch
 
 from projgan.config import RunConfig
 from projgan.distributed import Ranks
-from projgan.training.trainer import Trainer, learning_rate_factor
+from projgan.training.optimization import learning_rate_factor
+from projgan.training.trainer import Trainer
 
 
 @pytest.mark.parametrize(

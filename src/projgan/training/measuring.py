@@ -24,7 +24,8 @@ from projgan.networks.resnet import Generator
 from projgan.published_models import resolve_model
 from projgan.run_directory import RunDirectory
 from projgan.training.checkpoint import checkpoint_steps, load_checkpoint
-from projgan.training.trainer import Trainer, build_networks
+from projgan.training.networks import build_networks
+from projgan.training.trainer import Trainer
 
 Fetched = Callable[[int, int], None]
 

@@ -1,13 +1,17 @@
-"""Which networks a run trains, by the kind of its condition."""
+"""Which networks a run trains, by the kind of its condition, and how they are started."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from projgan.config import RunConfig
+from projgan.errors import UserError
 from projgan.generator_file import NetworkKind
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.networks.super_resolution import SuperResolutionDiscriminator, SuperResolutionGenerator
+from projgan.randomness import generator_at
 
 Arguments = tuple[dict[str, Any], dict[str, Any]]
 
@@ -75,3 +79,32 @@ NETWORKS: dict[str, Networks] = {
         ("super-resolution generator", "super-resolution discriminator"),
     ),
 }
+
+
+def network_arguments(config: RunConfig, num_classes: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arguments of `Generator` and of `Discriminator` for a configuration and the data's classes.
+
+    Where the condition is no single class, `num_classes` counts its columns.
+    """
+    return NETWORKS[config.data.condition].arguments(config, num_classes)
+
+
+def build_networks(config: RunConfig, num_classes: int) -> tuple[Generator, Discriminator]:
+    """Build both networks on the CPU, started from the run's seed and nothing else.
+
+    Raises:
+        UserError: settings that no network fits, or networks that do not fit into memory.
+    """
+    networks = NETWORKS[config.data.condition]
+    generator_arguments, discriminator_arguments = networks.arguments(config, num_classes)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(generator_at(config.training.seed, "initialization", 0).initial_seed())
+        try:
+            return networks.generator(**generator_arguments), networks.discriminator(
+                **discriminator_arguments
+            )
+        except ValueError as error:
+            raise UserError(str(error)) from None
+        except RuntimeError as error:  # torch's allocator
+            reason = str(error).splitlines()[0][:120]
+            raise UserError(f"the networks cannot be built ({reason}); choose smaller widths") from None

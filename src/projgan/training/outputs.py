@@ -16,8 +16,8 @@ from projgan.networks.super_resolution import FACTOR, SuperResolutionGenerator
 from projgan.run_directory import RunDirectory
 from projgan.sampling import ROWS, sample
 from projgan.super_resolution import comparison, super_resolve
-from projgan.training.networks import NETWORKS
-from projgan.training.trainer import Trainer, network_arguments
+from projgan.training.networks import NETWORKS, network_arguments
+from projgan.training.trainer import Trainer
 
 
 def write_networks(

@@ -27,8 +27,9 @@ from projgan.training.checkpoint import (
 )
 from projgan.training.guidance import load_start, open_guide
 from projgan.training.measuring import RunEvaluator, condition_request, default_cache, run_evaluator
+from projgan.training.networks import build_networks
 from projgan.training.outputs import write_networks, write_samples
-from projgan.training.trainer import LossRow, Trainer, build_networks
+from projgan.training.trainer import LossRow, Trainer
 
 
 @dataclass(frozen=True)

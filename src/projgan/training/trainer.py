@@ -15,12 +15,13 @@ from projgan.networks.augmentation import AugmentedDiscriminator
 from projgan.networks.classifier import Classifier
 from projgan.networks.guidance import GuidedDiscriminator
 from projgan.networks.layers import BatchNorm2d
-from projgan.networks.resnet import Discriminator, Generator
+from projgan.networks.resnet import Generator
 from projgan.randomness import generator_at
 from projgan.training.acceleration import place, use_precision
 from projgan.training.averaging import GeneratorAverage
 from projgan.training.lecam import Anchors, lecam_objective
-from projgan.training.networks import NETWORKS
+from projgan.training.networks import build_networks
+from projgan.training.optimization import build_optimizer, learning_rate_factor, load_moments
 from projgan.training.steps import discriminator_step, generator_step
 
 
@@ -30,35 +31,6 @@ class LossRow:
 
     generator: float
     discriminator: float
-
-
-def network_arguments(config: RunConfig, num_classes: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the arguments of `Generator` and of `Discriminator` for a configuration and the data's classes.
-
-    Where the condition is no single class, `num_classes` counts its columns.
-    """
-    return NETWORKS[config.data.condition].arguments(config, num_classes)
-
-
-def build_networks(config: RunConfig, num_classes: int) -> tuple[Generator, Discriminator]:
-    """Build both networks on the CPU, started from the run's seed and nothing else.
-
-    Raises:
-        UserError: settings that no network fits, or networks that do not fit into memory.
-    """
-    networks = NETWORKS[config.data.condition]
-    generator_arguments, discriminator_arguments = networks.arguments(config, num_classes)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(generator_at(config.training.seed, "initialization", 0).initial_seed())
-        try:
-            return networks.generator(**generator_arguments), networks.discriminator(
-                **discriminator_arguments
-            )
-        except ValueError as error:
-            raise UserError(str(error)) from None
-        except RuntimeError as error:  # torch's allocator
-            reason = str(error).splitlines()[0][:120]
-            raise UserError(f"the networks cannot be built ({reason}); choose smaller widths") from None
 
 
 def refuse_unequal_shares(config: RunConfig, ranks: Ranks) -> None:
@@ -83,25 +55,6 @@ def build_objective(config: RunConfig) -> Objective:
         temperature=settings.temperature,
     )
     return OBJECTIVES[config.discriminator.condition](ADVERSARIAL_LOSSES[settings.adversarial], term)
-
-
-def build_optimizer(network: nn.Module, config: RunConfig) -> torch.optim.Adam:
-    """Build Adam for one network; its learning rate is set anew at every step."""
-    settings = config.optimizer
-    return torch.optim.Adam(
-        network.parameters(),
-        lr=settings.learning_rate,
-        betas=settings.betas,
-        eps=settings.epsilon,
-        fused=True,
-    )
-
-
-def learning_rate_factor(step: int, start: int | None, end: int | None) -> float:
-    """The linear decay: 1 up to step `start`, then falling to 0 at step `end`; 1 throughout if None."""
-    if start is None or end is None:
-        return 1.0
-    return 1.0 - min(max((step - start) / (end - start), 0.0), 1.0)
 
 
 class Trainer:
@@ -312,34 +265,6 @@ class Trainer:
             raise ValueError(f"losses of shape {tuple(pending.shape)}")
         self.pending = [] if pending is None else list(pending.to(self.ranks.device))
         self.step = int(state["step"])
-
-
-def load_moments(optimizer: torch.optim.Adam, state: dict[str, Any]) -> None:
-    """Take an Adam's moments and last learning rate; its other settings stay those of the configuration.
-
-    torch does not check the shapes and the fused kernel writes wherever they lead, so they are checked here,
-    and copied into memory laid out as the parameters are.
-
-    Raises:
-        ValueError: not the moments of these parameters.
-    """
-    (group,) = optimizer.param_groups
-    moments = state["state"]
-    if moments.keys() != set(range(len(group["params"]))):
-        raise ValueError(f"an optimiser of {len(moments)} tensors, not {len(group['params'])}")
-    taken: dict[int, dict[str, Tensor]] = {}
-    for index, parameter in enumerate(group["params"]):
-        taken[index] = {"step": torch.tensor(float(moments[index]["step"]))}
-        for name in ("exp_avg", "exp_avg_sq"):
-            moment = moments[index][name]
-            if moment.shape != parameter.shape:
-                raise ValueError(
-                    f"an optimiser with {tuple(moment.shape)} in place of {tuple(parameter.shape)}"
-                )
-            taken[index][name] = torch.empty_like(parameter).copy_(moment)
-    (settings,) = optimizer.state_dict()["param_groups"]
-    rate = float(state["param_groups"][0]["lr"])
-    optimizer.load_state_dict({"state": taken, "param_groups": [settings | {"lr": rate}]})
 
 
 def share_batch_norm_statistics(network: Generator, ranks: Ranks) -> None:

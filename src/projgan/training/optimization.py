@@ -1,0 +1,55 @@
+"""Adam for one network: how it is built, how its rate falls, and how a checkpoint gives it back."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from projgan.config import RunConfig
+
+
+def build_optimizer(network: nn.Module, config: RunConfig) -> torch.optim.Adam:
+    """Build Adam for one network; its learning rate is set anew at every step."""
+    settings = config.optimizer
+    return torch.optim.Adam(
+        network.parameters(),
+        lr=settings.learning_rate,
+        betas=settings.betas,
+        eps=settings.epsilon,
+        fused=True,
+    )
+
+
+def learning_rate_factor(step: int, start: int | None, end: int | None) -> float:
+    """The linear decay: 1 up to step `start`, then falling to 0 at step `end`; 1 throughout if None."""
+    if start is None or end is None:
+        return 1.0
+    return 1.0 - min(max((step - start) / (end - start), 0.0), 1.0)
+
+
+def load_moments(optimizer: torch.optim.Adam, state: dict[str, Any]) -> None:
+    """Take an Adam's moments and last learning rate; its other settings stay those of the configuration.
+
+    torch does not check the shapes and the fused kernel writes wherever they lead, so they are checked here,
+    and copied into memory laid out as the parameters are.
+
+    Raises:
+        ValueError: not the moments of these parameters.
+    """
+    (group,) = optimizer.param_groups
+    moments = state["state"]
+    if moments.keys() != set(range(len(group["params"]))):
+        raise ValueError(f"an optimiser of {len(moments)} tensors, not {len(group['params'])}")
+    taken: dict[int, dict[str, Tensor]] = {}
+    for index, parameter in enumerate(group["params"]):
+        taken[index] = {"step": torch.tensor(float(moments[index]["step"]))}
+        for name in ("exp_avg", "exp_avg_sq"):
+            moment = moments[index][name]
+            if moment.shape != parameter.shape:
+                raise ValueError(
+                    f"an optimiser with {tuple(moment.shape)} in place of {tuple(parameter.shape)}"
+                )
+            taken[index][name] = torch.empty_like(parameter).copy_(moment)
+    (settings,) = optimizer.state_dict()["param_groups"]
+    rate = float(state["param_groups"][0]["lr"])
+    optimizer.load_state_dict({"state": taken, "param_groups": [settings | {"lr": rate}]})
