@@ -207,6 +207,7 @@ def test_settings_of_other_conditions_are_refused_with_one_class() -> None:
             "discriminator.condition is input-concat, but an image can",
         ),
         ("discriminator.hidden_block", 2, "discriminator.hidden_block is given, but a low-resolution image"),
+        ("discriminator.augmentation", ["cutout"], "discriminator.augmentation changes images, but not the"),
         ("evaluation.every", 100, "evaluation.every measures generators of classes: turn it off, and"),
         (
             "data.resolution",

@@ -11,6 +11,7 @@ from projgan.networks.augmentation import (
     cut_out,
     translate,
 )
+from projgan.networks.guidance import GuidedDiscriminator
 from projgan.networks.resnet import Discriminator
 
 NAMES = tuple(CHANGES)
@@ -101,3 +102,14 @@ def test_the_discriminator_sees_real_and_generated_images_changed_by_one_law() -
     assert dict(augmented.named_parameters()).keys() == {
         f"discriminator.{name}" for name, _ in discriminator.named_parameters()
     }
+
+
+def test_a_guide_sees_images_as_they_are() -> None:
+    augmented = AugmentedDiscriminator(Discriminator("resnet-8", num_classes=3, width=4).eval(), NAMES)
+    guide = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 3))
+    images, labels = some_images(4), torch.tensor([0, 1, 2, 0])
+    augmented.uniform = torch.rand(4, 7)
+    output = GuidedDiscriminator(augmented, guide)(images, labels)
+    assert torch.equal(output.logits, augmented(images, labels).logits)
+    assert output.guide_logits is not None
+    assert torch.equal(output.guide_logits, guide(images))

@@ -359,6 +359,11 @@ class RunConfig(Section):
                 f"discriminator.condition is {self.discriminator.condition}, but an image can be met by "
                 "projection or hidden-concat: choose one of them"
             )
+        if self.discriminator.augmentation is not None:
+            raise ValueError(
+                "discriminator.augmentation changes images, but not the low-resolution ones they are judged "
+                "beside: turn it off"
+            )
         if self.discriminator.hidden_block is not None:
             raise ValueError(
                 "discriminator.hidden_block is given, but a low-resolution image joins where the features "
