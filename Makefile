@@ -2,7 +2,7 @@
 VENV ?= .venv
 PYTHON ?= python3
 
-.PHONY: demo test unit check format
+.PHONY: demo test unit check format bench
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/projgan demo
@@ -18,6 +18,9 @@ check: $(VENV)/.installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+bench: $(VENV)/.installed # make bench ARGUMENTS=--full
+	$(VENV)/bin/python benchmarks/speed.py $(ARGUMENTS)
 
 format: $(VENV)/.installed
 	$(VENV)/bin/ruff format .

@@ -97,11 +97,7 @@ def probe(config: RunConfig, ranks: Ranks, said: Callable[[str], None] = lambda 
     trainer = Trainer(small_config, images, conditions, num_classes, ranks, guide)
     activations = _largest_activations(trainer)
     seconds = _seconds_per_step(trainer) * size / batch
-    parameters = [
-        sum(parameter.numel() for parameter in network.parameters())
-        for network in (trainer.generator, trainer.discriminator)
-    ]
-    copies = parameters[0] * 4 if trainer.average else 0
+    parameters = _parameters(trainer)
     return Estimate(
         data=source.name,
         num_images=len(source.labels),
@@ -113,9 +109,27 @@ def probe(config: RunConfig, ranks: Ranks, said: Callable[[str], None] = lambda 
         seconds_per_step=seconds,
         images_per_second=size * config.training.discriminator_updates / seconds,
         hours=seconds * config.training.steps / 3600,
-        memory_bytes=sum(parameters) * BYTES_PER_PARAMETER + copies + activations * size // batch,
+        memory_bytes=_constant_bytes(trainer) + activations * size // batch,
         probed_batch_size=batch,
     )
+
+
+def memory_needed(trainer: Trainer) -> int:
+    """Bytes of networks, gradients, optimisers and the activations of the larger update."""
+    return _constant_bytes(trainer) + _largest_activations(trainer)
+
+
+def _parameters(trainer: Trainer) -> list[int]:
+    return [
+        sum(parameter.numel() for parameter in network.parameters())
+        for network in (trainer.generator, trainer.discriminator)
+    ]
+
+
+def _constant_bytes(trainer: Trainer) -> int:
+    generator, discriminator = _parameters(trainer)
+    copies = generator * 4 if trainer.average else 0
+    return (generator + discriminator) * BYTES_PER_PARAMETER + copies
 
 
 def _cpu_name() -> str:
@@ -134,7 +148,11 @@ def _seconds_per_step(trainer: Trainer, budget: float = 10.0) -> float:
 
 
 def _largest_activations(trainer: Trainer) -> int:
-    """Bytes that autograd keeps between forward and backward, in the hungrier of the two updates."""
+    """Bytes that the hungrier of the two updates needs for maps.
+
+    They are what autograd keeps between forward and backward, and where the backward pass meets the widest
+    map, the gradients on both sides of it.
+    """
     device, generator = trainer.ranks.device, trainer.generator
     count = trainer.generator_batch_size // trainer.ranks.size
     latents = torch.randn(count, generator.latent_size, device=device)
@@ -152,7 +170,7 @@ def _largest_activations(trainer: Trainer) -> int:
 
     def measure(images: Tensor, condition: Tensor) -> int:
         logits = trainer.discriminator(images, condition).logits  # the graph must be alive while counted
-        total = sum(kept.values())
+        total = sum(kept.values()) + 2 * max(kept.values())
         kept.clear()
         del logits
         return total
