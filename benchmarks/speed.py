@@ -100,7 +100,11 @@ def measure(cases: tuple[Case, ...], device: torch.device, count: int) -> dict[s
     rates = {name: matrix_rate(dtype, device, count) for name, dtype in machine.precisions(device).items()}
     for name, rate in rates.items():
         print(f"matrix product, {name:22s} {rate.text(1e-9, 'GFLOP/s')}", flush=True)
-    rows = [_training(case, device, count, rates) for case in cases]
+    threads = torch.get_num_threads()
+    rows = []
+    for case in cases:
+        rows.append(_training(case, device, count, rates))
+        torch.set_num_threads(threads)  # a preset may have chosen its own
     sampling = _reported("sampling cifar10", sampling_rates("cifar10", device, count), 1, "images/s")
     shares = {str(size): data_share(name, size, device, count) for name, size in DATA_SIZES.items()}
     for size, share in shares.items():
@@ -133,6 +137,7 @@ def _training(case: Case, device: torch.device, count: int, rates: dict[str, Rep
     return {
         "preset": case.preset,
         "changes": case.changes,
+        "threads": torch.get_num_threads(),
         "operations_per_iteration": operations,
         "seconds": {name: asdict(times) for name, times in seconds.items()},
         "speed_over_plain": faster,
