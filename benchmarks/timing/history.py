@@ -61,13 +61,11 @@ def draw(folder: Path, hardware: str, said: Callable[[str], None]) -> Path:
     axes = figure.add_subplot()
     names = dict.fromkeys(name for result in results for name in figures(result))
     for number, name in enumerate(names):
-        kept = [result for result in results if name in figures(result)]
-        axes.plot(
-            [datetime.datetime.fromisoformat(result["date"]) for result in kept],
-            [figures(result)[name] for result in kept],
-            marker="os^Dv<>"[number % 7],
-            label=name,
-        )
+        places = [place for place, result in enumerate(results) if name in figures(result)]
+        values = [figures(results[place])[name] for place in places]
+        axes.plot(places, values, marker="os^Dv<>"[number % 7], label=name)
+    labels = [f"{result['date'][:10]} {result['machine']['commit']}" for result in results]
+    axes.set_xticks(range(len(results)), labels)
     axes.set_yscale("log")
     axes.set_ylabel("seconds, less is faster")
     axes.set_title(hardware)
