@@ -350,6 +350,10 @@ def test_files_that_changed_under_a_run_are_told(folder: Path, tmp_path: Path) -
     words = ["train", str(tmp_path / "config.yaml"), "--run-dir", str(tmp_path / "out")]
     with pytest.raises(Exception, match=r"step-00000008\.pt: not the checkpoint that this run was to start"):
         train(load_config(words[1]), tmp_path / "out", ONE_RANK)
+    train_small(tmp_path / "another", {"training.steps": 8, "training.seed": 1})
+    shutil.copy(tmp_path / "another/checkpoints/step-00000008.pt", tmp_path / "run/checkpoints")
+    with pytest.raises(Exception, match=r"step-00000008\.pt: not the checkpoint that this run was to start"):
+        train(load_config(words[1]), tmp_path / "out", ONE_RANK)
     shutil.copy(folder / "other.safetensors", tmp_path / "guide.safetensors")
     with pytest.raises(Exception, match=r"not the classifier that this run began with"):
         train(load_config(words[1]), tmp_path / "out", ONE_RANK)
