@@ -44,7 +44,7 @@ SMALL: dict[str, Any] = {
     "sampling.every": None,
 }
 
-ENVIRONMENT = dict(os.environ)
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}  # as in this process: other sums would round differently
 if sys.dont_write_bytecode:
     # Compiling torch's Python takes many times as long as importing it: let the processes share that once.
     compiled = Path(tempfile.gettempdir()) / f"projgan-tests-bytecode-{os.getuid()}"
