@@ -136,6 +136,7 @@ def reproduce(
     facts = [
         ("command", f"`python benchmarks/reproduce.py {_words(sys.argv[1:])}`"),
         ("preset", f"`{preset or chosen.preset}`"),
+        ("data", Path(data).name),
         ("runs", f"{len(done)} of {len(work)} trained to their end"),
         ("features", plan.features_name),
         ("version", projgan.__version__),
@@ -148,7 +149,7 @@ def reproduce(
         print(path)
     if any(codes):
         print(f"{len(done)} of {len(work)} runs are finished; the same command goes on", file=sys.stderr)
-    return max(codes)
+    return 0 if seconds == 0 else max(codes)
 
 
 def _choose(kind: str, names: Sequence[str], known: Sequence[Named]) -> tuple[Named, ...]:

@@ -368,3 +368,15 @@ def test_units_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     for bad in ({"means": (1.0, float("nan"), 0.0)}, {"deviations": (1.0, 0.0, 1.0)}):
         with pytest.raises(ValueError):
             Standardization(**UNITS | bad)
+
+
+def test_a_classifier_that_is_not_finite_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    save_network(Classifier(**CLASSIFIER), description("classifier", **CLASSIFIER), path)
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    tensors = load_file(path)
+    tensors["linear.bias"][0] = float("nan")
+    save_file(tensors, path, metadata)
+    with pytest.raises(UserError, match="not finite; train another one"):
+        load_classifier(path)

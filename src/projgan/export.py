@@ -130,6 +130,11 @@ def _write_grid(
 def _discriminator_beside(path: Path, generator: Generator, description: NetworkDescription) -> Discriminator:
     """Read the discriminator in the folder of a generator; refuse that of another run."""
     beside = path.with_name("discriminator.safetensors")
+    if not beside.is_file():
+        raise UserError(
+            f"{beside}: no such file; --reject needs the discriminator of the run beside its generator, and "
+            "generators that come with the package have none"
+        )
     discriminator, of_discriminator = load_discriminator(beside)
     ours = (generator.resolution, generator.channels, description.class_names)
     theirs = (discriminator.resolution, discriminator.channels, of_discriminator.class_names)

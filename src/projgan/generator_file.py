@@ -277,6 +277,8 @@ def load_classifier(
     path = Path(path)
     description, tensors = _read(path, "classifier")
     arguments = _check(_ClassifierArguments, description, path)
+    if not all(tensor.isfinite().all() for tensor in tensors.values()):
+        raise UserError(f"{path}: a classifier with weights that are not finite; train another one")
     with torch.device("meta"):
         network = _build(Classifier, arguments, path)
     return _fill(network, tensors, path).to(device).eval(), description

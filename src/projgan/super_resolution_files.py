@@ -49,6 +49,8 @@ class WrittenImages:
     files: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     """Why, one line for each."""
+    compared: int = 0
+    """Images in the comparison: the first one and the next ones of its size."""
 
 
 def enlarge_images(request: SuperResolutionRequest, progress: Progress | None = None) -> WrittenImages:
@@ -84,6 +86,7 @@ def enlarge_images(request: SuperResolutionRequest, progress: Progress | None = 
     rows = [torch.cat(draw) for draw in zip(*(outputs for _, outputs in compared), strict=True)]
     picture = comparison(torch.cat([small for small, _ in compared]), rows, seeds[:DRAWS_COMPARED])
     write_png(picture, Path(written.comparison))
+    written.compared = len(compared)
     return written
 
 

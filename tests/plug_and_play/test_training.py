@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import signal
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from projgan.classification.held_out import LabelledParts
 from projgan.classification.training import train_classifier
 from projgan.errors import UserError
 from projgan.generator_file import load_classifier, load_inverting_generator, weights_sha256
+from projgan.networks.classifier import Classifier
 from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.plug_and_play import run as inverter_run
 from projgan.plug_and_play.losses import inversion_loss, relative_error
@@ -245,3 +247,19 @@ def test_a_tampered_file_is_refused_before_anything_is_allocated(
     with pytest.raises(UserError) as error:
         load_inverting_generator(path)
     assert words in str(error.value)
+
+
+def test_a_classifier_of_other_classes_is_refused(
+    digits: LabelledParts, classifier: Path, tmp_path: Path
+) -> None:
+    letters = dataclasses.replace(digits, class_names=tuple("abcdefghij"))
+    with pytest.raises(UserError, match="a classifier of other classes than the images have"):
+        train_inverter(SETTINGS, letters, classifier, InverterRun(tmp_path))
+
+
+def test_features_that_are_all_the_same_have_no_error(digits: LabelledParts) -> None:
+    blind = Classifier(resolution=8, channels=1, num_classes=10, width=4).eval()
+    inverter = InvertingGenerator("resnet-8", channels=1, num_features=4, width=4).eval()
+    images = digits.images[:1].expand(5, -1, -1, -1)
+    with pytest.raises(UserError, match="gives all images the same features"):
+        feature_error(inverter, blind, images)

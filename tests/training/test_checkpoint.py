@@ -187,7 +187,7 @@ def _write_npz(path: Path) -> None:
 
 def test_a_step_past_the_end_is_refused(stopped: Path) -> None:
     message = refusal(stopped, {"training.steps": 12})
-    assert "is at step 20, past training.steps 12; raise training.steps" in message
+    assert "is at step 20, past the 12 steps in all that are asked for; ask for more" in message
 
 
 def test_a_temporary_file_is_not_taken_for_a_checkpoint(uninterrupted: Path, stopped: Path) -> None:

@@ -15,13 +15,14 @@ from PIL import Image
 
 from projgan.cli import run_command
 from projgan.config import dump_config, load_config
+from projgan.errors import UserError
 from projgan.evaluation.download import sha256_of_file
 from projgan.generator_file import load_classifier, load_generator, save_network, weights_sha256
 from projgan.images import to_float
 from projgan.report.methods import group_runs
 from projgan.report.runs import read_runs
 from projgan.sampling import sample
-from projgan.training.finetuning import FinetuningRequest, default_run_dir, finetuned_config
+from projgan.training.finetuning import FinetuningRequest, choose_run_dir, finetuned_config
 from projgan.training.run import Listener, Progress, train
 from small_runs import (
     ONE_RANK,
@@ -240,7 +241,10 @@ def test_its_folder_is_beside_the_run_if_not_given(folder: Path, tmp_path: Path)
     words = ["finetune", str(tmp_path / "demo"), "--classifier", str(folder / "guide.safetensors")]
     assert run_command([*words, "--steps", "1"]) == 0
     assert (tmp_path / "demo-finetuned/generator.safetensors").is_file()
-    assert default_run_dir(tmp_path / "demo/../demo/") == tmp_path / "demo-finetuned"
+    assert choose_run_dir(tmp_path / "demo/../demo/", None) == tmp_path / "demo-finetuned"
+    assert choose_run_dir(tmp_path / "demo", tmp_path / "other") == tmp_path / "other"
+    with pytest.raises(UserError, match="the run that this starts from"):
+        choose_run_dir(tmp_path / "demo", tmp_path / "x/../demo")
 
 
 def test_a_finetuned_run_is_finetuned_again(finetuned: Path, folder: Path, tmp_path: Path) -> None:
@@ -322,10 +326,10 @@ def test_a_run_that_cannot_be_guided_is_refused(folder: Path, finetune: Command,
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--weight", "-1"], "finetuning.classifier_weight is -1.0"),
-        (["--weight", "inf"], "finetuning.classifier_weight is inf"),
+        (["--weight", "-1"], "--weight is -1.0"),
+        (["--weight", "inf"], "--weight is inf"),
         (["--steps", "0"], "--steps is 0; it must be at least 1"),
-        (["--learning-rate", "0"], "optimizer.learning_rate is 0.0"),
+        (["--learning-rate", "0"], "--learning-rate is 0.0"),
     ],
 )
 def test_numbers_out_of_range_are_refused(finetune: Command, words: list[str], message: str) -> None:

@@ -41,13 +41,14 @@ def finetune(
         Print the result as JSON.
     """
     from projgan.distributed import join_ranks
-    from projgan.training.finetuning import FinetuningRequest, default_run_dir, finetuned_config
+    from projgan.training.finetuning import FinetuningRequest, choose_run_dir, finetuned_config
     from projgan.training.run import Listener, train
 
+    folder = choose_run_dir(run, run_dir)
     config = finetuned_config(FinetuningRequest(run, classifier, weight, steps, learning_rate))
     with join_ranks(config.training.device) as ranks:
         listener = training_listener() if ranks.is_first else Listener()
-        result = train(config, run_dir or default_run_dir(run), ranks, listener)
+        result = train(config, folder, ranks, listener)
         if ranks.is_first:
             report_training(result, as_json=json)
         return result.exit_code

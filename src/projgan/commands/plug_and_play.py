@@ -50,7 +50,7 @@ def plug_and_play(
     steps
         Of each chain.
     prior
-        e1, of the pull to features that images have; 0 is DGN-AM (Nguyen et al. 2016). The default is for$
+        e1, of the pull to features that images have; 0 is DGN-AM (Nguyen et al. 2016). The default is for
         4,096 features; for 128, 0.01 to 0.1 does better.
     condition
         e2, of the gradient to the class.

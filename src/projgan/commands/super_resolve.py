@@ -92,7 +92,8 @@ def super_resolve(
     if json:
         print(dumps(dataclasses.asdict(written)))
     else:
-        print(f"{out}: {len(written.files)} images\n{written.comparison}")
+        print(f"{out}: {len(written.files)} images")
+        print(f"{written.comparison}: {written.compared} of the {len(written.files) // draws} enlarged")
 
 
 def _text(found: "MeasuredSuperResolution", out: Path) -> str:

@@ -87,11 +87,16 @@ def train_inverter(
     the training after the current step, with a checkpoint.
 
     Raises:
-        UserError: the folder holds a training of other settings, images or another classifier, or a loss is
-            not finite.
+        UserError: the folder holds a training of other settings, images or another classifier, the classifier
+            is of other classes or gives all images the same features, or a loss is not finite.
     """
     listener = listener or InverterListener()
     encoder, words = load_classifier(classifier)
+    if tuple(words.class_names) != tuple(parts.class_names):
+        raise UserError(
+            f"{classifier}: a classifier of other classes than the images have; train one with "
+            "`projgan classifier` on the same data"
+        )
     made_by = _origin(settings, parts, encoder)
     if run.inverter.exists():
         description = load_inverting_generator(run.inverter)[1]
@@ -156,6 +161,9 @@ def feature_error(
 
     Returns:
         0 where all come back, 1 where the mean would do as well.
+
+    Raises:
+        UserError: all images have the same features.
     """
     found, wanted = [], []
     for batch in _batches(images[:LOOKED_AT], encoder, progress):
@@ -164,7 +172,10 @@ def feature_error(
         found.append(encoder.features(inverter(features)).double())
     features = torch.cat(wanted)
     missed = (torch.cat(found) - features).square().sum()
-    return float(missed / (features - features.mean(dim=0)).square().sum().clamp(min=1e-12))
+    spread = (features - features.mean(dim=0)).square().sum()
+    if spread == 0:
+        raise UserError("the classifier gives all images the same features; train it further, or wider")
+    return float(missed / spread)
 
 
 def _batches(images: Tensor, encoder: Classifier, progress: Progress | None) -> Iterator[Tensor]:

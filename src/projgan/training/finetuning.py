@@ -1,5 +1,6 @@
 """Fine-tuning: a run goes on from its last checkpoint, and a frozen classifier guides its generator."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,15 @@ def finetuned_config(request: FinetuningRequest) -> RunConfig:
     """
     directory = RunDirectory(request.run)
     if not directory.config.is_file():
-        raise UserError(f"{request.run}: no run directory (it has no config.yaml)")
+        raise UserError(
+            f"{request.run}: no run directory (it has no config.yaml); a generator's file alone cannot be "
+            "trained further"
+        )
+    if not 0 <= request.weight < math.inf:
+        raise UserError(f"--weight is {request.weight}; it must be 0 or more, and finite")
+    rate = request.learning_rate
+    if rate is not None and not 0 < rate < math.inf:
+        raise UserError(f"--learning-rate is {rate}; it must be above 0, and finite")
     config = load_config(str(directory.config))
     available = checkpoint_steps(directory.checkpoints)
     if not available:
@@ -63,7 +72,17 @@ def finetuned_config(request: FinetuningRequest) -> RunConfig:
     return check_config(settings, str(request.run))
 
 
-def default_run_dir(run: Path) -> Path:
-    """Return where a run is fine-tuned if nothing else is said: beside it, `-finetuned` behind its name."""
+def choose_run_dir(run: Path, run_dir: Path | None) -> Path:
+    """Return where a run is fine-tuned: if nothing is said beside it, `-finetuned` behind its name.
+
+    Raises:
+        UserError: the run itself.
+    """
     path = run.resolve()
-    return path.with_name(f"{path.name}-finetuned")
+    if run_dir is None:
+        return path.with_name(f"{path.name}-finetuned")
+    if run_dir.resolve() == path:
+        raise UserError(
+            f"{run_dir}: the run that this starts from, which is not changed; choose another folder"
+        )
+    return run_dir

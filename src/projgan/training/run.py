@@ -243,8 +243,8 @@ class _Run:
             self.listener.said(f"starting from {path}")
         if trainer.step > self.settings.steps:
             raise UserError(
-                f"{directory.path} is at step {trainer.step}, past training.steps {self.settings.steps}; "
-                "raise training.steps to go on"
+                f"{directory.path} is at step {trainer.step}, past the {self.settings.steps} steps in all "
+                "that are asked for; ask for more to go on"
             )
         if self.ranks.is_first:
             # Only now, when nothing can refuse the folder any more, is anything in it changed.
