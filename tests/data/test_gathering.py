@@ -50,9 +50,16 @@ def test_a_stream_that_fetches_ahead_is_the_stream_that_does_not(monkeypatch: py
     assert isinstance(resident.gathered, ResidentImages)
     monkeypatch.setattr(streams, "gathered", FetchedImages)
     fetched = stream(**options)
+    threads, gather = [], fetched.gathered._gather
+    fetched.gathered._gather = lambda indices: (
+        threads.append(threading.current_thread().name),
+        gather(indices),
+    )[1]
     for position in (0, 6, 12, 18, 24, 6, 120, 126):
         pairs = zip(fetched.batch(position), resident.batch(position), strict=True)
         assert all(torch.equal(ours, theirs) for ours, theirs in pairs)
+    at_once = [name for name in threads if not name.startswith("images")]
+    assert len(at_once) == 3  # the first batch, and the two that did not follow the one before
 
 
 def test_a_cpu_takes_images_from_where_they_are() -> None:

