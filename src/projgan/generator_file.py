@@ -226,75 +226,65 @@ def load_generator(
     Raises:
         UserError: no such file, not a generator file of this package, or damaged.
     """
-    path = Path(path)
-    description, tensors = _read(path, "generator")
-    arguments = _check(_GeneratorArguments, description, path)
-    with torch.device("meta"):
-        network = _build(Generator, arguments, path)
-    return _fill(network, tensors, path).to(device).eval(), description
+    return _load(Path(path), "generator", _GeneratorArguments, Generator, device)
 
 
 def load_discriminator(
     path: Path | str, device: torch.device | str = "cpu"
 ) -> tuple[Discriminator, NetworkDescription]:
     """Read a discriminator and its description, in evaluation mode; errors as in `load_generator`."""
-    path = Path(path)
-    description, tensors = _read(path, "discriminator")
-    arguments = _check(_DiscriminatorArguments, description, path)
-    with torch.device("meta"):
-        network = _build(Discriminator, arguments, path)
-    return _fill(network, tensors, path).to(device).eval(), description
+    return _load(Path(path), "discriminator", _DiscriminatorArguments, Discriminator, device)
 
 
 def load_super_resolution_generator(
     path: Path | str, device: torch.device | str = "cpu"
 ) -> tuple[SuperResolutionGenerator, NetworkDescription]:
     """Read a generator of super-resolution and its description; errors and mode as in `load_generator`."""
-    path = Path(path)
-    description, tensors = _read(path, "super-resolution generator")
-    arguments = _check(_SuperResolutionGeneratorArguments, description, path)
-    with torch.device("meta"):
-        network = _build(SuperResolutionGenerator, arguments, path)
-    return _fill(network, tensors, path).to(device).eval(), description
+    kind: NetworkKind = "super-resolution generator"
+    return _load(Path(path), kind, _SuperResolutionGeneratorArguments, SuperResolutionGenerator, device)
 
 
 def load_super_resolution_discriminator(
     path: Path | str, device: torch.device | str = "cpu"
 ) -> tuple[SuperResolutionDiscriminator, NetworkDescription]:
     """Read a discriminator of super-resolution and its description; errors as in `load_generator`."""
-    path = Path(path)
-    description, tensors = _read(path, "super-resolution discriminator")
-    arguments = _check(_SuperResolutionDiscriminatorArguments, description, path)
-    with torch.device("meta"):
-        network = _build(SuperResolutionDiscriminator, arguments, path)
-    return _fill(network, tensors, path).to(device).eval(), description
+    arguments = _SuperResolutionDiscriminatorArguments
+    kind: NetworkKind = "super-resolution discriminator"
+    return _load(Path(path), kind, arguments, SuperResolutionDiscriminator, device)
 
 
 def load_classifier(
     path: Path | str, device: torch.device | str = "cpu"
 ) -> tuple[Classifier, NetworkDescription]:
     """Read a classifier and its description, in evaluation mode; errors as in `load_generator`."""
-    path = Path(path)
-    description, tensors = _read(path, "classifier")
-    arguments = _check(_ClassifierArguments, description, path)
-    if not all(tensor.isfinite().all() for tensor in tensors.values()):
+    network, description = _load(Path(path), "classifier", _ClassifierArguments, Classifier, device)
+    if not all(tensor.isfinite().all() for tensor in network.state_dict().values()):
         raise UserError(f"{path}: a classifier with weights that are not finite; train another one")
-    with torch.device("meta"):
-        network = _build(Classifier, arguments, path)
-    return _fill(network, tensors, path).to(device).eval(), description
+    return network, description
 
 
 def load_inverting_generator(
     path: Path | str, device: torch.device | str = "cpu"
 ) -> tuple[InvertingGenerator, NetworkDescription]:
     """Read a generator of images from features, in evaluation mode; errors as in `load_generator`."""
-    path = Path(path)
-    description, tensors = _read(path, "feature inverter")
-    arguments = _check(_InvertingGeneratorArguments, description, path)
+    arguments = _InvertingGeneratorArguments
+    network, description = _load(Path(path), "feature inverter", arguments, InvertingGenerator, device)
     if description.inversion is None:
         raise UserError(f"{path}: does not say which classifier it inverts; damaged")
-    with torch.device("meta"):
-        network = _build(InvertingGenerator, arguments, path)
+    return network, description
+
+
+def _load(
+    path: Path,
+    kind: NetworkKind,
+    arguments: type[_Checked],
+    build: type[nn.Module],
+    device: torch.device | str,
+) -> tuple[Any, NetworkDescription]:
+    description, tensors = _read(path, kind)
+    checked = _check(arguments, description, path)
+    with torch.device("meta"):  # nothing is allocated before the tensors are known to fit
+        network = _build(build, checked, path)
     return _fill(network, tensors, path).to(device).eval(), description
 
 

@@ -3,6 +3,7 @@
 import pickle
 import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,19 @@ from projgan.files import write_atomically
 def save_state(path: Path, state: dict[str, Any], form: str) -> None:
     """Write state dicts, tensors and numbers; `form` names what they are a state of."""
     write_atomically(path, lambda file: torch.save({"format": form, **state}, file))
+
+
+def restore(load: Callable[[dict[str, Any]], object], state: dict[str, Any], path: Path, remedy: str) -> None:
+    """Hand a state that was read from a file to what it belongs to.
+
+    Raises:
+        UserError: it does not belong there; ends with the remedy.
+    """
+    try:
+        load(state)
+    except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(f"{path}: not a checkpoint of this training ({reason}); {remedy}") from None
 
 
 def load_state(path: Path, form: str, remedy: str) -> dict[str, Any]:

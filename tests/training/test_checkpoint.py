@@ -157,7 +157,7 @@ def test_networks_of_other_shapes_are_refused_by_name(stopped: Path, tmp_path: P
     state = torch.load(newest(stopped), weights_only=True)
     torch.save(state | {"step": 20}, newest(stopped))
     message = refusal(stopped)
-    assert "not a checkpoint of this run" in message
+    assert "not a checkpoint of this training" in message
     assert "size mismatch" in message
 
 

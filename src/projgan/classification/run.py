@@ -16,7 +16,7 @@ from projgan.classification.training import predict
 from projgan.errors import UserError
 from projgan.generator_file import Accuracy, NetworkDescription, Provenance, load_classifier, save_network
 from projgan.interruption import Interruption
-from projgan.state_file import load_state, save_state
+from projgan.state_file import load_state, restore, save_state
 
 CHECKPOINT = "projgan-classifier-checkpoint-1"
 CHECKPOINT_SECONDS = 30.0
@@ -182,13 +182,7 @@ class _Training:
         _refuse_others(
             settings, self.parts, state.get("settings"), state.get("data_fingerprint"), self.checkpoint
         )
-        try:
-            self.trainer.load_state_dict(state)
-        except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
-            reason = " ".join(str(error).split())[:160]
-            raise UserError(
-                f"{self.checkpoint}: not a checkpoint of this training ({reason}); {remedy}"
-            ) from None
+        restore(self.trainer.load_state_dict, state, self.checkpoint, remedy)
         self.listener.said(f"resuming {self.path} at step {self.trainer.step} of {self.trainer.steps}")
 
     def _finish(self) -> ClassifierResult:

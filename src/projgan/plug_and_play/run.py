@@ -28,7 +28,7 @@ from projgan.networks.classifier import Classifier
 from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.plug_and_play.settings import InverterSettings
 from projgan.plug_and_play.trainer import InverterTrainer
-from projgan.state_file import load_state, save_state
+from projgan.state_file import load_state, restore, save_state
 
 CHECKPOINT = "projgan-inverter-checkpoint-1"
 CHECKPOINT_SECONDS = 30.0
@@ -235,13 +235,7 @@ class _Training:
         remedy = "remove it to start again, or choose another --out"
         state = load_state(self.run.checkpoint, CHECKPOINT, remedy)
         _refuse_others(self.made_by, state.get("made_by"), self.run.checkpoint)
-        try:
-            self.trainer.load_state_dict(state)
-        except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
-            reason = " ".join(str(error).split())[:160]
-            raise UserError(
-                f"{self.run.checkpoint}: not a checkpoint of this training ({reason}); {remedy}"
-            ) from None
+        restore(self.trainer.load_state_dict, state, self.run.checkpoint, remedy)
         self.listener.said(f"resuming {self.run.path} at step {self.trainer.step} of {self.trainer.steps}")
 
     def _finish(self) -> InverterResult:

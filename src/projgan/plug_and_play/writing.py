@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from projgan.errors import UserError
 from projgan.files import file_names, make_folder, write_atomically
 from projgan.generator_file import weights_sha256
 from projgan.images import grid, to_pil, write_png
-from projgan.plug_and_play.chains import PlugAndPlay, load_plug_and_play, sample_classes, step_scale
+from projgan.plug_and_play.chains import PlugAndPlay, Samples, load_plug_and_play, sample_classes, step_scale
 from projgan.plug_and_play.run import InverterRun
 from projgan.plug_and_play.sampler import CLASS_SCORES, STEP_RULES, ChainSettings, log_probability
 from projgan.sampling import class_labels
@@ -182,19 +182,25 @@ def _plan(request: PlugAndPlayRequest, networks: PlugAndPlay) -> _Plan:
     )
 
 
-def _write_grid(
-    networks: PlugAndPlay, plan: _Plan, progress: Progress | None
-) -> tuple[list[Path], Iterable[Tensor]]:
-    lanes = sample_classes(
+def _lanes(
+    networks: PlugAndPlay, plan: _Plan, keep_every: int | None, progress: Progress | None
+) -> Iterator[Samples]:
+    return sample_classes(
         networks,
         plan.labels,
         plan.seeds,
         plan.settings,
         steps=plan.steps,
         class_score=plan.class_gradient,
+        keep_every=keep_every,
         progress=progress,
     )
-    images = torch.cat([lane.images for lane in lanes])
+
+
+def _write_grid(
+    networks: PlugAndPlay, plan: _Plan, progress: Progress | None
+) -> tuple[list[Path], Iterable[Tensor]]:
+    images = torch.cat([lane.images for lane in _lanes(networks, plan, None, progress)])
     write_png(_grid(images, plan), plan.out)
     return [plan.out], [images]
 
@@ -206,17 +212,7 @@ def _grid(images: Tensor, plan: _Plan) -> Image.Image:
 def _write_animation(
     networks: PlugAndPlay, plan: _Plan, progress: Progress | None
 ) -> tuple[list[Path], Iterable[Tensor]]:
-    lanes = sample_classes(
-        networks,
-        plan.labels,
-        plan.seeds,
-        plan.settings,
-        steps=plan.steps,
-        class_score=plan.class_gradient,
-        keep_every=-(-plan.steps // FRAMES),
-        progress=progress,
-    )
-    made = list(lanes)
+    made = list(_lanes(networks, plan, -(-plan.steps // FRAMES), progress))
     images = torch.cat([lane.images for lane in made])
     frames = [*torch.cat([lane.frames for lane in made], dim=1), *[images] * STILL_FRAMES]
     write_gif([_grid(frame, plan) for frame in frames], plan.out, FRAME_SECONDS)

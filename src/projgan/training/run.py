@@ -19,6 +19,7 @@ from projgan.evaluation.evaluator import Listener as EvaluationListener
 from projgan.evaluation.rows import MetricRow
 from projgan.interruption import Interruption
 from projgan.run_directory import RunDirectory
+from projgan.state_file import restore
 from projgan.training.checkpoint import (
     checkpoint_path,
     checkpoint_steps,
@@ -258,11 +259,7 @@ class _Run:
                 f"{self.directory.path} was trained on other images than those of {self.data.name} here; "
                 "give the same data or choose another --run-dir"
             )
-        try:
-            self.trainer.load_state_dict(state)
-        except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
-            reason = " ".join(str(error).split())[:160]
-            raise UserError(f"{path}: not a checkpoint of this run ({reason})") from None
+        restore(self.trainer.load_state_dict, state, path, "remove it, or choose another --run-dir")
 
     def _read_losses(self) -> LossRow | None:
         try:
