@@ -40,7 +40,7 @@ def place(network: Network, device: torch.device, acceleration: str = "auto") ->
     return network
 
 
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
+_TOP_PAD, _MMAP_MAX = -2, -4
 """Parameters of glibc's `mallopt` (malloc.h)."""
 
 
@@ -53,7 +53,6 @@ def keep_freed_memory() -> None:
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is not None:
         set_option(_MMAP_MAX, 0)
-        set_option(_TRIM_THRESHOLD, 2**31 - 1)
         set_option(_TOP_PAD, 64 * 2**20)
 
 
