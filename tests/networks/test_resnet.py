@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from projgan.networks.layers import ConditionalBatchNorm2d, UnconditionalBatchNorm2d
+from projgan.networks.batch_norm import ConditionalBatchNorm2d, UnconditionalBatchNorm2d
 from projgan.networks.resnet import DISCRIMINATORS, GENERATORS, Discriminator, Generator
 
 F64 = torch.float64

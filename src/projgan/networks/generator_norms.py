@@ -3,23 +3,22 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from torch import nn
-
 from projgan.networks.adaptive_instance_norm import (
     AdaptiveInstanceNorm2d,
     AffineAdaptiveInstanceNorm2d,
     UnconditionalInstanceNorm2d,
 )
-from projgan.networks.layers import CONDITIONAL_BATCH_NORMS, UnconditionalBatchNorm2d
+from projgan.networks.batch_norm import CONDITIONAL_BATCH_NORMS, UnconditionalBatchNorm2d
+from projgan.networks.normalization import Norm2d
 
 
 @dataclass(frozen=True)
 class GeneratorNorms:
     """The norms of one way to meet a condition."""
 
-    of_blocks: Mapping[str, Callable[[int, int], nn.Module]]
+    of_blocks: Mapping[str, Callable[[int, int], Norm2d]]
     """By the kind of the condition; called with the channels and the classes or columns."""
-    unconditional: Callable[[int], nn.Module]
+    unconditional: Callable[[int], Norm2d]
     """The one before the last convolution, in the paper's networks too; called with the channels."""
 
 

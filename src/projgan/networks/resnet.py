@@ -23,6 +23,7 @@ from projgan.networks.layers import (
     global_sum_pool,
     initialize,
 )
+from projgan.networks.normalization import Norm2d
 from projgan.networks.spectral_norm import SpectralNormConv2d, SpectralNormConv2dDownsample
 from projgan.networks.unconditional import ConditionShape, DiscriminatorOutput
 
@@ -78,7 +79,7 @@ DISCRIMINATORS: dict[str, DiscriminatorShape] = {
 class GeneratorBlock(nn.Module):
     """(Conditional) norm, ReLU, upsample, 3x3; again without upsampling; plus a 1x1 shortcut."""
 
-    def __init__(self, in_channels: int, out_channels: int, norm: Callable[[int], nn.Module]) -> None:
+    def __init__(self, in_channels: int, out_channels: int, norm: Callable[[int], Norm2d]) -> None:
         super().__init__()
         self.norm1, self.norm2 = norm(in_channels), norm(out_channels)
         self.conv1 = UpsampleConv2d(in_channels, out_channels)
@@ -90,8 +91,8 @@ class GeneratorBlock(nn.Module):
 
     def forward(self, images: Tensor, condition: Tensor | None) -> Tensor:
         """[N, in, H, W] -> [N, out, 2H, 2W]."""
-        hidden = self.conv1(F.relu_(self.norm1(images, condition)))
-        hidden = self.conv2(F.relu_(self.norm2(hidden, condition)))
+        hidden = self.conv1(self.norm1.rectified(images, condition))
+        hidden = self.conv2(self.norm2.rectified(hidden, condition))
         # A 1x1 convolution commutes with repeating pixels; before it there are four times fewer.
         return hidden + upsample(self.shortcut(images))
 
@@ -131,7 +132,7 @@ class Generator(nn.Module):
         norms = GENERATOR_NORMS[norm]
         conditional = norms.of_blocks[condition]
 
-        def norm_of(num_features: int) -> nn.Module:
+        def norm_of(num_features: int) -> Norm2d:
             if num_classes is None:
                 return norms.unconditional(num_features)
             return conditional(num_features, num_classes)
@@ -150,7 +151,7 @@ class Generator(nn.Module):
         hidden = self.linear(latents).unflatten(1, (-1, self.bottom, self.bottom))
         for block in self.blocks:
             hidden = block(hidden, condition)
-        return torch.tanh(self.conv(F.relu_(self.norm(hidden))))
+        return torch.tanh(self.conv(self.norm.rectified(hidden)))
 
 
 def _identity(images: Tensor) -> Tensor:

@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from projgan.networks.batch_norm import UnconditionalBatchNorm2d
 from projgan.networks.convolutions import upsample
 from projgan.networks.layers import (
     RESIDUAL_GAIN,
     Conv3x3,
-    UnconditionalBatchNorm2d,
     UpsampleConv2d,
     initialize,
 )
@@ -81,14 +81,14 @@ class EnlargingBlock(nn.Module):
 
     def forward(self, images: Tensor, noise: Tensor | None = None) -> Tensor:
         """[N, in, H, W] -> [N, out, H, W]; with noise [N, noise_channels, H, W] -> [N, out, 2H, 2W]."""
-        hidden = F.relu_(self.norm1(images))
+        hidden = self.norm1.rectified(images)
         shortcut = self.shortcut(images)
         if self.doubles:
             assert noise is not None
             # Its own memory format would make the whole convolution slow.
             noise = noise.to(hidden.dtype).contiguous(memory_format=torch.channels_last)
             hidden, shortcut = torch.cat([hidden, noise], dim=1), upsample(shortcut)
-        return self.conv2(F.relu_(self.norm2(self.conv1(hidden)))) + shortcut
+        return self.conv2(self.norm2.rectified(self.conv1(hidden))) + shortcut
 
 
 class SuperResolutionGenerator(nn.Module):
@@ -158,7 +158,7 @@ class SuperResolutionGenerator(nn.Module):
         ):
             maps = noise.unflatten(1, (self.noise_channels, height << scale, width << scale))
             hidden = keeping(doubling(hidden, maps))
-        return torch.tanh(self.conv(F.relu_(self.norm(hidden))))
+        return torch.tanh(self.conv(self.norm.rectified(hidden)))
 
 
 class ImageProjection(nn.Module):

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from projgan.networks.batch_norm import BatchNorm2d
 from projgan.networks.convolutions import PLAIN, Network, channels_last
 from projgan.networks.layers import Convolving
 
@@ -23,10 +24,12 @@ def make_fast(network: nn.Module, device: torch.device) -> None:
 
 
 def make_plain(network: nn.Module, device: torch.device) -> None:
-    """Compute every convolution as written: the oracle that `make_fast` is held to."""
+    """Compute every convolution and batch norm as written: the oracle that `make_fast` is held to."""
     for module in network.modules():
         if isinstance(module, Convolving):
             module.convolve = PLAIN[module.convolve]
+        if isinstance(module, BatchNorm2d):
+            module.fused = False
 
 
 ACCELERATIONS: dict[str, Callable[[nn.Module, torch.device], None]] = {"auto": make_fast, "none": make_plain}
@@ -40,7 +43,7 @@ def place(network: Network, device: torch.device, acceleration: str = "auto") ->
     return network
 
 
-_TOP_PAD, _MMAP_MAX = -2, -4
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
 """Parameters of glibc's `mallopt` (malloc.h)."""
 
 
@@ -54,6 +57,8 @@ def keep_freed_memory() -> None:
     if set_option is not None:
         set_option(_MMAP_MAX, 0)
         set_option(_TOP_PAD, 64 * 2**20)
+        # Where the heap ends in a large free block, which is by chance, it would be returned.
+        set_option(_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def use_precision(network: nn.Module, precision: str, device: torch.device) -> None:

@@ -12,9 +12,9 @@ from projgan.distributed import Ranks, average
 from projgan.errors import UserError
 from projgan.losses import ADVERSARIAL_LOSSES, OBJECTIVES, ClassTerm, Objective, guided_objective
 from projgan.networks.augmentation import AugmentedDiscriminator
+from projgan.networks.batch_norm import BatchNorm2d
 from projgan.networks.classifier import Classifier
 from projgan.networks.guidance import GuidedDiscriminator
-from projgan.networks.layers import BatchNorm2d
 from projgan.networks.resnet import Generator
 from projgan.randomness import generator_at
 from projgan.training.acceleration import place, use_precision

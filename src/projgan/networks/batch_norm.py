@@ -1,0 +1,87 @@
+"""Batch norm, and the conditional batch norms: all classes share the statistics, gain and bias are theirs."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from projgan.networks.normalization import ClassAffine, LinearAffine, Norm2d, UnconditionalAffine
+from projgan.networks.rectified_batch_norm import normalize_scale_rectify
+
+
+class BatchNorm2d(Norm2d):
+    """Normalise each channel over batch, height and width; running statistics serve evaluation.
+
+    Momentum 0.1 and epsilon 2e-5 are those of the paper's code. `average_over_ranks`, where the trainer
+    sets it, averages a tensor over all processes with gradient, so that they share their statistics.
+    `fused` computes `rectified` in fewer passes over the maps; without it, it is computed as written.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+    momentum = 0.1
+    epsilon = 2e-5
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__(num_features)
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_var", torch.ones(num_features))
+        self.average_over_ranks: Callable[[Tensor], Tensor] | None = None
+        self.num_ranks = 1
+        self.fused = True
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """[N, C, H, W] with any statistics -> the same with mean 0 and variance 1 in every channel."""
+        if self.training and self.average_over_ranks is not None:
+            return self._normalize_over_ranks(images, self.average_over_ranks)
+        return F.batch_norm(
+            images,
+            self.running_mean,
+            self.running_var,
+            None,
+            None,
+            self.training,
+            self.momentum,
+            self.epsilon,
+        )
+
+    def rectified(self, images: Tensor, condition: Tensor | None = None) -> Tensor:
+        """ReLU of the norm: [N, C, H, W] -> [N, C, H, W]."""
+        if not self.fused or self.average_over_ranks is not None:
+            return super().rectified(images, condition)
+        gain, bias = self.gain_and_bias(condition)
+        statistics = self.running_mean, self.running_var
+        momentum = self.momentum if self.training else None
+        return normalize_scale_rectify(images, gain, bias, *statistics, momentum, self.epsilon)
+
+    def _normalize_over_ranks(self, images: Tensor, average: Callable[[Tensor], Tensor]) -> Tensor:
+        # The mean first, then the variance about it: two messages, but no cancellation.
+        mean = average(images.mean(dim=(0, 2, 3)))
+        centred = images - mean[:, None, None]
+        variance = average(centred.square().mean(dim=(0, 2, 3)))
+        count = self.num_ranks * images.numel() / images.shape[1]
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+        return centred * (variance + self.epsilon).rsqrt()[:, None, None]
+
+
+class UnconditionalBatchNorm2d(UnconditionalAffine, BatchNorm2d):
+    """Batch norm with one gain and one bias per channel; a condition is accepted and has no effect."""
+
+
+class ConditionalBatchNorm2d(ClassAffine, BatchNorm2d):
+    """Batch norm with a gain and a bias of every class, as in the paper."""
+
+
+class AffineConditionalBatchNorm2d(LinearAffine, BatchNorm2d):
+    """Batch norm with gain and bias affine in several classes at once or in a vector."""
+
+
+CONDITIONAL_BATCH_NORMS: dict[str, Callable[[int, int], Norm2d]] = {
+    "class": ConditionalBatchNorm2d,
+    "multi-hot": AffineConditionalBatchNorm2d,
+    "vector": AffineConditionalBatchNorm2d,
+}
+"""How a generator meets each kind of condition; called with the channels and the classes or columns."""
