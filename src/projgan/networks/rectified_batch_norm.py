@@ -35,20 +35,30 @@ def normalize_scale_rectify(
         [N, C, H, W]. With the statistics of the batch its gradient cannot be differentiated again.
     """
     if momentum is None:
-        return _scale_rectify(images, gain, bias, running_mean, (running_var + epsilon).rsqrt())
+        factor = gain * (running_var + epsilon).rsqrt()
+        return _scale_rectify(images, factor, bias - running_mean * factor)
     result: Tensor = _OfBatch.apply(images, gain, bias, running_mean, running_var, momentum, epsilon)
     return result
 
 
-def _scale_rectify(images: Tensor, gain: Tensor, bias: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
-    factor = gain * scale
-    offset = bias - mean * factor
+def _scale_rectify(images: Tensor, factor: Tensor, offset: Tensor) -> Tensor:
     return torch.addcmul(_as_map(offset), images, _as_map(factor)).to(images.dtype).relu_()
 
 
 def _as_map(numbers: Tensor) -> Tensor:
     """[N, C] -> [N, C, 1, 1]."""
     return numbers[:, :, None, None]
+
+
+_CHUNK = 250_000
+"""Numbers of a map that a CPU treats at a time: what stays in a core's cache from one operation to the next."""
+
+
+def _parts(images: Tensor) -> list[slice]:
+    """Images [N, C, H, W] in parts; all of them at once where the device is not a CPU."""
+    count, numbers = len(images), images.numel()
+    step = max(1, _CHUNK * count // max(1, numbers)) if images.device.type == "cpu" else count
+    return [slice(start, start + step) for start in range(0, count, step)]
 
 
 class _OfBatch(torch.autograd.Function):
@@ -67,7 +77,11 @@ class _OfBatch(torch.autograd.Function):
     ) -> Tensor:
         mean, variance = torch.batch_norm_update_stats(images, running_mean, running_var, momentum)
         scale = (variance + epsilon).rsqrt()
-        result = _scale_rectify(images, gain, bias, mean, scale)
+        factor = (gain * scale).expand(len(images), -1)
+        offset = bias - mean * factor
+        result = torch.empty_like(images)
+        for part in _parts(images):
+            result[part] = _scale_rectify(images[part], factor[part], offset[part])
         context.save_for_backward(images, result, gain, mean, scale)
         return result
 
@@ -75,24 +89,28 @@ class _OfBatch(torch.autograd.Function):
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         images, result, gain, mean, scale = context.saved_tensors
-        passed = torch.ops.aten.threshold_backward(gradient, result, 0).to(gain.dtype)
-        with_images = passed * images
         # Of every image and channel, summed over its pixels.
-        for_bias = passed.sum(dim=(2, 3))
-        for_gain = (with_images.sum(dim=(2, 3)) - mean * for_bias) * scale
+        for_bias, for_gain = (gain.new_empty(images.shape[:2]) for _ in range(2))
+        for part in _parts(images):
+            passed = _through_relu(gradient[part], result[part], gain.dtype)
+            for_bias[part] = passed.sum(dim=(2, 3))
+            for_gain[part] = passed.mul_(images[part]).sum(dim=(2, 3))
+        for_gain = (for_gain - mean * for_bias) * scale
         # Through mean and variance, which all images of the batch share.
         pixels = images.numel() / images.shape[1]
-        slope = -scale.square() * (gain * for_gain).sum(dim=0) / pixels
-        constant = -scale * (gain * for_bias).sum(dim=0) / pixels - mean * slope
-        for_images = torch.addcmul(_as_map(constant[None]), images, _as_map(slope[None]), out=with_images)
-        for_images.addcmul_(passed, _as_map(gain * scale))
-        shared = len(gain) == 1
-        return (
-            for_images.to(images.dtype),
-            for_gain.sum(dim=0, keepdim=True) if shared else for_gain,
-            for_bias.sum(dim=0, keepdim=True) if shared else for_bias,
-            None,
-            None,
-            None,
-            None,
-        )
+        slope = -scale.square() * (gain * for_gain).sum(dim=0, keepdim=True) / pixels
+        constant = -scale * (gain * for_bias).sum(dim=0, keepdim=True) / pixels - mean * slope
+        factor = (gain * scale).expand(len(images), -1)
+        for_images = torch.empty_like(images)
+        for part in _parts(images):
+            passed = _through_relu(gradient[part], result[part], gain.dtype)
+            shared = torch.addcmul(_as_map(constant), images[part], _as_map(slope))
+            for_images[part] = shared.addcmul_(passed, _as_map(factor[part]))
+        if len(gain) == 1:
+            for_gain, for_bias = (each.sum(dim=0, keepdim=True) for each in (for_gain, for_bias))
+        return for_images, for_gain, for_bias, None, None, None, None
+
+
+def _through_relu(gradient: Tensor, result: Tensor, dtype: torch.dtype) -> Tensor:
+    passed: Tensor = torch.ops.aten.threshold_backward(gradient, result, 0).to(dtype)
+    return passed

@@ -94,7 +94,7 @@ class GeneratorBlock(nn.Module):
         hidden = self.conv1(self.norm1.rectified(images, condition))
         hidden = self.conv2(self.norm2.rectified(hidden, condition))
         # A 1x1 convolution commutes with repeating pixels; before it there are four times fewer.
-        return hidden + upsample(self.shortcut(images))
+        return hidden.add_(upsample(self.shortcut(images)))
 
 
 class Generator(nn.Module):
@@ -173,7 +173,7 @@ class DiscriminatorFirstBlock(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """[N, in, H, W] -> [N, out, H/2, W/2]."""
         hidden = self.conv2(F.relu_(self.conv1(images)))
-        return hidden + self.shortcut(downsample(images))
+        return hidden.add_(self.shortcut(downsample(images)))
 
 
 class DiscriminatorBlock(nn.Module):
@@ -199,7 +199,7 @@ class DiscriminatorBlock(nn.Module):
         """[N, in, H, W] -> [N, out, H/2, W/2], or [N, out, H, W] where the block does not halve."""
         hidden = self.conv2(F.relu_(self.conv1(F.relu(images))))
         # A 1x1 convolution commutes with average pooling; after it there are four times fewer pixels.
-        return hidden + self.shortcut(self.resample(images))
+        return hidden.add_(self.shortcut(self.resample(images)))
 
 
 class Discriminator(nn.Module):

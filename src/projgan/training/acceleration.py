@@ -43,7 +43,7 @@ def place(network: Network, device: torch.device, acceleration: str = "auto") ->
     return network
 
 
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
+_MAX_FAST, _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = 1, -1, -2, -4
 """Parameters of glibc's `mallopt` (malloc.h)."""
 
 
@@ -56,6 +56,8 @@ def keep_freed_memory() -> None:
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is not None:
         set_option(_MMAP_MAX, 0)
+        # Small leftovers beside a large block must join it again, or a block of the same size will not fit.
+        set_option(_MAX_FAST, 0)
         set_option(_TOP_PAD, 64 * 2**20)
         # Where the heap ends in a large free block, which is by chance, it would be returned.
         set_option(_TRIM_THRESHOLD, 2**31 - 1)
