@@ -51,7 +51,7 @@ def _as_map(numbers: Tensor) -> Tensor:
 
 
 _CHUNK = 250_000
-"""Numbers of a map that a CPU treats at a time: what stays in a core's cache from one operation to the next."""
+"""Numbers of a map that a CPU treats at a time: they stay in a core's cache between operations."""
 
 
 def _parts(images: Tensor) -> list[slice]:

@@ -56,7 +56,7 @@ def keep_freed_memory() -> None:
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is not None:
         set_option(_MMAP_MAX, 0)
-        # Small leftovers beside a large block must join it again, or a block of the same size will not fit.
+        # Small leftovers beside a large block must join it again, or one of the same size will not fit.
         set_option(_MAX_FAST, 0)
         set_option(_TOP_PAD, 64 * 2**20)
         # Where the heap ends in a large free block, which is by chance, it would be returned.
