@@ -77,7 +77,7 @@ def test_data_is_a_share_of_the_iteration(monkeypatch: pytest.MonkeyPatch) -> No
 def test_what_the_dry_run_foresees_is_near_the_peak() -> None:
     found = measures.memory_ratio(Case("cifar10-small", {"training.batch_size": 32}), CPU)
     assert found["ratio"] == found["peak"] / found["foreseen"]
-    assert 0.7 < found["ratio"] < 3  # PyTorch's own buffers are a large part of so small a run
+    assert 0.7 < found["ratio"] < 1.5  # PyTorch's own buffers are part of so small a run
 
 
 RESULT: dict[str, Any] = {

@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from projgan.networks import rectified_batch_norm
 from projgan.networks.batch_norm import (
     AffineConditionalBatchNorm2d,
     BatchNorm2d,
@@ -232,7 +233,11 @@ def test_fused_with_relu_equals_the_norm_as_written(kind: str, training: bool, m
 
 
 @pytest.mark.parametrize("rows", [1, 4])
-def test_fused_gradients_are_finite_differences(rows: int) -> None:
+@pytest.mark.parametrize("chunk", [250_000, 24, 1])  # all at once, in pairs, one by one
+def test_fused_gradients_are_finite_differences(
+    rows: int, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rectified_batch_norm, "_CHUNK", chunk)
     torch.manual_seed(0)
     gain, bias = (torch.randn(rows, 3, dtype=F64, requires_grad=True) for _ in range(2))
     images = (torch.randn(4, 3, 2, 2, dtype=F64) * 2 + 1).requires_grad_()
@@ -281,3 +286,11 @@ def test_fused_in_bfloat16_rounds_once() -> None:
     exact = norm.rectified(images.float(), CONDITIONS["class"])
     assert found.dtype == inputs.grad.dtype == torch.bfloat16
     torch.testing.assert_close(found.float(), exact, rtol=2**-8, atol=1e-6)
+    assert norm.eval().rectified(images, CONDITIONS["class"]).dtype == torch.bfloat16
+
+
+def test_statistics_that_ranks_share_serve_the_norm_with_relu_too() -> None:
+    norm, _ = pair_of("unconditional")
+    images = torch.randn(4, 5, 8, 8)
+    norm.average_over_ranks, norm.num_ranks = torch.zeros_like, 2
+    torch.testing.assert_close(norm.rectified(images), F.relu(norm(images)), rtol=0, atol=0)

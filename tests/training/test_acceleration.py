@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from projgan.networks import winograd
+from projgan.networks.batch_norm import BatchNorm2d
 from projgan.networks.convolutions import PLAIN
 from projgan.networks.layers import Convolving
 from projgan.training.acceleration import place
@@ -83,7 +84,7 @@ def test_a_fast_run_is_the_plain_one_in_outputs_and_gradients(monkeypatch: pytes
     assert not all(torch.equal(*pair) for pair in zip(found["auto"], found["none"], strict=True))
 
 
-def test_a_plain_network_computes_every_convolution_as_written() -> None:
+def test_a_plain_network_computes_every_convolution_and_norm_as_written() -> None:
     fast, plain = (
         [place(network, CPU, acceleration) for network in build_networks(small_config({}), 4)]
         for acceleration in ("auto", "none")
@@ -94,6 +95,9 @@ def test_a_plain_network_computes_every_convolution_as_written() -> None:
         assert len(convolutions) >= 5
         for a, b in convolutions:
             assert b.convolve is PLAIN[a.convolve]
+    norms = [module for module in plain[0].modules() if isinstance(module, BatchNorm2d)]
+    assert len(norms) >= 3
+    assert not any(norm.fused for norm in norms)
 
 
 FAULTS = """

@@ -106,8 +106,7 @@ class _OfBatch(torch.autograd.Function):
             passed = _through_relu(gradient[part], result[part], gain.dtype)
             shared = torch.addcmul(_as_map(constant), images[part], _as_map(slope))
             for_images[part] = shared.addcmul_(passed, _as_map(factor[part]))
-        if len(gain) == 1:
-            for_gain, for_bias = (each.sum(dim=0, keepdim=True) for each in (for_gain, for_bias))
+        # Where gain and bias are [1, C], autograd sums these over the images.
         return for_images, for_gain, for_bias, None, None, None, None
 
 
