@@ -410,4 +410,8 @@ def test_a_table_of_digits_from_the_command(tmp_path: Path, monkeypatch: pytest.
     values = {(line["row"], line["metric"]): line["value"] for line in page["lines"]}
     assert values["projection", "fd"] == values["same", "fd"] > 0
     assert values["projection", "fid"] is None
+    assert page["lines"][0]["values"] == [page["lines"][0]["value"]]
+    chart = (tmp_path / "out" / "table" / f"fd-{page['lines'][0]['protocol']}.svg").read_text()
+    assert "projection" in chart
+    assert "same" in chart
     assert str(tmp_path) not in page["facts"]["command"]

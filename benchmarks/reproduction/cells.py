@@ -22,6 +22,8 @@ class Cell:
     """As it is called with the features in hand."""
     protocol: str
     spread: Spread | None = None
+    values: tuple[float, ...] = ()
+    """One of every seed."""
     seeds: tuple[int, ...] = ()
     step: int | None = None
     measurement: Measurement | None = None
@@ -73,9 +75,10 @@ def read_cell(runs: Sequence[MeasuredRun], metric: str, protocol: MeasuredProtoc
                 f"{metric} was measured with {key} {values[0]} in {first.name} and {values[1]} in "
                 f"{run.name}: numbers of unlike protocol do not share a cell"
             )
-    spread = spread_of([row.value for _, row in rows], [row.standard_error for _, row in rows])
+    values = tuple(row.value for _, row in rows)
+    spread = spread_of(values, [row.standard_error for _, row in rows])
     seeds = tuple(run.seed for run, _ in rows)
-    return Cell(metric, protocol.recorded_name, spread, seeds, found.subject.step, found.measurement)
+    return Cell(metric, protocol.recorded_name, spread, values, seeds, found.subject.step, found.measurement)
 
 
 def judge(spread: Spread, published: Published) -> Verdict:

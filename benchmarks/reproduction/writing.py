@@ -1,4 +1,4 @@
-"""A table as Markdown for people and as JSON for scripts."""
+"""A table as Markdown with charts for people and as JSON for scripts."""
 
 import json
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from typing import Any
 from projgan.files import make_folder, write_atomically
 from projgan.report.metrics import metric_named
 from reproduction.cells import Cell
+from reproduction.drawing import charts
 from reproduction.lines import Line
 from reproduction.tables import Published
 
@@ -24,8 +25,8 @@ LEGEND = (
 
 def write_table(
     title: str, facts: Sequence[tuple[str, str]], lines: Sequence[Line], commands: Sequence[str], folder: Path
-) -> tuple[Path, Path]:
-    """Write `table.md` and `table.json`; returns their paths.
+) -> list[Path]:
+    """Write `table.md`, `table.json` and a chart per number; returns their paths.
 
     Args:
         title: of the page.
@@ -36,16 +37,22 @@ def write_table(
     """
     make_folder(folder)
     content = {"title": title, "facts": dict(facts), "lines": [_plain(line) for line in lines]}
-    text = "\n".join(markdown(title, facts, lines, commands)) + "\n"
-    as_json = json.dumps(content | {"commands": list(commands)}, indent=1) + "\n"
-    paths = folder / "table.md", folder / "table.json"
-    for path, written in zip(paths, (text, as_json), strict=True):
-        write_atomically(path, lambda file, written=written: file.write(written.encode()))
-    return paths
+    pictures = dict(charts(lines))
+    files = {
+        "table.md": ("\n".join(markdown(title, facts, lines, commands, list(pictures))) + "\n").encode(),
+        "table.json": (json.dumps(content | {"commands": list(commands)}, indent=1) + "\n").encode(),
+    } | pictures
+    for name, content_of_file in files.items():
+        write_atomically(folder / name, lambda file, written=content_of_file: file.write(written))
+    return [folder / name for name in files]
 
 
 def markdown(
-    title: str, facts: Sequence[tuple[str, str]], lines: Sequence[Line], commands: Sequence[str]
+    title: str,
+    facts: Sequence[tuple[str, str]],
+    lines: Sequence[Line],
+    commands: Sequence[str],
+    pictures: Sequence[str],
 ) -> list[str]:
     """Return the page as lines of Markdown."""
     sources: list[Published] = []
@@ -53,6 +60,8 @@ def markdown(
     page += ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     page += ["| " + " | ".join(_cells(line, sources)) + " |" for line in lines]
     page += ["", LEGEND, ""]
+    page += [f"![{name.removesuffix('.svg')} of each row]({name})" for name in pictures]
+    page += [""] if pictures else []
     page += [f"- [{number}] {_note(each)}" for number, each in enumerate(sources, start=1)]
     if commands:
         page += ["", "What would fill the empty cells:", "", *(f"    {command}" for command in commands)]
@@ -114,6 +123,7 @@ def _plain(line: Line) -> dict[str, Any]:
         "half_width": None if spread is None else spread.half_width,
         "interval": None if spread is None else spread.kind,
         "seeds": list(cell.seeds),
+        "values": list(cell.values),
         "measurement": None if cell.measurement is None else cell.measurement.model_dump(),
         "published": [each.model_dump() for each in line.published],
         "others": [each.model_dump() for each in line.others],
