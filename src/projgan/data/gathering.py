@@ -9,6 +9,13 @@ RESIDENT_SHARE = 0.25
 """Images are kept on the GPU when they take no more than this share of its free memory."""
 
 
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copy a tensor of the host to a device without waiting for it; one that is there comes back as it is."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
+
+
 class ResidentImages:
     """Images in the memory of the device: uint8 [N, C, S, S]."""
 
@@ -17,7 +24,7 @@ class ResidentImages:
 
     def take(self, indices: Tensor) -> Tensor:
         """Return the images at int64 [n] as uint8 [n, C, S, S] on the device."""
-        return self.images[indices.to(self.images.device)]
+        return self.images[send(indices, self.images.device)]
 
     def expect(self, indices: Tensor) -> None:
         """Hear which images will be taken next, to no effect: they are there."""
@@ -36,7 +43,7 @@ class FetchedImages:
 
     def take(self, indices: Tensor) -> Tensor:
         """Return the images at int64 [n] as uint8 [n, C, S, S] on the device."""
-        expected, self._expected = self._expected, None
+        indices, expected, self._expected = indices.cpu(), self._expected, None
         foreseen = expected is not None and torch.equal(expected[0], indices)
         images = expected[1].result() if expected and foreseen else self._gather(indices)
         return images.to(self.device, non_blocking=True)

@@ -11,7 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from projgan.data.gathering import gathered
+from projgan.data.gathering import gathered, send
 from projgan.images import downscale, to_float
 from projgan.randomness import generator_at
 
@@ -57,7 +57,7 @@ class ImageStream:
         indices = self._indices(position)[self.share]
         draw = partial(self._draw, position)
         images = self._augmented(self._take(position, indices), draw)
-        return self._spread(images, draw, "noise"), self.conditions[indices.to(self.device)]
+        return self._spread(images, draw, "noise"), self.conditions[send(indices, self.device)]
 
     def first_images(self, count: int) -> Tensor:
         """Return the middles of the first images of the data, uint8 [count, C, R, R] on the CPU."""

@@ -5,6 +5,7 @@ what the tests hold them to, and what `training.acceleration none` runs.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import TypeVar
 
 import torch
@@ -93,9 +94,16 @@ def conv2d_downsample(images: Tensor, weight: Tensor, bias: Tensor | None) -> Te
 
 
 def _fold(weight: Tensor, rows: tuple[tuple[float, ...], ...]) -> Tensor:
+    matrix = _matrix(rows, weight.dtype, weight.device)
     with torch.autocast(weight.device.type, enabled=False):
-        matrix = torch.tensor(rows, dtype=weight.dtype, device=weight.device)
         return torch.einsum("ab,oibc,dc->oiad", matrix, weight, matrix)
+
+
+@cache
+def _matrix(rows: tuple[tuple[float, ...], ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    # Made once: numbers from the host would make a GPU wait at every use, and cannot be captured in a graph.
+    with torch.inference_mode(mode=False):
+        return torch.tensor(rows, dtype=dtype, device=device)
 
 
 def _channels_last(kernel: Tensor) -> Tensor:
