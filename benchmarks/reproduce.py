@@ -24,6 +24,7 @@ from projgan.errors import UserError, nearest_name
 from projgan.report.runs import read_runs
 from reproduction.carrying import pack, unpack
 from reproduction.cells import MeasuredRun, find_row, name_with
+from reproduction.features import name_of, refuse_stranger
 from reproduction.lines import table_lines
 from reproduction.tables import MeasuredProtocol, Row, applies, load_table, row_config
 from reproduction.writing import write_table
@@ -47,8 +48,7 @@ class Plan:
     @property
     def features_name(self) -> str:
         """What measurements call the feature network."""
-        kind, _, path = self.features.partition(":")
-        return kind if kind == "inception" else f"{kind}:{Path(path).stem}"
+        return name_of(self.features)
 
 
 @app.default
@@ -113,6 +113,8 @@ def reproduce(
         deadline=None if seconds is None else time.monotonic() + seconds,
         carry=carry,
     )
+    if seconds != 0:
+        refuse_stranger(features, data, plan.protocols)
     given = {"data.source": data, "training.cpu_threads": threads} | parse_options(options)
     configs = {
         (row.name, seed): row_config(row, preset or chosen.preset, steps, given, seed)

@@ -34,7 +34,7 @@ from reproduction.tables import (
     row_config,
     table_names,
 )
-from small_runs import assert_same_run, train_small
+from small_runs import assert_same_run, save_blank_classifier, train_small
 
 
 def published(value: float, metric: str = "fid", **changes: Any) -> Published:
@@ -290,6 +290,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
     monkeypatch.setattr(runs, "call", call)
     monkeypatch.setattr(reproduce, "call", call)
+    monkeypatch.setattr(reproduce, "refuse_stranger", lambda *given: None)
     return called
 
 
@@ -334,6 +335,18 @@ def test_what_is_there_is_not_made_again(fake: list[list[str]], tmp_path: Path) 
     assert "| `projection` | `fid` | custom |  |  | 12 [1] |  | not measured |" in text
     with pytest.raises(UserError, match="training\\.batch_size 64, not 8; choose"):
         reproduce.reproduce(table, options=("training.batch_size=8",), **choices)
+
+
+def test_a_classifier_of_other_classes_is_refused_before_any_training(tmp_path: Path) -> None:
+    save_blank_classifier(tmp_path / "small.safetensors", class_names=("cat", "dog"))
+    words: dict[str, Any] = {"data": "digits", "out": tmp_path / "out"}
+    for features, said in {
+        f"classifier:{tmp_path / 'small.safetensors'}": "classifier:small was not trained on the classes of digits",
+        f"classifier:{tmp_path / 'none.safetensors'}": "none.safetensors",
+    }.items():
+        with pytest.raises(UserError, match=said):
+            reproduce.reproduce(write_tiny(tmp_path), features=features, **words)
+    assert not (tmp_path / "out").exists()
 
 
 def test_no_time_makes_nothing_but_the_table(fake: list[list[str]], tmp_path: Path) -> None:
