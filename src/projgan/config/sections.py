@@ -9,7 +9,9 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from projgan.files import without_detours
 
 
 def _number(value: object) -> object:
@@ -90,7 +92,7 @@ class DataConfig(Section):
     """Add uniform noise of one grey level to real images at every access, as the paper does."""
     on_unreadable: Literal["error", "skip"] = "error"
     """What to do about images that cannot be decoded."""
-    cache: Annotated[Path | None, MayBeOff] = None
+    cache: Annotated[Annotated[Path, AfterValidator(without_detours)] | None, MayBeOff] = None
     """Folder in which decoded images are kept between runs; None is `~/.cache/projgan`."""
 
 
