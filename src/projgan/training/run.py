@@ -273,7 +273,11 @@ class _Run:
             if self.last_saved is not None
             else "no checkpoint had been written"
         )
-        return UserError(f"{what}; {good}; a lower optimizer.learning_rate in another --run-dir may help")
+        weight = self.config.finetuning.classifier_weight
+        guided = f" or --weight of `projgan finetune` (here {weight:g})" if weight else ""
+        return UserError(
+            f"{what}; {good}; a lower optimizer.learning_rate{guided} in another --run-dir may help"
+        )
 
     def _log(self) -> None:
         losses = self._read_losses()
