@@ -6,7 +6,7 @@ from torch import Tensor
 
 from projgan import sampling
 from projgan.errors import UserError
-from projgan.generator_file import Standardization
+from projgan.network_description import Standardization
 from projgan.networks.resnet import Generator
 from projgan.sampling import (
     around_the_mean,

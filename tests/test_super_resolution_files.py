@@ -9,14 +9,9 @@ from torch import nn
 
 from projgan.cli import run_command
 from projgan.errors import UserError
-from projgan.generator_file import (
-    NetworkDescription,
-    Provenance,
-    load_generator,
-    load_super_resolution_generator,
-    save_network,
-)
+from projgan.generator_file import load_generator, load_super_resolution_generator, save_network
 from projgan.images import MARGIN, to_float, to_uint8
+from projgan.network_description import NetworkDescription, Provenance
 from projgan.networks.super_resolution import SuperResolutionGenerator
 from projgan.super_resolution import super_resolve
 from projgan.super_resolution_files import SuperResolutionRequest, enlarge_images

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from projgan.errors import UserError, nearest_name, nearest_of_several
-from projgan.generator_file import Standardization
 from projgan.images import to_uint8
+from projgan.network_description import Standardization
 from projgan.networks.resnet import Generator
 
 LANES = {"cpu": 8, "cuda": 64}

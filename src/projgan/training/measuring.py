@@ -19,7 +19,8 @@ from projgan.evaluation.extractors import FeatureNetwork, open_feature_network
 from projgan.evaluation.image_sources import GeneratorImages, ImageSource, generator_images, stored_images
 from projgan.evaluation.protocol import Protocol, choose_protocol
 from projgan.evaluation.rows import MetricRow, Subject
-from projgan.generator_file import Standardization, generator_path, load_generator, weights_sha256
+from projgan.generator_file import generator_path, load_generator, weights_sha256
+from projgan.network_description import Standardization
 from projgan.networks.resnet import Generator
 from projgan.published_models import resolve_model
 from projgan.run_directory import RunDirectory
