@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from projgan.config.sections import RunConfig
+from projgan.config.run_config import RunConfig
 from projgan.errors import UserError, nearest_name, printable
 
 
