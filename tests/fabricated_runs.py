@@ -8,7 +8,8 @@ import torch
 
 from projgan.config import RunConfig
 from projgan.evaluation.rows import MetricRow
-from projgan.generator_file import NetworkDescription, Provenance, save_network
+from projgan.generator_file import save_network
+from projgan.network_description import NetworkDescription, Provenance
 from projgan.report.runs import Run
 from projgan.run_directory import RunDirectory
 from projgan.training.networks import build_networks, network_arguments

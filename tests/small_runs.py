@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 
 from projgan.config import RunConfig, check_config
 from projgan.distributed import Ranks
-from projgan.generator_file import NetworkDescription, Provenance, save_network
+from projgan.generator_file import save_network
+from projgan.network_description import NetworkDescription, Provenance
 from projgan.networks.classifier import Classifier
 from projgan.training.checkpoint import checkpoint_path, checkpoint_steps
 from projgan.training.run import Listener, RunResult, train

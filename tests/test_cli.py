@@ -1,6 +1,7 @@
 """The command line as scripts and people meet it: results, one-line mistakes, help."""
 
 import importlib
+import inspect
 import json
 import shutil
 import signal
@@ -17,6 +18,7 @@ from PIL import Image
 
 from projgan import progress
 from projgan.cli import COMMANDS, DATA_COMMANDS, run_command
+from projgan.commands.paths import NewPath
 from small_runs import (
     ENVIRONMENT,
     assert_one_line_error,
@@ -358,6 +360,34 @@ def test_describing_and_packing_and_training_on_what_was_packed(run: Run, tmp_pa
     assert differences(ours, theirs) == []
     line = assert_one_line_error(*run(*brief("q", data__source="packed", data__channels=3)))
     assert "1 channels" in line
+
+
+def test_no_folder_is_made_on_the_way_to_an_output(run: Run, tmp_path: Path) -> None:
+    assert run("sample", "digits", "--class", "3", "--count", "1", "--out", "a/../b/three.png")[0] == 0
+    assert run("sample", "digits", "--class", "3", "--count", "1", "--out", "a/x/../../c")[0] == 0
+    assert sorted(str(path.relative_to(tmp_path / "here")) for path in Path().resolve().rglob("*")) == [
+        "b",
+        "b/three.png",
+        "c",
+        "c/3_seed000000.png",
+    ]
+    code, out, _ = run(*brief("d/../run", data__cache="e/../cache"), "--dry-run", "--json")
+    assert code == 0
+    assert json.loads(out)["config"]["data"]["cache"] == str(Path("cache").resolve())
+
+
+def test_every_command_takes_what_it_makes_as_a_new_path() -> None:
+    functions = [(f"projgan.commands.{name.replace('-', '_')}", name.replace("-", "_")) for name in COMMANDS]
+    functions += [("projgan.commands.data", name) for name in DATA_COMMANDS]
+    made = [
+        (name, parameter.name, parameter.annotation)
+        for module, name in functions
+        for parameter in inspect.signature(getattr(importlib.import_module(module), name)).parameters.values()
+        if parameter.name in {"out", "run_dir", "cache"}
+    ]
+    assert len(made) > 12
+    for name, parameter, annotation in made:
+        assert annotation in (NewPath, NewPath | None), (name, parameter)
 
 
 def test_one_class_only_is_one_line(run: Run, tmp_path: Path) -> None:

@@ -295,6 +295,17 @@ def test_words_that_are_numbers() -> None:
             {"discriminator": {"condition": "unconditional"}},
             "generator.condition is conditional-batch-norm and discriminator.condition is unconditional",
         ),
+        (
+            {"discriminator": {"augmentation": ["translation,cutout"]}},  # as a command line has it
+            "discriminator.augmentation.0 is 'translation,cutout': input should be 'colour', 'translation' "
+            "or 'cutout'; give several as words of their own, --discriminator.augmentation translation "
+            "cutout, or as a list in YAML, [translation, cutout]",
+        ),
+        (
+            {"optimizer": {"betas": "0,0.9"}},  # as YAML has it
+            "optimizer.betas is '0,0.9': input should be a valid tuple; give several as words of their own, "
+            "--optimizer.betas 0 0.9, or as a list in YAML, [0, 0.9]",
+        ),
         ({"training": {"s\nteps\x1b": 1}}, "unknown key "),
         ({"training": {"steps": "x" * 10**6}}, "training.steps is 'xxx"),
         ({"training": {"x" * 10**6: 1}}, "unknown key training.xxx"),

@@ -8,8 +8,9 @@ from PIL import Image
 
 from projgan.errors import UserError
 from projgan.export import SampleRequest, Written, write_images
-from projgan.generator_file import NetworkDescription, Provenance, generator_path, save_network
+from projgan.generator_file import generator_path, save_network
 from projgan.images import grid
+from projgan.network_description import NetworkDescription, Provenance
 from projgan.networks.resnet import Generator
 from projgan.sampling import sample
 

@@ -5,7 +5,7 @@ from typing import IO
 import pytest
 
 from projgan.errors import UserError
-from projgan.files import file_sha256, write_atomically
+from projgan.files import file_sha256, without_detours, write_atomically
 
 
 def test_the_file_is_there_whole_and_nothing_else_is(tmp_path: Path) -> None:
@@ -76,6 +76,18 @@ def test_other_errors_and_interruptions_pass_and_leave_nothing(tmp_path: Path) -
 def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No such file or directory"):
         write_atomically(tmp_path / "absent" / "file", lambda file: file.write(b""))
+
+
+def test_a_path_goes_through_no_folder_only_to_leave_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("elsewhere/deep")
+    assert without_detours(Path("a/b")) == Path("a/b")
+    assert without_detours(Path("a/x/../../b")) == tmp_path / "b"
+    assert without_detours(Path("../b")) == tmp_path.parent / "b"
+    assert without_detours(Path("link/../b")) == tmp_path / "elsewhere" / "b"  # where the system goes, too
 
 
 def test_a_folder_in_the_place_of_the_file_is_one_line(tmp_path: Path) -> None:

@@ -12,16 +12,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from projgan.errors import UserError
-from projgan.generator_file import (
-    Accuracy,
-    NetworkDescription,
-    Provenance,
-    Standardization,
-    load_classifier,
-    load_discriminator,
-    load_generator,
-    save_network,
-)
+from projgan.generator_file import load_classifier, load_discriminator, load_generator, save_network
+from projgan.network_description import Accuracy, NetworkDescription, Provenance, Standardization
 from projgan.networks.classifier import Classifier
 from projgan.networks.convolutions import channels_last
 from projgan.networks.resnet import Discriminator, Generator

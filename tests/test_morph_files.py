@@ -12,9 +12,10 @@ from torch import Tensor
 
 from projgan.cli import run_command
 from projgan.errors import UserError
-from projgan.generator_file import NetworkDescription, Provenance, save_network
+from projgan.generator_file import save_network
 from projgan.images import grid
 from projgan.morph_files import MorphRequest, write_morph
+from projgan.network_description import NetworkDescription, Provenance
 from projgan.networks.resnet import Generator
 from projgan.sampling import sample
 from small_runs import assert_one_line_error

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from projgan import sampling
 from projgan.errors import UserError
-from projgan.generator_file import Standardization
+from projgan.network_description import Standardization
 from projgan.networks.resnet import Generator
 from projgan.sampling import (
     around_the_mean,
@@ -183,6 +183,8 @@ def test_classes_by_name_or_number(name: str, names: list[str], label: int) -> N
         ("", "unknown class ''; known: cat, dog"),
         ("²", "unknown class '²'; known: cat, dog"),
         ("zebra", "unknown class 'zebra'; known: cat, dog"),
+        ("cat,dog", "unknown class 'cat,dog'; give several as words of their own: cat dog"),
+        ("cat,dgo", "unknown class 'cat,dgo'; did you mean 'cat'?"),
     ],
 )
 def test_unknown_classes_name_the_nearest(name: str, message: str) -> None:

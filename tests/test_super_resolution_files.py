@@ -9,14 +9,9 @@ from torch import nn
 
 from projgan.cli import run_command
 from projgan.errors import UserError
-from projgan.generator_file import (
-    NetworkDescription,
-    Provenance,
-    load_generator,
-    load_super_resolution_generator,
-    save_network,
-)
+from projgan.generator_file import load_generator, load_super_resolution_generator, save_network
 from projgan.images import MARGIN, to_float, to_uint8
+from projgan.network_description import NetworkDescription, Provenance
 from projgan.networks.super_resolution import SuperResolutionGenerator
 from projgan.super_resolution import super_resolve
 from projgan.super_resolution_files import SuperResolutionRequest, enlarge_images
@@ -168,6 +163,32 @@ def test_two_images_of_one_name_keep_both(tmp_path: Path) -> None:
         Image.new("RGB", (4, 4)).save(folder / name)
     written = enlarge_images(SuperResolutionRequest(run, folder, tmp_path / "out"))
     assert {Path(file).name for file in written.files} == {"a.png_seed000000.png", "A.jpg_seed000000.png"}
+
+
+def test_draws_of_an_earlier_call_are_not_left_among_those_of_another(tmp_path: Path) -> None:
+    run, folder, out = save(random(), tmp_path / "run"), tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    for name in "ab":
+        Image.new("RGB", (4, 4)).save(folder / f"{name}.png")
+    out.mkdir()
+    (out / "notes.txt").write_text("no image")
+    first = enlarge_images(SuperResolutionRequest(run, folder, out, draws=2))
+    (out / "b_seed000001.png").unlink()  # as if stopped on the way
+    assert enlarge_images(SuperResolutionRequest(run, folder, out, draws=2)) == first
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    for images, draws, seed, left in (
+        (folder, 1, 0, "a_seed000001.png"),
+        (folder, 2, 1, "a_seed000000.png"),
+        (folder / "a.png", 2, 0, "b_seed000000.png"),
+    ):
+        with pytest.raises(UserError) as caught:
+            enlarge_images(SuperResolutionRequest(run, images, out, draws, seed))
+        assert str(caught.value) == (
+            f"--out {out} holds images that this call does not write (2, such as {left}); "
+            "choose another folder, or remove them"
+        )
+    assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
+    assert len(enlarge_images(SuperResolutionRequest(run, folder, out, draws=3)).files) == 6  # all and more
 
 
 def refusal(run: Path, images: Path, out: Path, **changes: object) -> str:

@@ -25,3 +25,12 @@ def nearest_name(name: str, known: Iterable[str]) -> str:
         return f"; did you mean {lowered[matches[0]]!r}?"
     shown = ", ".join(map(printable, known[:20])) + (", …" if len(known) > 20 else "")
     return f"; known: {shown}"
+
+
+def nearest_of_several(word: str, known: Iterable[str]) -> str:
+    """The same where several names may be given; `"a,b"` is told to be two words where it is two names."""
+    known = list(known)
+    parts = word.split(",")
+    if len(parts) > 1 and set(parts) <= set(known):
+        return f"; give several as words of their own: {' '.join(parts)}"
+    return nearest_name(word, known)

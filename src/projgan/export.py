@@ -9,13 +9,9 @@ from torch import Tensor
 
 from projgan.errors import UserError
 from projgan.files import file_names
-from projgan.generator_file import (
-    NetworkDescription,
-    generator_path,
-    load_discriminator,
-    load_generator,
-)
+from projgan.generator_file import generator_path, load_discriminator, load_generator
 from projgan.images import grid, to_pil, write_png
+from projgan.network_description import NetworkDescription
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.rejection import most_real, pool_size
 from projgan.sampling import LARGEST_VECTOR_ROWS, MIXES, ROWS, class_labels, sample

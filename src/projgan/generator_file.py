@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from projgan.errors import UserError, printable
 from projgan.files import write_atomically
+from projgan.network_description import Checked, NetworkDescription, NetworkKind
 from projgan.networks.classifier import MAX_RESOLUTION, MIN_RESOLUTION, Classifier
 from projgan.networks.convolutions import channels_last
 from projgan.networks.inverting_generator import InvertingGenerator
@@ -25,99 +26,9 @@ from projgan.published_models import model_names, resolve_model
 
 METADATA_KEY = "projgan"
 Count = Annotated[int, Field(gt=0, le=1_000_000)]
-NetworkKind = Literal[
-    "generator",
-    "discriminator",
-    "classifier",
-    "feature inverter",
-    "super-resolution generator",
-    "super-resolution discriminator",
-]
 
 
-class _Checked(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Provenance(_Checked):
-    """Where the weights came from."""
-
-    data: str
-    """Name of the data set."""
-    data_fingerprint: str
-    """Checksum of the data set, its resolution and its channels."""
-    step: int
-    """Updates done of the generator, or of the classifier."""
-    images_seen: int
-    """Real images the discriminator, or the classifier, has seen."""
-    averaged: bool
-    """Whether these are an exponential moving average of the trained weights."""
-    settings: dict[str, Any]
-    """The whole configuration of the training."""
-    versions: dict[str, str]
-    """projgan and torch."""
-
-
-class Accuracy(_Checked):
-    """How many images that a classifier was not trained on it gets right."""
-
-    split: str
-    """The part of the data they are: its own "test" or "validation", or "held-out" from its training part."""
-    correct: Annotated[int, Field(ge=0)]
-    count: Annotated[int, Field(gt=0)]
-
-    @model_validator(mode="after")
-    def _no_more_than_all(self) -> "Accuracy":
-        if self.correct > self.count:
-            raise ValueError(f"{self.correct} correct of {self.count}")
-        return self
-
-    @property
-    def value(self) -> float:
-        """The share of correct ones."""
-        return self.correct / self.count
-
-
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class Standardization(_Checked):
-    """The units of a vector's columns: value = mean + deviation * what the network meets."""
-
-    means: Annotated[tuple[Finite, ...], Field(max_length=1_000_000)]
-    deviations: Annotated[tuple[Annotated[Finite, Field(gt=0)], ...], Field(max_length=1_000_000)]
-
-
-class Inversion(_Checked):
-    """What an inverting generator undoes."""
-
-    encoder_sha256: str
-    """Checksum of the classifier's weights (`weights_sha256`)."""
-    largest_feature: Annotated[Finite, Field(gt=0)]
-    """Of the images it was trained on: the scale of the features."""
-    feature_error: Annotated[Finite, Field(ge=0)]
-    """Of images it was not trained on (`projgan.plug_and_play.run.feature_error`)."""
-
-
-class NetworkDescription(_Checked):
-    """What a network file says about itself."""
-
-    version: Literal[1] = 1
-    kind: NetworkKind
-    network: dict[str, bool | int | str | None]
-    """Arguments of the network of that kind."""
-    class_names: Annotated[tuple[str, ...], Field(max_length=1_000_000)]
-    """In the order of the labels, or of the columns of another condition; none where that is an image."""
-    standardization: Standardization | None = None
-    """Where the condition is a vector of real numbers."""
-    provenance: Provenance
-    accuracy: Accuracy | None = None
-    """Of a classifier."""
-    inversion: Inversion | None = None
-    """Of an inverting generator."""
-
-
-class _GeneratorArguments(_Checked):
+class _GeneratorArguments(Checked):
     architecture: str
     channels: Literal[1, 3]
     num_classes: Count | None
@@ -127,7 +38,7 @@ class _GeneratorArguments(_Checked):
     width: Count | None
 
 
-class _DiscriminatorArguments(_Checked):
+class _DiscriminatorArguments(Checked):
     architecture: str
     condition: str
     channels: Literal[1, 3]
@@ -138,28 +49,28 @@ class _DiscriminatorArguments(_Checked):
     quadratic_term: bool = False
 
 
-class _ClassifierArguments(_Checked):
+class _ClassifierArguments(Checked):
     resolution: Annotated[int, Field(ge=MIN_RESOLUTION, le=MAX_RESOLUTION)]
     channels: Literal[1, 3]
     num_classes: Count
     width: Count
 
 
-class _SuperResolutionGeneratorArguments(_Checked):
+class _SuperResolutionGeneratorArguments(Checked):
     architecture: str
     channels: Literal[1, 3]
     noise_channels: Count
     width: Count | None
 
 
-class _SuperResolutionDiscriminatorArguments(_Checked):
+class _SuperResolutionDiscriminatorArguments(Checked):
     architecture: str
     condition: str
     channels: Literal[1, 3]
     width: Count | None
 
 
-class _InvertingGeneratorArguments(_Checked):
+class _InvertingGeneratorArguments(Checked):
     architecture: str
     channels: Literal[1, 3]
     num_features: Count
@@ -277,7 +188,7 @@ def load_inverting_generator(
 def _load(
     path: Path,
     kind: NetworkKind,
-    arguments: type[_Checked],
+    arguments: type[Checked],
     build: type[nn.Module],
     device: torch.device | str,
 ) -> tuple[Any, NetworkDescription]:
@@ -313,7 +224,7 @@ def _read(path: Path, kind: str) -> tuple[NetworkDescription, dict[str, Tensor]]
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def _check(model: type[_Checked], description: NetworkDescription, path: Path) -> dict[str, Any]:
+def _check(model: type[Checked], description: NetworkDescription, path: Path) -> dict[str, Any]:
     try:
         arguments = model.model_validate(description.network).model_dump()
     except ValidationError as error:

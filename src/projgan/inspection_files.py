@@ -13,10 +13,11 @@ from projgan.data import PackedImages, load_images, open_source
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError, nearest_name, printable
 from projgan.files import make_folder
-from projgan.generator_file import NetworkDescription, discriminator_path, load_discriminator, load_generator
+from projgan.generator_file import discriminator_path, load_discriminator, load_generator
 from projgan.inspection import READINGS, Inspection, Reading, inspect
 from projgan.inspection_writing import write_pictures, write_table
 from projgan.label_posterior import features_of, label_posterior_of
+from projgan.network_description import NetworkDescription
 from projgan.networks.resnet import Generator
 from projgan.run_directory import RunDirectory
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from projgan.errors import UserError, nearest_name
-from projgan.generator_file import Standardization
+from projgan.errors import UserError, nearest_name, nearest_of_several
 from projgan.images import to_uint8
+from projgan.network_description import Standardization
 from projgan.networks.resnet import Generator
 
 LANES = {"cpu": 8, "cuda": 64}
@@ -123,7 +123,7 @@ def class_label(name: str, class_names: Sequence[str]) -> int:
         return list(class_names).index(name)
     if name.isascii() and name.isdigit() and int(name) < len(class_names):
         return int(name)
-    raise UserError(f"unknown class {name!r}{nearest_name(name, class_names)}")
+    raise UserError(f"unknown class {name!r}{nearest_of_several(name, class_names)}")
 
 
 def class_labels(names: Sequence[str], class_names: Sequence[str]) -> list[int]:

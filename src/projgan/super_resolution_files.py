@@ -1,6 +1,7 @@
 """A folder of images of any size and kind to PNGs four times as large, and a picture that compares."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from projgan.data.decode import IMAGE_SUFFIXES, UnreadableImageError, open_image, to_eight_bits
 from projgan.data.tensors import as_tensor
-from projgan.errors import UserError
+from projgan.errors import UserError, printable
 from projgan.files import make_folder
 from projgan.generator_file import generator_path, load_super_resolution_generator
 from projgan.images import from_pil, to_pil, write_png
@@ -23,6 +24,7 @@ MOST_PIXELS = 2**16
 MOST_IMAGES, MOST_DRAWS = 100_000, 1000
 COMPARED, DRAWS_COMPARED = 10, 3
 """Columns and drawn rows of the picture that compares."""
+COMPARISON = "comparison.png"
 
 
 @dataclass(frozen=True)
@@ -61,22 +63,26 @@ def enlarge_images(request: SuperResolutionRequest, progress: Progress | None = 
         progress: told of (images enlarged, all).
 
     Raises:
-        UserError: no generator of super-resolution, no images, or one that cannot be taken.
+        UserError: no generator of super-resolution, no images, one that cannot be taken, or a folder with
+            images that this call would leave beside its own.
     """
     seeds = checked_seeds(request.draws, request.seed)
     path = generator_path(request.run)
     generator, _ = load_super_resolution_generator(path, request.device)
     paths = image_paths(request.images)
     refuse_among_images(request.out, request.images)
-    written = WrittenImages(str(path), seeds, str(request.out / "comparison.png"))
+    written = WrittenImages(str(path), seeds, str(request.out / COMPARISON))
     readable = _readable(paths, request.skip_unreadable, written.skipped)
+    stems = _stems(readable)
+    names = (_name(stem, seed) for stem in stems for seed in seeds)
+    _refuse_others(request.out, itertools.chain([COMPARISON], names))
     make_folder(request.out)
     compared: list[tuple[Tensor, list[Tensor]]] = []
-    for done, (image, stem) in enumerate(zip(readable, _stems(readable), strict=True), start=1):
+    for done, (image, stem) in enumerate(zip(readable, stems, strict=True), start=1):
         small = as_tensor(from_pil(_read(image), generator.channels))[None]
         outputs = list(super_resolve(generator, small, seeds))
         for seed, output in zip(seeds, outputs, strict=True):
-            file = request.out / f"{stem}_seed{seed:06d}.png"
+            file = request.out / _name(stem, seed)
             write_png(to_pil(output[0]), file)
             written.files.append(str(file))
         if len(compared) < COMPARED and (not compared or compared[0][0].shape == small.shape):
@@ -137,6 +143,17 @@ def refuse_among_images(out: Path, images: Path) -> None:
         raise UserError(f"--out {out} is the folder of the images themselves; choose another")
 
 
+def _refuse_others(out: Path, files: Iterable[str]) -> None:
+    """Draws of an earlier call that is not this very one would pass for outputs of this one."""
+    others = {path.name for path in out.glob("*.png") if not path.name.startswith(".")}
+    others.difference_update(files if others else ())
+    if others:
+        raise UserError(
+            f"--out {out} holds images that this call does not write ({len(others):,}, such as "
+            f"{printable(min(others))}); choose another folder, or remove them"
+        )
+
+
 def _readable(paths: list[Path], skip: bool, skipped: list[str]) -> list[Path]:
     """Read every image before anything is enlarged; one that is left out is named in `skipped`."""
     readable = []
@@ -169,3 +186,7 @@ def _stems(paths: list[Path]) -> list[str]:
     """Names without their suffixes, or with them where two would be alike, also where case does not count."""
     stems = [path.stem for path in paths]
     return stems if len({stem.casefold() for stem in stems}) == len(stems) else [path.name for path in paths]
+
+
+def _name(stem: str, seed: int) -> str:
+    return f"{stem}_seed{seed:06d}.png"

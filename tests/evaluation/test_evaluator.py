@@ -264,6 +264,7 @@ def inception_like() -> QuarterMeans:
         (["fid"], QuarterMeans, "fid is not what classifier:quarters measures; .* is called fd"),
         (["fd"], inception_like, "fd is not what inception measures; .* is called fid"),
         (["fud"], QuarterMeans, "unknown metric 'fud'; did you mean 'fd'"),
+        (["fd,kd"], QuarterMeans, "unknown metric 'fd,kd'; give several as words of their own: fd kd"),
         (["accuracy"], inception_like, "accuracy needs features of a classifier of the data's classes"),
         (
             ["classification_accuracy_score"],

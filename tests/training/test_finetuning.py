@@ -212,6 +212,26 @@ def test_the_rate_starts_as_the_runs_and_falls_to_zero_with_the_steps(folder: Pa
     assert finetuned_config(request_of(folder, steps=None)).training.steps == 9  # an eighth of 8
 
 
+@pytest.mark.parametrize(
+    ("weight", "remedy"),
+    [
+        (0.0, "a lower optimizer.learning_rate in another --run-dir may help"),
+        (
+            1e39,  # more than float32 holds
+            "a lower optimizer.learning_rate or --weight of `projgan finetune` (here 1e+39) in another "
+            "--run-dir may help",
+        ),
+    ],
+)
+def test_what_diverges_names_all_that_may_be_the_cause(
+    folder: Path, tmp_path: Path, weight: float, remedy: str
+) -> None:
+    request = request_of(folder, weight=weight, learning_rate=None if weight else 1e30)
+    with pytest.raises(UserError, match=r"^step \d+: a (loss|weight) is not finite") as caught:
+        train(finetuned_config(request), tmp_path / "run", ONE_RANK)
+    assert str(caught.value).endswith(remedy)
+
+
 def test_the_classifier_stays_as_it_is(folder: Path, tmp_path: Path) -> None:
     classifier, _ = load_classifier(folder / "guide.safetensors")
     before, file = weights_sha256(classifier), sha256_of_file(folder / "guide.safetensors")

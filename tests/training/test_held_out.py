@@ -9,7 +9,8 @@ from projgan.config import DataConfig, EvaluationConfig
 from projgan.errors import UserError
 from projgan.evaluation import metrics
 from projgan.images import to_pil, write_png
-from projgan.training.measuring import evaluate, held_out_images
+from projgan.training.measuring import evaluate
+from projgan.training.real_images import held_out_images
 from small_runs import ONE_RANK, save_blank_classifier
 
 COUNTS = {"train": 12, "validation": 3, "test": 5}
@@ -36,13 +37,13 @@ def data(tmp_path: Path) -> DataConfig:
 
 def test_the_part_held_out_is_never_the_one_compared_with(data: DataConfig, tmp_path: Path) -> None:
     def held_out(split: str | None) -> tuple[str | None, int]:
-        load = held_out_images(data.model_copy(update={"split": split}), tmp_path / "cache", (8, 1))
+        load = held_out_images(data.model_copy(update={"split": split}), (8, 1))
         assert load is not None
         return load().split, len(load())
 
     assert held_out(None) == held_out("train") == ("test", 2 * COUNTS["test"])
     assert held_out("test") == ("validation", 2 * COUNTS["validation"])
-    assert held_out_images(DataConfig(source="digits"), tmp_path, (8, 1)) is None
+    assert held_out_images(DataConfig(source="digits"), (8, 1)) is None
 
 
 @pytest.mark.parametrize(("shown", "score"), [((40, 210), 1.0), ((210, 40), 0.0)])

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
 from projgan.progress import Say, classifier_listener, counted
 
@@ -14,7 +15,7 @@ def classifier(
     data: str,
     /,
     *,
-    out: Path = Path("classifier.safetensors"),
+    out: NewPath = Path("classifier.safetensors"),
     resolution: int | None = None,
     channels: Literal["1", "3"] | None = None,
     width: int = 128,
@@ -25,7 +26,7 @@ def classifier(
     shift: int | None = None,
     seed: int = 0,
     device: Literal["auto", "cpu", "cuda"] = "auto",
-    cache: Path | None = None,
+    cache: NewPath | None = None,
     json: Json = False,
 ) -> int:
     """Train a classifier of labelled images, and measure it on images that it has not seen.

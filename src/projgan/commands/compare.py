@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
 from projgan.progress import counted
 
 
-def compare(*runs: Path, out: Path, json: Json = False) -> None:
+def compare(*runs: Path, out: NewPath, json: Json = False) -> None:
     """Put several runs into one report: results with intervals over seeds, curves, images, cost, protocol.
 
     Runs that differ in their seed only are seeds of one method. Runs of other data and numbers of unlike

@@ -1,8 +1,8 @@
 """`projgan data describe` and `projgan data pack`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
 from projgan.progress import counted
 
@@ -44,7 +44,7 @@ def describe(
 
 def pack(
     path: str,
-    out: Path,
+    out: NewPath,
     *,
     resolution: int,
     channels: Literal["1", "3"] = "3",

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
 from projgan.config import load_config
 from projgan.progress import Say, training_listener
 
 
-def demo(run_dir: Path = Path("runs/demo"), *, json: Json = False) -> int:
+def demo(run_dir: NewPath = Path("runs/demo"), *, json: Json = False) -> int:
     """Train on real 8x8 digits for a few minutes, draw a grid and count the recognised samples.
 
     Parameters

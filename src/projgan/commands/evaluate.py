@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from pydantic import ValidationError
 
+from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
 from projgan.config import DataConfig, EvaluationConfig, explain
 from projgan.errors import UserError
@@ -30,7 +31,7 @@ def evaluate(
     seed: int = 0,
     truncation: float | None = None,
     checkpoints: Annotated[bool, Parameter(negative=())] = False,
-    cache: Path | None = None,
+    cache: NewPath | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     json: Json = False,
 ) -> int:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json
 from projgan.commands.train import report_training
 from projgan.progress import training_listener
@@ -15,7 +16,7 @@ def finetune(
     weight: float = 1.0,
     steps: int | None = None,
     learning_rate: float | None = None,
-    run_dir: Path | None = None,
+    run_dir: NewPath | None = None,
     json: Json = False,
 ) -> int:
     """Train a run further while a frozen classifier guides its generator: sharper images, less diverse ones.

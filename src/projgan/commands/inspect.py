@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
 from projgan.errors import UserError
 from projgan.progress import counted
@@ -17,10 +18,10 @@ def inspect(
     data: str | None = None,
     *,
     split: str | None = None,
-    out: Path = Path("inspection"),
+    out: NewPath = Path("inspection"),
     top: int = 10,
     generated_per_class: int = 200,
-    cache: Path | None = None,
+    cache: NewPath | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     json: Json = False,
 ) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
 from projgan.progress import Say, counted, inverter_listener
 
@@ -15,7 +16,7 @@ def inverter(
     /,
     *,
     classifier: Path,
-    out: Path = Path("runs/inverter"),
+    out: NewPath = Path("runs/inverter"),
     width: int | None = None,
     steps: int = 2000,
     batch_size: int = 64,
@@ -26,7 +27,7 @@ def inverter(
     flip: bool = False,
     seed: int = 0,
     device: Literal["auto", "cpu", "cuda"] = "auto",
-    cache: Path | None = None,
+    cache: NewPath | None = None,
     json: Json = False,
 ) -> int:
     """Train a generator that turns a classifier's features back into images, for `projgan plug-and-play`.

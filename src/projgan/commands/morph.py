@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
 from projgan.progress import counted
 
@@ -24,7 +25,7 @@ def morph(
     columns: int | None = None,
     frames: int | None = None,
     seconds: float | None = None,
-    out: Path = Path("morph.png"),
+    out: NewPath = Path("morph.png"),
     json: Json = False,
 ) -> None:
     """Show what lies between classes, between latents, and between truncations.

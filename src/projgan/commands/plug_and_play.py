@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
 from projgan.progress import counted
 
@@ -25,7 +26,7 @@ def plug_and_play(
     step_rule: Literal["normalized", "plain"] = "normalized",
     class_gradient: Literal["own-logit", "log-probability"] = "own-logit",
     clip: float | None = None,
-    out: Path = Path("plug-and-play.png"),
+    out: NewPath = Path("plug-and-play.png"),
     device: Literal["auto", "cpu", "cuda"] = "auto",
     json: Json = False,
 ) -> None:

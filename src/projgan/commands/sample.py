@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
 from projgan.progress import counted
 
@@ -19,7 +20,7 @@ def sample(
     truncation: float | None = None,
     reject: float | None = None,
     batch_size: int | None = None,
-    out: Path = Path("samples.png"),
+    out: NewPath = Path("samples.png"),
     json: Json = False,
 ) -> None:
     """Generate images by class name, from a run or from its one generator file alone.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
 from projgan.errors import UserError
 from projgan.progress import Say, counted
@@ -18,7 +19,7 @@ def super_resolve(
     run: Path,
     images: str | None = None,
     *,
-    out: Path,
+    out: NewPath,
     draws: int = 1,
     seed: int = 0,
     skip_unreadable: Annotated[bool, Parameter(negative=())] = False,
@@ -26,7 +27,7 @@ def super_resolve(
     split: str | None = None,
     count: int = 1000,
     classifier: Path | None = None,
-    cache: Path | None = None,
+    cache: NewPath | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     json: Json = False,
 ) -> None:

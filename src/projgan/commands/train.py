@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
 from projgan.config import RunConfig, dump_config
 from projgan.progress import Say, training_listener
@@ -18,7 +19,7 @@ def train(
     preset: str,
     /,
     *,
-    run_dir: Path | None = None,
+    run_dir: NewPath | None = None,
     dry_run: Annotated[bool, Parameter(negative=())] = False,
     json: Json = False,
     config: Annotated[RunConfig, Parameter(name="*", consume_multiple=True)] = RunConfig(),  # noqa: B008 - frozen

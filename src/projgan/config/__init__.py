@@ -1,4 +1,4 @@
-"""The configuration of a run: its `sections`, and `reading` them from presets and files."""
+"""The configuration of a run: its `sections`, all of them (`run_config`), and `reading` it from files."""
 
 from projgan.config.reading import (
     check_config,
@@ -9,10 +9,8 @@ from projgan.config.reading import (
     preset_names,
     read_preset,
 )
+from projgan.config.run_config import CLASSIFYING, MEETING_IMAGES, RESUMABLE_KEYS, RunConfig
 from projgan.config.sections import (
-    CLASSIFYING,
-    MEETING_IMAGES,
-    RESUMABLE_KEYS,
     Architecture,
     DataConfig,
     DiscriminatorConfig,
@@ -21,7 +19,6 @@ from projgan.config.sections import (
     GeneratorConfig,
     LossConfig,
     OptimizerConfig,
-    RunConfig,
     SamplingConfig,
     TrainingConfig,
 )

@@ -7,8 +7,9 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
-from projgan.config.sections import RunConfig
+from projgan.config.run_config import RunConfig
 from projgan.errors import UserError, nearest_name, printable
 
 
@@ -117,4 +118,19 @@ def explain(error: ValidationError) -> str:
         return message
     if first["type"] == "value_error":
         return message
-    return f"{printable(key)} is {_BRIEF.repr(first['input'])}: {message[0].lower()}{message[1:]}"
+    where = f"{printable(key)} is {_BRIEF.repr(first['input'])}"
+    return f"{where}: {message[0].lower()}{message[1:]}{_words_of_their_own(first)}"
+
+
+def _words_of_their_own(error: ErrorDetails) -> str:
+    """How to give several values to one key, where `a,b` was given; "" for any other mistake."""
+    of_a_list = error["type"] == "tuple_type" or isinstance(error["loc"][-1], int)
+    word = error["input"]
+    if not of_a_list or not isinstance(word, str) or "," not in word:
+        return ""
+    option = ".".join(str(part) for part in error["loc"] if isinstance(part, str)).replace("_", "-")
+    parts = printable(word).split(",")
+    return (
+        f"; give several as words of their own, --{option} {' '.join(parts)}, "
+        f"or as a list in YAML, [{', '.join(parts)}]"
+    )

@@ -1,15 +1,16 @@
-"""The configuration of a run: frozen, checked once, saved beside the run, never mutated.
+"""The sections of a run's configuration: every setting, with what it may be.
 
 The same classes check the command line, a YAML file and the configuration stored in a run directory.
 `None` means off. Progress and every cadence are counted in steps: one step is one generator update and
 `training.discriminator_updates` discriminator updates.
 """
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from projgan.files import without_detours
 
 
 def _number(value: object) -> object:
@@ -47,10 +48,6 @@ Condition = Literal[
     "multi-hinge",
     "unconditional",
 ]
-CLASSIFYING = frozenset({"ac-gan", "tac-gan", "adc-gan", "d2d-ce", "multi-hinge"})
-"""Conditions of the discriminator that need exactly one class per image."""
-MEETING_IMAGES = frozenset({"projection", "hidden-concat"})
-"""Conditions of the discriminator that a low-resolution image can take."""
 Positive = Annotated[int, Field(gt=0)]
 Width = Annotated[int, Field(gt=0, le=4096)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
@@ -90,7 +87,7 @@ class DataConfig(Section):
     """Add uniform noise of one grey level to real images at every access, as the paper does."""
     on_unreadable: Literal["error", "skip"] = "error"
     """What to do about images that cannot be decoded."""
-    cache: Annotated[Path | None, MayBeOff] = None
+    cache: Annotated[Annotated[Path, AfterValidator(without_detours)] | None, MayBeOff] = None
     """Folder in which decoded images are kept between runs; None is `~/.cache/projgan`."""
 
 
@@ -273,127 +270,3 @@ class EvaluationConfig(Section):
     """What to measure, such as `fid intra_fid`; None for all that apply and take no minutes."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Seed of the choice of images, and of the first generated one."""
-
-
-class RunConfig(Section):
-    """Everything that decides a run."""
-
-    data: DataConfig = DataConfig()
-    generator: GeneratorConfig = GeneratorConfig()
-    discriminator: DiscriminatorConfig = DiscriminatorConfig()
-    loss: LossConfig = LossConfig()
-    finetuning: FinetuningConfig = FinetuningConfig()
-    optimizer: OptimizerConfig = OptimizerConfig()
-    training: TrainingConfig = TrainingConfig()
-    sampling: SamplingConfig = SamplingConfig()
-    evaluation: EvaluationConfig = EvaluationConfig()
-
-    @model_validator(mode="after")
-    def _parts_fit_together(self) -> "RunConfig":
-        for name, section in (("generator", self.generator), ("discriminator", self.discriminator)):
-            if re.findall(r"\d+", section.architecture)[-1] != str(self.data.resolution):
-                raise ValueError(
-                    f"{name}.architecture is {section.architecture}, but data.resolution is "
-                    f"{self.data.resolution}: choose both for one resolution"
-                )
-        if (self.generator.condition is None) != (self.discriminator.condition == "unconditional"):
-            raise ValueError(
-                f"generator.condition is {self.generator.condition} and discriminator.condition is "
-                f"{self.discriminator.condition}: either both networks meet the label or neither does"
-            )
-        if self.discriminator.condition == "multi-hinge" and self.loss.adversarial != "hinge":
-            raise ValueError(
-                f"loss.adversarial is {self.loss.adversarial}, but discriminator.condition multi-hinge is a "
-                "hinge loss itself: choose hinge, or another condition"
-            )
-        self._condition_can_be_met()
-        self._low_resolution_goes_with_its_networks()
-        end = self.optimizer.decay_end
-        if end is not None and self.training.steps > end:
-            raise ValueError(
-                f"training.steps is {self.training.steps}, past optimizer.decay_end {end}, where the "
-                "learning rate has fallen to zero: raise optimizer.decay_end too, or turn the decay off"
-            )
-        return self
-
-    def _condition_can_be_met(self) -> None:
-        kind, method = self.data.condition, self.discriminator.condition
-        if self.finetuning.classifier is not None and (kind != "class" or self.generator.condition is None):
-            raise ValueError(
-                f"a classifier guides towards one class an image, but data.condition is {kind} and "
-                f"generator.condition {self.generator.condition}: fine-tune a run of class labels"
-            )
-        if kind != "class" and method in CLASSIFYING:
-            raise ValueError(
-                f"discriminator.condition {method} tells one class from the others, but data.condition is "
-                f"{kind}: choose projection or another that takes any condition"
-            )
-        if kind == "class" and self.data.condition_columns is not None:
-            raise ValueError(
-                "data.condition_columns is given, but data.condition is class: name its kind too"
-            )
-        if self.discriminator.quadratic_term and (kind == "class" or method != "projection"):
-            raise ValueError(
-                "discriminator.quadratic_term belongs to projection and to data.condition vector or "
-                f"multi-hot, not to {method} and {kind}: turn it off"
-            )
-
-    def _low_resolution_goes_with_its_networks(self) -> None:
-        wanted = self.data.condition == "low-resolution"
-        found = {
-            "generator.architecture": self.generator.architecture.startswith("super-resolution-"),
-            "discriminator.architecture": self.discriminator.architecture.startswith("super-resolution-"),
-            "generator.condition": self.generator.condition == "input",
-        }
-        for key, fits in found.items():
-            if fits != wanted:
-                section, name = key.split(".")
-                raise ValueError(
-                    f"{key} is {getattr(getattr(self, section), name)}, but data.condition is "
-                    f"{self.data.condition}: start from a preset super-resolution-… or from another"
-                )
-        if not wanted:
-            return
-        if self.discriminator.condition not in MEETING_IMAGES:
-            raise ValueError(
-                f"discriminator.condition is {self.discriminator.condition}, but an image can be met by "
-                "projection or hidden-concat: choose one of them"
-            )
-        if self.discriminator.augmentation is not None:
-            raise ValueError(
-                "discriminator.augmentation changes images, but not the low-resolution ones they are judged "
-                "beside: turn it off"
-            )
-        if self.discriminator.hidden_block is not None:
-            raise ValueError(
-                "discriminator.hidden_block is given, but a low-resolution image joins where the features "
-                "have its size: leave it out"
-            )
-        if self.evaluation.every is not None:
-            raise ValueError(
-                "evaluation.every measures generators of classes: turn it off, and measure the finished run "
-                "with `projgan super-resolve --evaluate`"
-            )
-
-
-RESUMABLE_KEYS = frozenset(
-    {
-        "data.source",
-        "data.cache",
-        "finetuning.classifier",
-        "finetuning.run",
-        "optimizer.decay_end",
-        "training.steps",
-        "training.device",
-        "training.cpu_threads",
-        "training.log_every",
-        "training.checkpoint_every",
-        "training.keep_checkpoints",
-        "sampling.every",
-        "sampling.columns",
-        "sampling.classes",
-        "sampling.seed",
-        *(f"evaluation.{key}" for key in EvaluationConfig.model_fields),
-    }
-)
-"""Keys that may change when a run resumes; the data itself is compared by its fingerprint."""

@@ -16,7 +16,8 @@ from projgan.data import PackedImages, Source, load_images, open_source
 from projgan.errors import UserError
 from projgan.evaluation.protocol import Protocol, choose_labels
 from projgan.evaluation.rows import Subject
-from projgan.generator_file import NetworkDescription, Standardization, weights_sha256
+from projgan.generator_file import weights_sha256
+from projgan.network_description import NetworkDescription, Standardization
 from projgan.networks.resnet import Generator
 from projgan.randomness import generator_at
 from projgan.sampling import sample

@@ -14,7 +14,7 @@ from torch import Tensor
 from projgan.classification.settings import ClassifierSettings
 from projgan.classification.trainer import ClassifierTrainer
 from projgan.classification.training import class_logits
-from projgan.errors import UserError, nearest_name
+from projgan.errors import UserError, nearest_of_several
 from projgan.evaluation.classification_accuracy import Classify, classification_accuracy_score
 from projgan.evaluation.diversity import within_class_ms_ssim
 from projgan.evaluation.feature_sets import FeatureSet
@@ -302,4 +302,4 @@ def _unknown(word: str, known: dict[str, str], is_inception: bool, network: str)
     if word in of_the_other:
         here = public_name(of_the_other[word], is_inception)
         return f"{word} is not what {network} measures; with these features the metric is called {here}"
-    return f"unknown metric {word!r}{nearest_name(word, known)}"
+    return f"unknown metric {word!r}{nearest_of_several(word, known)}"

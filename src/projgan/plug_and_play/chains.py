@@ -12,13 +12,9 @@ import torch
 from torch import Tensor
 
 from projgan.errors import UserError
-from projgan.generator_file import (
-    NetworkDescription,
-    load_classifier,
-    load_inverting_generator,
-    weights_sha256,
-)
+from projgan.generator_file import load_classifier, load_inverting_generator, weights_sha256
 from projgan.images import to_uint8
+from projgan.network_description import NetworkDescription
 from projgan.networks.classifier import Classifier
 from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.plug_and_play.run import InverterRun

@@ -13,17 +13,10 @@ import projgan
 from projgan.classification.held_out import LabelledParts
 from projgan.errors import UserError
 from projgan.files import make_folder
-from projgan.generator_file import (
-    Inversion,
-    NetworkDescription,
-    Provenance,
-    load_classifier,
-    load_inverting_generator,
-    save_network,
-    weights_sha256,
-)
+from projgan.generator_file import load_classifier, load_inverting_generator, save_network, weights_sha256
 from projgan.images import to_float
 from projgan.interruption import Interruption
+from projgan.network_description import Inversion, NetworkDescription, Provenance
 from projgan.networks.classifier import Classifier
 from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.plug_and_play.settings import InverterSettings

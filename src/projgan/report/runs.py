@@ -11,7 +11,8 @@ from torch import nn
 from projgan.config import RunConfig, check_config, read_preset
 from projgan.errors import UserError, printable
 from projgan.evaluation.rows import MetricRow
-from projgan.generator_file import Provenance, load_discriminator, load_generator
+from projgan.generator_file import load_discriminator, load_generator
+from projgan.network_description import Provenance
 from projgan.run_directory import RunDirectory
 
 

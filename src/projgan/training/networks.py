@@ -8,7 +8,7 @@ import torch
 
 from projgan.config import RunConfig
 from projgan.errors import UserError
-from projgan.generator_file import NetworkKind
+from projgan.network_description import NetworkKind
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.networks.super_resolution import SuperResolutionDiscriminator, SuperResolutionGenerator
 from projgan.randomness import generator_at

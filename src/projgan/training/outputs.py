@@ -10,8 +10,9 @@ from PIL import Image
 import projgan
 from projgan.data import PackedImages
 from projgan.data.conditions import Conditions
-from projgan.generator_file import NetworkDescription, NetworkKind, Provenance, Standardization, save_network
+from projgan.generator_file import save_network
 from projgan.images import downscale, grid, write_png
+from projgan.network_description import NetworkDescription, NetworkKind, Provenance, Standardization
 from projgan.networks.super_resolution import FACTOR, SuperResolutionGenerator
 from projgan.run_directory import RunDirectory
 from projgan.sampling import ROWS, sample

@@ -15,7 +15,7 @@ from projgan.data.conditions import CONDITION_KINDS
 from projgan.distributed import Ranks
 from projgan.errors import UserError
 from projgan.training.guidance import open_guide
-from projgan.training.measuring import condition_request
+from projgan.training.real_images import condition_request
 from projgan.training.run import data_location, refuse_one_class
 from projgan.training.trainer import Trainer, refuse_unequal_shares
 

@@ -27,9 +27,10 @@ from projgan.training.checkpoint import (
     save_checkpoint,
 )
 from projgan.training.guidance import load_start, open_guide
-from projgan.training.measuring import RunEvaluator, condition_request, default_cache, run_evaluator
 from projgan.training.networks import build_networks
 from projgan.training.outputs import write_networks, write_samples
+from projgan.training.real_images import cache_folder, condition_request
+from projgan.training.run_evaluator import RunEvaluator, run_evaluator
 from projgan.training.trainer import LossRow, Trainer
 
 
@@ -138,7 +139,7 @@ def read_data(config: RunConfig, listener: Listener) -> PackedImages:
         split=config.data.split,
         resolution=stored_resolution(config),
         channels=config.data.channels,
-        cache=default_cache(config),
+        cache=cache_folder(config.data),
         progress=listener.decoded,
         on_unreadable=config.data.on_unreadable,
         request=condition_request(config.data),
@@ -273,7 +274,11 @@ class _Run:
             if self.last_saved is not None
             else "no checkpoint had been written"
         )
-        return UserError(f"{what}; {good}; a lower optimizer.learning_rate in another --run-dir may help")
+        weight = self.config.finetuning.classifier_weight
+        guided = f" or --weight of `projgan finetune` (here {weight:g})" if weight else ""
+        return UserError(
+            f"{what}; {good}; a lower optimizer.learning_rate{guided} in another --run-dir may help"
+        )
 
     def _log(self) -> None:
         losses = self._read_losses()

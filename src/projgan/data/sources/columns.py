@@ -7,7 +7,7 @@ import numpy as np
 
 from projgan.data.packed import MAX_COLUMNS
 from projgan.data.sources.base import check_class_names, natural_order
-from projgan.errors import UserError, nearest_name, printable
+from projgan.errors import UserError, nearest_of_several, printable
 
 NAMES_COLUMNS = ("labels", "classes", "tags")
 """Columns of a table whose cells name several classes, separated by `;` or `|`."""
@@ -41,7 +41,9 @@ def choose_columns(
     chosen = tuple(others if request.columns is None else request.columns)
     for name in chosen:
         if name not in others:
-            raise UserError(f"{place} has no column {name!r} for a condition{nearest_name(name, others)}")
+            raise UserError(
+                f"{place} has no column {name!r} for a condition{nearest_of_several(name, others)}"
+            )
     if not chosen:
         raise UserError(
             f"{place} has no columns for data.condition {request.kind}: add one per "

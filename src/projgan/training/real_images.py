@@ -1,0 +1,75 @@
+"""The real images that a configuration names: where they are kept, and what is known of each."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from torch import Tensor
+
+from projgan.config import DataConfig
+from projgan.data import ConditionRequest, PackedImages, load_images, open_source
+from projgan.data.conditions import CONDITION_KINDS, conditions_of, standardize
+from projgan.data.sources.columns import ONE_CLASS
+from projgan.data.tensors import as_tensor
+from projgan.errors import UserError
+from projgan.network_description import Standardization
+
+
+def cache_folder(data: DataConfig) -> Path:
+    """Folder in which decoded images and their features are kept between runs."""
+    return data.cache or Path.home() / ".cache" / "projgan"
+
+
+def condition_request(data: DataConfig) -> ConditionRequest:
+    """Return what is wanted to be known of each image; the image itself at low resolution asks nothing."""
+    if data.condition == "low-resolution":
+        return ONE_CLASS
+    return ConditionRequest(data.condition, data.condition_columns)
+
+
+def vectors_of(
+    data: DataConfig, images: PackedImages, learned: Standardization | None = None
+) -> Tensor | None:
+    """Return what the networks meet beside each image, float32 [N, K]; None where that is a class.
+
+    Vectors are standardised as the networks have learned them, where that is given, or else by these images.
+    """
+    if data.condition == "class":
+        return None
+    if learned is not None:
+        return as_tensor(standardize(conditions_of(images), learned.means, learned.deviations))
+    return as_tensor(CONDITION_KINDS[data.condition](images).values)
+
+
+def load_real(data: DataConfig, size: tuple[int, int], split: str | None = None) -> PackedImages:
+    """Load real images as training does, but at the size of the generated ones; of another part if given.
+
+    Args:
+        data: which images.
+        size: resolution and channels of the generated images, any of both.
+        split: another part of the data.
+    """
+    if data.source is None:
+        raise UserError("there is no data set to compare with; give one with --data")
+    return load_images(
+        data.source,
+        split=split or data.split,
+        resolution=size[0],
+        channels=size[1],
+        cache=cache_folder(data),
+        on_unreadable=data.on_unreadable,
+        request=condition_request(data),
+    )
+
+
+def held_out_images(data: DataConfig, size: tuple[int, int]) -> Callable[[], PackedImages] | None:
+    """Return what loads the test images of a data set, of a resolution and channels, or None without any.
+
+    The part called `test` is taken, or else `validation`; never the one that is compared with.
+    """
+    assert data.source is not None
+    opened = open_source(data.source, data.split, condition_request(data))
+    for name in ("test", "validation"):
+        if name in opened.splits and name != opened.split:
+            return partial(load_real, data, size, name)
+    return None
