@@ -341,7 +341,7 @@ def test_a_classifier_of_other_classes_is_refused_before_any_training(tmp_path: 
     save_blank_classifier(tmp_path / "small.safetensors", class_names=("cat", "dog"))
     words: dict[str, Any] = {"data": "digits", "out": tmp_path / "out"}
     for features, said in {
-        f"classifier:{tmp_path / 'small.safetensors'}": "classifier:small was not trained on the classes of digits",
+        f"classifier:{tmp_path / 'small.safetensors'}": "small was not trained on the classes of digits",
         f"classifier:{tmp_path / 'none.safetensors'}": "none.safetensors",
     }.items():
         with pytest.raises(UserError, match=said):
