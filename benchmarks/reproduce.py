@@ -20,7 +20,7 @@ from cyclopts import App
 
 import projgan
 from projgan.config import RunConfig
-from projgan.errors import UserError, nearest_name
+from projgan.errors import UserError, nearest_of_several
 from projgan.report.runs import read_runs
 from reproduction.carrying import pack, unpack
 from reproduction.cells import MeasuredRun, find_row, name_with
@@ -105,7 +105,9 @@ def reproduce(
     chosen = load_table(table)
     folder = out or Path("runs") / "reproduce" / Path(table).stem
     shown = _choose("row", rows, chosen.rows)
-    seeds = chosen.seeds if seeds is None else seeds
+    seeds = seeds or chosen.seeds
+    if jobs < 1:
+        raise UserError(f"--jobs is {jobs}; at least one run must go on at a time")
     plan = Plan(
         protocols=_choose("protocol", protocols, chosen.protocols),
         data=data,
@@ -113,14 +115,16 @@ def reproduce(
         deadline=None if seconds is None else time.monotonic() + seconds,
         carry=carry,
     )
-    if seconds != 0:
-        refuse_stranger(features, data, plan.protocols)
     given = {"data.source": data, "training.cpu_threads": threads} | parse_options(options)
     configs = {
         (row.name, seed): row_config(row, preset or chosen.preset, steps, given, seed)
         for seed in seeds
         for row in shown
     }
+    if seconds != 0:
+        conditional = any(config.generator.condition is not None for config in configs.values())
+        names = {name for protocol in plan.protocols for name in protocol.metrics}
+        refuse_stranger(features, data, [name for name in names if applies(name, conditional, False)])
     paths = {(row, seed): folder / f"{owner}-seed{seed}" for (row, seed), owner in _owners(configs).items()}
     work = {path: configs[key] for key, path in paths.items()}
     with ThreadPoolExecutor(jobs) as pool:
@@ -158,7 +162,7 @@ def _choose(kind: str, names: Sequence[str], known: Sequence[Named]) -> tuple[Na
     by_name = {each.name: each for each in known}
     for name in names:
         if name not in by_name:
-            raise UserError(f"unknown {kind} {name!r}{nearest_name(name, by_name)}")
+            raise UserError(f"unknown {kind} {name!r}{nearest_of_several(name, by_name)}")
     return tuple(by_name[name] for name in names or by_name)
 
 

@@ -23,7 +23,9 @@ from projgan.report.intervals import Spread
 from projgan.run_directory import RunDirectory
 from reproduction.carrying import pack, unpack
 from reproduction.cells import Cell, MeasuredRun, judge, obstacle, read_cell
+from reproduction.drawing import charts
 from reproduction.lines import NOT_MEASURED, table_lines
+from reproduction.lines import Line as ReproducedLine
 from reproduction.tables import (
     MeasuredProtocol,
     Published,
@@ -331,8 +333,14 @@ def test_what_is_there_is_not_made_again(fake: list[list[str]], tmp_path: Path) 
     assert reproduce.reproduce(table, seeds=(0,), **choices) == 0
     assert fake == []
     text = (tmp_path / "out" / "table" / "table.md").read_text()
-    assert "| `projection` | `fd` | custom | 1,500 | 10.00 (1 seed) |  |  |  |" in text
-    assert "| `projection` | `fid` | custom |  |  | 12 [1] |  | not measured |" in text
+    assert (
+        "| `projection` | `fd` | standard with 64 generated images | 1,500 | 10.00 (1 seed) |  |  |  |"
+        in text
+    )
+    assert (
+        "| `projection` | `fid` | standard with 64 generated images |  |  | 12 [1] |  | not measured |"
+        in text
+    )
     with pytest.raises(UserError, match="training\\.batch_size 64, not 8; choose"):
         reproduce.reproduce(table, options=("training.batch_size=8",), **choices)
 
@@ -424,7 +432,28 @@ def test_a_table_of_digits_from_the_command(tmp_path: Path, monkeypatch: pytest.
     assert values["projection", "fd"] == values["same", "fd"] > 0
     assert values["projection", "fid"] is None
     assert page["lines"][0]["values"] == [page["lines"][0]["value"]]
-    chart = (tmp_path / "out" / "table" / f"fd-{page['lines'][0]['protocol']}.svg").read_text()
+    chart = (tmp_path / "out" / "table" / "fd-standard-with-64-generated-images.svg").read_text()
     assert "projection" in chart
     assert "same" in chart
     assert str(tmp_path) not in page["facts"]["command"]
+
+
+def test_protocols_that_differ_in_their_real_images_share_no_cell_and_no_chart() -> None:
+    few, many = (
+        MeasuredProtocol(name="paper", metrics=("fid",), real_images=count, generated_images=64)
+        for count in (200, 1_000)
+    )
+    measured = inception_run(10, protocol="custom", generated_images=64, real_images=200)
+    assert read_cell([measured], "fid", few, "inception").spread is not None
+    assert read_cell([measured], "fid", many, "inception").spread is None
+    cells = [
+        Cell("fid", protocol.title, spread(10.0 + place), (10.0 + place,))
+        for protocol in (few, many)
+        for place in range(2)
+    ]
+    lines = [ReproducedLine(f"row-{index % 2}", cell) for index, cell in enumerate(cells)]
+    names = [name for name, _ in charts(lines)]
+    assert names == [
+        f"fid-paper-with-{count}-real-images-64-generated-images.svg" for count in ("200", "1-000")
+    ]
+    assert list(charts(lines[:1])) == []

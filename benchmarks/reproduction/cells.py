@@ -52,7 +52,9 @@ def find_row(run: MeasuredRun, metric: str, protocol: MeasuredProtocol, features
     found = None
     for row in run.rows:
         how = row.measurement
-        counted = protocol.generated_images in (None, how.generated_images)
+        counted = protocol.generated_images in (None, how.generated_images) and (
+            protocol.real_images in (None, how.real_images) or how.real_images == 0
+        )
         alike = (how.protocol, how.features, how.truncation) == (protocol.recorded_name, features, None)
         if row.metric == metric and alike and counted and row.subject.step == run.steps:
             found = row
@@ -67,7 +69,7 @@ def read_cell(runs: Sequence[MeasuredRun], metric: str, protocol: MeasuredProtoc
     """
     rows = [(run, row) for run in runs if (row := find_row(run, metric, protocol, features))]
     if not rows:
-        return Cell(metric, protocol.recorded_name)
+        return Cell(metric, protocol.title)
     (first, found), *others = rows
     for run, row in others:
         for key, values in differing_keys(found.measurement, row.measurement).items():
@@ -78,7 +80,7 @@ def read_cell(runs: Sequence[MeasuredRun], metric: str, protocol: MeasuredProtoc
     values = tuple(row.value for _, row in rows)
     spread = spread_of(values, [row.standard_error for _, row in rows])
     seeds = tuple(run.seed for run, _ in rows)
-    return Cell(metric, protocol.recorded_name, spread, values, seeds, found.subject.step, found.measurement)
+    return Cell(metric, protocol.title, spread, values, seeds, found.subject.step, found.measurement)
 
 
 def judge(spread: Spread, published: Published) -> Verdict:

@@ -1,5 +1,6 @@
 """A table as charts: one per number, a line per row that was measured."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from projgan.report.charts import draw_intervals
@@ -19,6 +20,6 @@ def charts(lines: Sequence[Line]) -> Iterator[tuple[str, bytes]]:
         if len(measured) > 1:
             title = f"{titled(metric_named(metric))}, protocol {protocol}"
             yield (
-                f"{metric}-{protocol}.svg",
+                re.sub("[^a-z0-9]+", "-", f"{metric} {protocol}") + ".svg",
                 draw_intervals(title, measured, [name for name, _, _ in measured]),
             )

@@ -1,13 +1,12 @@
 """The feature network of a table: its name, and whether it suits the data before anything is trained."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from projgan.data import open_source
 from projgan.errors import UserError
 from projgan.evaluation.extractors import open_feature_network
 from projgan.evaluation.metrics import METRICS, PRINTED_AS
-from reproduction.tables import MeasuredProtocol
 
 
 def name_of(features: str) -> str:
@@ -16,18 +15,24 @@ def name_of(features: str) -> str:
     return kind if kind == "inception" else f"{kind}:{Path(path).stem}"
 
 
-def refuse_stranger(features: str, data: str, protocols: Sequence[MeasuredProtocol]) -> None:
-    """Refuse a feature network from a file that could not measure what the protocols name, of this data.
+def refuse_stranger(features: str, data: str, metrics: Iterable[str]) -> None:
+    """Refuse a feature network from a file that could not measure this of the data.
+
+    Args:
+        features: as for `projgan evaluate`.
+        data: the real images.
+        metrics: names of numbers with Inception's features.
 
     Raises:
-        UserError: there is no such network, or it is a classifier of other classes than the data's where a
-            protocol asks what it recognises.
+        UserError: there is no such network, or it is a classifier of other classes than the data's and a
+            number says how many images it recognises.
     """
     if features == "inception":
         return  # fetched when first used
     network, classes = open_feature_network(features, "cpu", Path()), open_source(data).class_names
-    names = {PRINTED_AS.get(name, name) for protocol in protocols for name in protocol.metrics}
-    asked = not network.is_inception and any(METRICS[name].classifies for name in names)
+    asked = not network.is_inception and any(
+        METRICS[PRINTED_AS.get(name, name)].classifies for name in metrics
+    )
     if asked and tuple(network.class_names or ()) != tuple(classes):
         raise UserError(
             f"{network.name} was not trained on the classes of {Path(data).name}, and the table asks how "

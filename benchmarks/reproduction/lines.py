@@ -56,7 +56,7 @@ def table_lines(
                     continue
                 yield Line(row.name, cell)
                 if published or others:
-                    empty = Cell(metric, protocol.recorded_name)
+                    empty = Cell(metric, protocol.title)
                     yield Line(row.name, empty, published, others, NOT_MEASURED)
 
 

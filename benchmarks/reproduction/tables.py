@@ -65,6 +65,12 @@ class MeasuredProtocol(_Checked):
         """What the rows of `metrics.jsonl` call it."""
         return "custom" if self.counts else self.name
 
+    @property
+    def title(self) -> str:
+        """What people call it: with the counts that replace its own."""
+        counts = [f"{count:,} {name.replace('_', ' ')}" for name, count in self.counts.items()]
+        return self.name + (f" with {', '.join(counts)}" if counts else "")
+
     @model_validator(mode="after")
     def _metrics_are_known(self) -> "MeasuredProtocol":
         for name in self.metrics:

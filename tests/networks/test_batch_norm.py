@@ -289,6 +289,25 @@ def test_fused_in_bfloat16_rounds_once() -> None:
     assert norm.eval().rectified(images, CONDITIONS["class"]).dtype == torch.bfloat16
 
 
+def test_a_single_value_per_channel_is_refused_before_it_spoils_the_statistics() -> None:
+    norm, _ = pair_of("unconditional")
+    with pytest.raises(ValueError, match="single value per channel"):
+        norm.rectified(torch.randn(1, 5, 1, 1))
+    assert norm.running_var.tolist() == [1] * 5
+    norm.eval().rectified(torch.randn(1, 5, 1, 1))
+
+
+def test_ranks_share_statistics_in_float32_of_maps_in_bfloat16() -> None:
+    norm, _ = pair_of("unconditional")
+    norm.average_over_ranks, norm.num_ranks = (lambda tensor: tensor), 1
+    images = (torch.randn(4, 5, 8, 8) + 3).bfloat16()
+    found = norm.normalize(images)
+    assert found.dtype == torch.bfloat16
+    exact = F.batch_norm(images.float(), None, None, training=True, eps=2e-5)
+    torch.testing.assert_close(found.float(), exact, rtol=2**-8, atol=2**-8)
+    torch.testing.assert_close(norm.running_mean, 0.1 * images.float().mean(dim=(0, 2, 3)))
+
+
 def test_statistics_that_ranks_share_serve_the_norm_with_relu_too() -> None:
     norm, _ = pair_of("unconditional")
     images = torch.randn(4, 5, 8, 8)

@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from projgan.networks.batch_norm import ConditionalBatchNorm2d, UnconditionalBatchNorm2d
 from projgan.networks.resnet import DISCRIMINATORS, GENERATORS, Discriminator, Generator
@@ -329,3 +330,15 @@ def test_tables_agree_with_the_papers() -> None:
         assert [multiplier * trunk.width for multiplier in trunk.multipliers] == channels
         assert trunk.num_downsampling == halving
     assert GENERATORS.keys() == DISCRIMINATORS.keys() == {"resnet-8", *G_CHANNELS}
+
+
+def test_nothing_of_a_traced_network_stays_in_those_that_run() -> None:
+    """Tensors without numbers, as exporting uses them, leave no trace in what is computed afterwards."""
+    with FakeTensorMode():
+        fake = Generator("resnet-8", num_classes=3, latent_size=5, width=4)
+        fake(torch.randn(2, 5), torch.tensor([0, 1]))
+    real = Generator("resnet-8", num_classes=3, latent_size=5, width=4)
+    images = real(torch.randn(2, 5), torch.tensor([0, 1]))
+    assert type(images) is torch.Tensor
+    images.sum().backward()
+    assert all(type(parameter.grad) is torch.Tensor for parameter in real.parameters())

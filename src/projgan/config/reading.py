@@ -129,7 +129,7 @@ def _words_of_their_own(error: ErrorDetails) -> str:
     if not of_a_list or not isinstance(word, str) or "," not in word:
         return ""
     option = ".".join(str(part) for part in error["loc"] if isinstance(part, str)).replace("_", "-")
-    parts = printable(word).split(",")
+    parts = printable(word).strip("[]").split(",")
     return (
         f"; give several as words of their own, --{option} {' '.join(parts)}, "
         f"or as a list in YAML, [{', '.join(parts)}]"

@@ -57,14 +57,15 @@ class BatchNorm2d(Norm2d):
 
     def _normalize_over_ranks(self, images: Tensor, average: Callable[[Tensor], Tensor]) -> Tensor:
         # The mean first, then the variance about it: two messages, but no cancellation.
-        mean = average(images.mean(dim=(0, 2, 3)))
-        centred = images - mean[:, None, None]
+        maps = images.to(self.running_mean.dtype)
+        mean = average(maps.mean(dim=(0, 2, 3)))
+        centred = maps - mean[:, None, None]
         variance = average(centred.square().mean(dim=(0, 2, 3)))
         count = self.num_ranks * images.numel() / images.shape[1]
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
-        return centred * (variance + self.epsilon).rsqrt()[:, None, None]
+        return (centred * (variance + self.epsilon).rsqrt()[:, None, None]).to(images.dtype)
 
 
 class UnconditionalBatchNorm2d(UnconditionalAffine, BatchNorm2d):

@@ -33,10 +33,15 @@ def normalize_scale_rectify(
 
     Returns:
         [N, C, H, W]. With the statistics of the batch its gradient cannot be differentiated again.
+
+    Raises:
+        ValueError: one value per channel or none, and the statistics were to be those of the batch.
     """
     if momentum is None:
         factor = gain * (running_var + epsilon).rsqrt()
         return _scale_rectify(images, factor, bias - running_mean * factor)
+    if images.numel() <= images.shape[1]:
+        raise ValueError("batch norm learns nothing of a single value per channel: give it more images")
     result: Tensor = _OfBatch.apply(images, gain, bias, running_mean, running_var, momentum, epsilon)
     return result
 
