@@ -1,5 +1,7 @@
 """What a norm of the generator is: a normalisation, then gain and bias, which the condition may choose."""
 
+from abc import ABC, abstractmethod
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -7,20 +9,20 @@ from torch import Tensor, nn
 from projgan.networks.layers import select
 
 
-class Norm2d(nn.Module):
+class Norm2d(nn.Module, ABC):
     """A norm of feature maps; one subclass says how it normalises, another where gain and bias come from."""
 
     def __init__(self, num_features: int) -> None:
         super().__init__()
         self.num_features = num_features
 
+    @abstractmethod
     def normalize(self, images: Tensor) -> Tensor:
         """[N, C, H, W] with any statistics -> the same with mean 0 and variance 1."""
-        raise NotImplementedError
 
+    @abstractmethod
     def gain_and_bias(self, condition: Tensor | None) -> tuple[Tensor, Tensor]:
         """Labels [N], weights [N, num_classes] or None -> gain and bias, each [N, C] or [1, C]."""
-        raise NotImplementedError
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Tensor:
         """Images [N, C, H, W] and their condition -> [N, C, H, W]."""
