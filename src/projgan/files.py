@@ -42,6 +42,11 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object], *, sync: 
             temporary.unlink(missing_ok=True)
 
 
+def chosen_cache(given: Path | None) -> Path:
+    """Return the folder that was given for what can be made or fetched again, or `~/.cache/projgan`."""
+    return given or Path.home() / ".cache" / "projgan"
+
+
 def without_detours(path: Path) -> Path:
     """Return a path to the same place without `..`: making `a/../b` must not make a folder `a` on the way."""
     return Path(os.path.realpath(path)) if ".." in path.parts else path

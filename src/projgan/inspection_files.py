@@ -12,7 +12,7 @@ from projgan.config import DataConfig, load_config
 from projgan.data import PackedImages, load_images, open_source
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError, nearest_name, printable
-from projgan.files import make_folder
+from projgan.files import chosen_cache, make_folder
 from projgan.generator_file import discriminator_path, load_discriminator, load_generator
 from projgan.inspection import READINGS, Inspection, Reading, inspect
 from projgan.inspection_writing import write_pictures, write_table
@@ -188,7 +188,7 @@ def _load(settings: DataConfig, decoded: Progress | None) -> PackedImages:
         split=settings.split,
         resolution=settings.resolution,
         channels=settings.channels,
-        cache=settings.cache or Path.home() / ".cache" / "projgan",
+        cache=chosen_cache(settings.cache),
         progress=decoded,
         on_unreadable=settings.on_unreadable,
     )

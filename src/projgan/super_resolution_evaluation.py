@@ -16,7 +16,7 @@ from projgan.errors import UserError
 from projgan.evaluation.diversity import number_of_scales
 from projgan.evaluation.extractors import ClassifierNetwork
 from projgan.evaluation.super_resolution import Fidelity, fidelity
-from projgan.files import make_folder, write_atomically
+from projgan.files import chosen_cache, make_folder, write_atomically
 from projgan.generator_file import generator_path, load_super_resolution_generator
 from projgan.images import downscale, enlarge, write_png
 from projgan.networks.super_resolution import FACTOR
@@ -135,7 +135,7 @@ def _load(
         split=request.split or data.split,
         resolution=resolution,
         channels=channels,
-        cache=request.cache or data.cache or Path.home() / ".cache" / "projgan",
+        cache=chosen_cache(request.cache or data.cache),
         progress=decoded,
         on_unreadable=data.on_unreadable,
     )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
+from projgan.files import chosen_cache
 from projgan.progress import Say, classifier_listener, counted
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def classifier(
         resolution=settings.resolution,
         channels=settings.channels,
         seed=seed,
-        cache=cache or Path.home() / ".cache" / "projgan",
+        cache=chosen_cache(cache),
         progress=counted("decoding", " images"),
     )
     result = train_to_file(settings, parts, out, torch_device, classifier_listener())

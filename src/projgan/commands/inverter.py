@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
+from projgan.files import chosen_cache
 from projgan.progress import Say, counted, inverter_listener
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def inverter(
         resolution=encoder.resolution,
         channels=encoder.channels,
         seed=seed,
-        cache=cache or Path.home() / ".cache" / "projgan",
+        cache=chosen_cache(cache),
         progress=counted("decoding", " images"),
     )
     run = InverterRun(out)

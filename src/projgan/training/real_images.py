@@ -12,12 +12,13 @@ from projgan.data.conditions import CONDITION_KINDS, conditions_of, standardize
 from projgan.data.sources.columns import ONE_CLASS
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError
+from projgan.files import chosen_cache
 from projgan.network_description import Standardization
 
 
 def cache_folder(data: DataConfig) -> Path:
     """Folder in which decoded images and their features are kept between runs."""
-    return data.cache or Path.home() / ".cache" / "projgan"
+    return chosen_cache(data.cache)
 
 
 def condition_request(data: DataConfig) -> ConditionRequest:
