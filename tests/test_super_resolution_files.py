@@ -210,8 +210,8 @@ def test_what_cannot_be_taken_is_refused_in_words_before_anything_is_written(tmp
     assert "b.png: 257x256 is to become 1028x1024, and at most 65,536 pixels" in refusal(run, folder, out)
     content = (folder / "a.png").read_bytes()
     (folder / "b.png").write_bytes(content[:45])
-    assert "--skip-unreadable leaves such images out" in refusal(run, folder, out)
-    written = enlarge_images(SuperResolutionRequest(run, folder, out, skip_unreadable=True))
+    assert "--on-unreadable skip leaves such images out" in refusal(run, folder, out)
+    written = enlarge_images(SuperResolutionRequest(run, folder, out, on_unreadable="skip"))
     assert [Path(file).name for file in written.files] == ["a_seed000000.png"]
     (skipped,) = written.skipped
     assert "b.png" in skipped

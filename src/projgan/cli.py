@@ -79,10 +79,17 @@ for _name, _summary in DATA_COMMANDS.items():
 
 
 def _expand_short_options(words: Sequence[str]) -> list[str]:
-    """`train --data X` is short for `--data.source X`."""
+    """`train --data X --on-unreadable Y` is short for `--data.source X --data.on-unreadable Y`."""
     if not words or words[0] != "train":
         return list(words)
-    return [re.sub(r"^--data(?==|$)", "--data.source", word) for word in words]
+    return [
+        re.sub(
+            r"^--on-unreadable(?==|$)",
+            "--data.on-unreadable",
+            re.sub(r"^--data(?==|$)", "--data.source", word),
+        )
+        for word in words
+    ]
 
 
 def _forget_output() -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from projgan.config import DataConfig, load_config
 from projgan.data import PackedImages, load_images, open_source
+from projgan.data.decoding import OnUnreadable
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError, nearest_name, printable
 from projgan.files import chosen_cache, make_folder
@@ -38,6 +39,8 @@ class InspectionRequest:
     generated_per_class: int = 200
     """Generated images to learn p(y|x) from; 0 takes it as flat."""
     cache: Path | None = None
+    on_unreadable: OnUnreadable | None = None
+    """What to do about images that cannot be decoded; None for what the run says, or an error."""
     device: torch.device | str = "cpu"
 
 
@@ -77,6 +80,7 @@ def write_inspection(
     inspected: Progress | None = None,
     generated: Progress | None = None,
     written: Progress | None = None,
+    said: Callable[[str], None] = lambda message: None,
 ) -> WrittenInspection:
     """Inspect the images and write `inspection.csv` and the pictures.
 
@@ -86,6 +90,7 @@ def write_inspection(
         inspected: told of (images inspected, all).
         generated: told of (images generated, all), where p(y|x) is learned.
         written: told of (rows written, all).
+        said: told how many images were left out, if any were.
 
     Raises:
         UserError: no discriminator, or images that are not of its classes.
@@ -104,6 +109,8 @@ def write_inspection(
         update={"resolution": discriminator.resolution, "channels": discriminator.channels}
     )
     images = _load(settings, decoded)
+    if images.skipped_words:
+        said(images.skipped_words)
     labels = _labels(images, description.class_names, READINGS[method].score_name != "")
     found = inspect(discriminator, method, as_tensor(images.images), labels, inspected)
     names = description.class_names if found.class_scores is not None else images.class_names
@@ -171,13 +178,21 @@ def _refuse_other_conditions(description: NetworkDescription, path: Path) -> Non
 def _settings_of_data(request: InspectionRequest) -> DataConfig:
     """Return which images to load: those given, or the run's own training images."""
     if request.data is not None:
-        return DataConfig(source=request.data, split=request.split, cache=request.cache)
+        unreadable = request.on_unreadable or "error"
+        return DataConfig(
+            source=request.data, split=request.split, cache=request.cache, on_unreadable=unreadable
+        )
     config = RunDirectory(request.run).config
     if not config.is_file():
         raise UserError(f"{request.run}: does not say what it was trained on; give images: inspect RUN DATA")
     settings = load_config(str(config)).data
-    update = {"split": request.split or settings.split, "cache": request.cache or settings.cache}
-    return settings.model_copy(update=update)
+    return settings.model_copy(
+        update={
+            "split": request.split or settings.split,
+            "cache": request.cache or settings.cache,
+            "on_unreadable": request.on_unreadable or settings.on_unreadable,
+        }
+    )
 
 
 def _load(settings: DataConfig, decoded: Progress | None) -> PackedImages:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from projgan.config import DataConfig, load_config
 from projgan.data import PackedImages, load_images
+from projgan.data.decoding import OnUnreadable
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError
 from projgan.evaluation.diversity import number_of_scales
@@ -45,6 +46,8 @@ class SuperResolutionEvaluation:
     classifier: Path | None = None
     cache: Path | None = None
     device: torch.device | str = "cpu"
+    on_unreadable: OnUnreadable | None = None
+    """What to do about images that cannot be decoded; None for what the run says, or an error."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ def evaluate_super_resolution(
     request: SuperResolutionEvaluation,
     decoded: Progress | None = None,
     enlarged: Progress | None = None,
+    said: Callable[[str], None] = lambda message: None,
 ) -> MeasuredSuperResolution:
     """Make images small, enlarge them again and compare; writes `evaluation.json` and `comparison.png`.
 
@@ -75,6 +79,7 @@ def evaluate_super_resolution(
         request: which generator and which images.
         decoded: told of (images decoded, all).
         enlarged: told of (images enlarged, all), over all draws.
+        said: told how many images were left out, if any were.
 
     Raises:
         UserError: no generator of super-resolution, no images, or a classifier of others.
@@ -85,6 +90,8 @@ def evaluate_super_resolution(
     path = generator_path(request.run)
     generator, _ = load_super_resolution_generator(path, request.device)
     images = _load(request, generator.resolution, generator.channels, decoded)
+    if images.skipped_words:
+        said(images.skipped_words)
     classifier = _open_classifier(request, images)
     chosen = _choose(len(images), request.count, request.seed)
     truth, labels = as_tensor(images.images)[chosen], as_tensor(images.labels)[chosen]
@@ -137,7 +144,7 @@ def _load(
         channels=channels,
         cache=chosen_cache(request.cache or data.cache),
         progress=decoded,
-        on_unreadable=data.on_unreadable,
+        on_unreadable=request.on_unreadable or data.on_unreadable,
     )
     if len(images) < 2:
         raise UserError(f"{images.name}: {len(images)} image; at least 2 are needed for an error")

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from projgan.data.decode import IMAGE_SUFFIXES, UnreadableImageError, open_image, to_eight_bits
+from projgan.data.decoding import OnUnreadable
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError, printable
 from projgan.files import make_folder
@@ -36,7 +37,7 @@ class SuperResolutionRequest:
     out: Path
     draws: int = 1
     seed: int = 0
-    skip_unreadable: bool = False
+    on_unreadable: OnUnreadable = "error"
     device: torch.device | str = "cpu"
 
 
@@ -72,7 +73,7 @@ def enlarge_images(request: SuperResolutionRequest, progress: Progress | None = 
     paths = image_paths(request.images)
     refuse_among_images(request.out, request.images)
     written = WrittenImages(str(path), seeds, str(request.out / COMPARISON))
-    readable = _readable(paths, request.skip_unreadable, written.skipped)
+    readable = _readable(paths, request.on_unreadable == "skip", written.skipped)
     stems = _stems(readable)
     names = (_name(stem, seed) for stem in stems for seed in seeds)
     _refuse_others(request.out, itertools.chain([COMPARISON], names))
@@ -163,7 +164,7 @@ def _readable(paths: list[Path], skip: bool, skipped: list[str]) -> list[Path]:
             readable.append(path)
         except UserError as error:
             if not skip:
-                raise UserError(f"{error}; --skip-unreadable leaves such images out") from None
+                raise UserError(f"{error}; --on-unreadable skip leaves such images out") from None
             skipped.append(str(error))
     if not readable:
         raise UserError(f"none of the {len(paths)} images can be taken; the first one: {skipped[0]}")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from projgan.data import PackedImages, load_images, open_source
+from projgan.data.decoding import OnUnreadable
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError, printable
 from projgan.randomness import generator_at
@@ -48,6 +49,8 @@ def load_parts(
     seed: int,
     cache: Path | None,
     progress: Callable[[int, int], None] | None = None,
+    on_unreadable: OnUnreadable = "error",
+    said: Callable[[str], None] = lambda message: None,
 ) -> LabelledParts:
     """Load the training part of a data set, and its test part or else a seeded tenth held out of every class.
 
@@ -56,9 +59,18 @@ def load_parts(
     """
 
     def load(split: str | None) -> PackedImages:
-        return load_images(
-            location, split=split, resolution=resolution, channels=channels, cache=cache, progress=progress
+        images = load_images(
+            location,
+            split=split,
+            resolution=resolution,
+            channels=channels,
+            cache=cache,
+            progress=progress,
+            on_unreadable=on_unreadable,
         )
+        if images.skipped_words:
+            said(images.skipped_words)
+        return images
 
     splits = open_source(location).splits
     learned = load(None)

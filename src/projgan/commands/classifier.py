@@ -26,6 +26,7 @@ def classifier(
     flip: bool = False,
     shift: int | None = None,
     seed: int = 0,
+    on_unreadable: Literal["error", "skip"] = "error",
     device: Literal["auto", "cpu", "cuda"] = "auto",
     cache: NewPath | None = None,
     json: Json = False,
@@ -60,6 +61,8 @@ def classifier(
         given.
     seed
         Of weights, order and augmentation, and of what is held out.
+    on_unreadable
+        What to do about images that cannot be decoded.
     device
         auto takes a GPU where there is one.
     cache
@@ -95,6 +98,8 @@ def classifier(
         seed=seed,
         cache=chosen_cache(cache),
         progress=counted("decoding", " images"),
+        on_unreadable=on_unreadable,
+        said=Say.line,
     )
     result = train_to_file(settings, parts, out, torch_device, classifier_listener())
     _report(result, as_json=json)

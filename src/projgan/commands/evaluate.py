@@ -32,6 +32,7 @@ def evaluate(
     truncation: float | None = None,
     checkpoints: Annotated[bool, Parameter(negative=())] = False,
     cache: NewPath | None = None,
+    on_unreadable: Literal["error", "skip"] | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     json: Json = False,
 ) -> int:
@@ -68,6 +69,8 @@ def evaluate(
         Measure every checkpoint that the run has kept.
     cache
         Folder of decoded images, features and fetched weights; `~/.cache/projgan` if not given.
+    on_unreadable
+        What to do about images that cannot be decoded; as the run was trained, else `error`, if not given.
     device
         Where to compute.
     json
@@ -107,6 +110,7 @@ def evaluate(
             ranks,
             checkpoints=checkpoints,
             truncation=truncation,
+            on_unreadable=on_unreadable,
             listener=listener if ranks.is_first else None,
             fetched=counted("fetching Inception", " bytes") if ranks.is_first else None,
         )

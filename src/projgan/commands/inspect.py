@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
 from projgan.errors import UserError
-from projgan.progress import counted
+from projgan.progress import Say, counted
 
 if TYPE_CHECKING:
     from projgan.inspection_files import WrittenInspection
@@ -22,6 +22,7 @@ def inspect(
     top: int = 10,
     generated_per_class: int = 200,
     cache: NewPath | None = None,
+    on_unreadable: Literal["error", "skip"] | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     json: Json = False,
 ) -> None:
@@ -48,6 +49,8 @@ def inspect(
         0 takes it as flat. Methods that classify, or that concatenate the label, do without.
     cache
         Folder of decoded images; `~/.cache/projgan` if not given.
+    on_unreadable
+        What to do about images that cannot be decoded; as the run was trained, else `error`, if not given.
     device
         Where to compute.
     json
@@ -66,6 +69,7 @@ def inspect(
         top=top,
         generated_per_class=generated_per_class,
         cache=cache,
+        on_unreadable=on_unreadable,
         device=choose_device(device),
     )
     written = write_inspection(
@@ -74,6 +78,7 @@ def inspect(
         counted("inspecting", " images"),
         counted("generating", " images"),
         counted("writing", " rows"),
+        Say.line,
     )
     print(dumps(dataclasses.asdict(written)) if json else _text(written))
 

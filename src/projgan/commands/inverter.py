@@ -27,6 +27,7 @@ def inverter(
     adversarial_weight: float = 0.1,
     flip: bool = False,
     seed: int = 0,
+    on_unreadable: Literal["error", "skip"] = "error",
     device: Literal["auto", "cpu", "cuda"] = "auto",
     cache: NewPath | None = None,
     json: Json = False,
@@ -61,6 +62,8 @@ def inverter(
         Show mirrored images too: for photographs, not for digits or letters.
     seed
         Of weights and order, and of what is held out where the data has no test part.
+    on_unreadable
+        What to do about images that cannot be decoded.
     device
         auto takes a GPU where there is one.
     cache
@@ -94,6 +97,8 @@ def inverter(
         seed=seed,
         cache=chosen_cache(cache),
         progress=counted("decoding", " images"),
+        on_unreadable=on_unreadable,
+        said=Say.line,
     )
     run = InverterRun(out)
     result = train_inverter(settings, parts, classifier, run, torch_device, inverter_listener())

@@ -22,12 +22,12 @@ def super_resolve(
     out: NewPath,
     draws: int = 1,
     seed: int = 0,
-    skip_unreadable: Annotated[bool, Parameter(negative=())] = False,
     evaluate: Annotated[bool, Parameter(negative=())] = False,
     split: str | None = None,
     count: int = 1000,
     classifier: Path | None = None,
     cache: NewPath | None = None,
+    on_unreadable: Literal["error", "skip"] | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     json: Json = False,
 ) -> None:
@@ -50,8 +50,6 @@ def super_resolve(
         Outputs of each image: what is not in it is drawn anew.
     seed
         Seed of the first draw; the next ones follow. One image and one seed give one output.
-    skip_unreadable
-        Leave out images that cannot be read or are too large, and name them.
     evaluate
         Measure instead: MS-SSIM, PSNR, consistency with the input, and the accuracy of a classifier.
     split
@@ -63,6 +61,9 @@ def super_resolve(
         logits over the draws.
     cache
         Folder of decoded images; `~/.cache/projgan` if not given.
+    on_unreadable
+        What to do about images that cannot be read or, where they are enlarged, are too large: `skip` names
+        them and leaves them out. With --evaluate as the run was trained, else `error`, if not given.
     device
         Where to compute.
     json
@@ -75,10 +76,10 @@ def super_resolve(
     torch_device = choose_device(device)
     if evaluate:
         asked = SuperResolutionEvaluation(
-            run, out, images, split, count, draws, seed, classifier, cache, torch_device
+            run, out, images, split, count, draws, seed, classifier, cache, torch_device, on_unreadable
         )
         found = evaluate_super_resolution(
-            asked, counted("decoding", " images"), counted("enlarging", " images")
+            asked, counted("decoding", " images"), counted("enlarging", " images"), Say.line
         )
         print(dumps(dataclasses.asdict(found)) if json else _text(found, out))
         return
@@ -86,7 +87,9 @@ def super_resolve(
         raise UserError("there are no images to enlarge; give a folder, or --evaluate to measure the run")
     if split is not None or classifier is not None:
         raise UserError("--split and --classifier belong to --evaluate; add it, or leave them out")
-    request = SuperResolutionRequest(run, Path(images), out, draws, seed, skip_unreadable, torch_device)
+    request = SuperResolutionRequest(
+        run, Path(images), out, draws, seed, on_unreadable or "error", torch_device
+    )
     written = enlarge_images(request, counted("enlarging", " images"))
     for line in written.skipped:
         Say.line(f"left out: {line}")

@@ -86,7 +86,7 @@ class DataConfig(Section):
     dequantize: bool = True
     """Add uniform noise of one grey level to real images at every access, as the paper does."""
     on_unreadable: Literal["error", "skip"] = "error"
-    """What to do about images that cannot be decoded."""
+    """What to do about images that cannot be decoded; `--on-unreadable` for short."""
     cache: Annotated[Annotated[Path, AfterValidator(without_detours)] | None, MayBeOff] = None
     """Folder in which decoded images are kept between runs; None is `~/.cache/projgan`."""
 

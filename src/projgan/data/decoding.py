@@ -128,6 +128,5 @@ def unreadable_images(source: Source, failures: Sequence[str], count: int) -> Us
     shown = ", ".join(failures[:_NAMED]) + (f", and {count - _NAMED} more" if count > _NAMED else "")
     return UserError(
         f"{source.location}: {count} of {len(source)} images cannot be read: {shown}; "
-        "repair or remove them, or leave them out with --on-unreadable skip (--data.on-unreadable skip in "
-        "training)"
+        "repair or remove them, or leave them out with --on-unreadable skip"
     )

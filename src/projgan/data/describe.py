@@ -241,8 +241,8 @@ def _pixel_remarks(seen: _Seen) -> list[str]:
         remarks.append(f"{transparent} images may be transparent: they are laid over white")
     if seen.failures:
         remarks.append(
-            f"{len(seen.failures)} images cannot be read: training refuses them unless they are skipped "
-            "(--data.on-unreadable skip, in `projgan data pack` --on-unreadable skip)"
+            f"{len(seen.failures)} images cannot be read: every command refuses them, or leaves them out "
+            "with --on-unreadable skip"
         )
     return remarks
 

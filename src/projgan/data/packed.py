@@ -64,6 +64,18 @@ class PackedImages:
         return len(self.labels)
 
     @property
+    def skipped_words(self) -> str:
+        """How many images were left out, for a person; "" for none."""
+        if not self.skipped_count:
+            return ""
+        left = (
+            "1 unreadable image is"
+            if self.skipped_count == 1
+            else f"{self.skipped_count} unreadable images are"
+        )
+        return f"{self.name}: {left} left out"
+
+    @property
     def num_classes(self) -> int:
         """Number of class names, whether or not each has images."""
         return len(self.class_names)

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from projgan.data import PackedImages, Source, load_images, open_source
+from projgan.data.decode import UnreadableImageError
+from projgan.data.decoding import OnUnreadable, unreadable_images
 from projgan.errors import UserError
 from projgan.evaluation.protocol import Protocol, choose_labels
 from projgan.evaluation.rows import Subject
@@ -202,7 +204,11 @@ def _first_of_each(order: Tensor, labels: Tensor, wanted: int, class_names: Sequ
 
 
 def stored_images(
-    location: Path, split: str | None, channels: int, progress: Callable[[int, int], None] | None = None
+    location: Path,
+    split: str | None,
+    channels: int,
+    progress: Callable[[int, int], None] | None = None,
+    on_unreadable: OnUnreadable = "error",
 ) -> StoredImages:
     """Read images that are there already, at their own size.
 
@@ -212,27 +218,41 @@ def stored_images(
     resolution = _common_size(open_source(location, split))
     return StoredImages(
         load_images(
-            location, split=split, resolution=resolution, channels=channels, cache=None, progress=progress
+            location,
+            split=split,
+            resolution=resolution,
+            channels=channels,
+            cache=None,
+            progress=progress,
+            on_unreadable=on_unreadable,
         )
     )
 
 
 def _common_size(source: Source) -> int:
-    first: tuple[int, int] | None = None
+    """Return the height and width of all images that can be read; decoding judges the others."""
+    first: tuple[str, tuple[int, int]] | None = None
+    failures = []
     for item in source.iterate():
-        size = item.open().size
+        try:
+            size = item.open().size
+        except UnreadableImageError as error:
+            failures.append(str(error))
+            continue
         if first is None:
-            first = size
-        if size != first:
+            first = source.item_name(item.index), size
+        if size != first[1]:
             raise UserError(
-                f"{source.location}: several sizes ({source.item_name(0)} is {first[0]}x{first[1]}, "
+                f"{source.location}: several sizes ({first[0]} is {first[1][0]}x{first[1][1]}, "
                 f"{source.item_name(item.index)} is {size[0]}x{size[1]}); bring them to one size first, as "
                 "`projgan data pack` does"
             )
-    assert first is not None
-    if first[0] != first[1]:
+    if first is None:
+        raise unreadable_images(source, failures, len(failures))
+    width, height = first[1]
+    if width != height:
         raise UserError(
-            f"{source.location}: its images are {first[0]}x{first[1]}, not square; bring them to the size of "
+            f"{source.location}: its images are {width}x{height}, not square; bring them to the size of "
             "the real ones first"
         )
-    return first[0]
+    return width

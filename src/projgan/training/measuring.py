@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from projgan.config import DataConfig, EvaluationConfig, load_config
+from projgan.data.decoding import OnUnreadable
 from projgan.distributed import Ranks
 from projgan.errors import UserError
 from projgan.evaluation.evaluator import Evaluator, Listener
@@ -23,6 +24,7 @@ def evaluate(
     *,
     checkpoints: bool = False,
     truncation: float | None = None,
+    on_unreadable: OnUnreadable | None = None,
     listener: Listener | None = None,
     fetched: Fetched | None = None,
 ) -> list[MetricRow]:
@@ -37,6 +39,7 @@ def evaluate(
         ranks: this process among all.
         checkpoints: measure every checkpoint that the run has kept, not its generator file.
         truncation: bound of the latents' entries, or None.
+        on_unreadable: what to do about images that cannot be decoded; None for what `data` says.
         listener: what to tell.
         fetched: is told bytes fetched and bytes in all.
 
@@ -52,13 +55,18 @@ def evaluate(
     refuse_other_files(subject)
     if data is None:
         data = _data_of_run(subject)
+    if on_unreadable is not None:
+        data = data.model_copy(update={"on_unreadable": on_unreadable})
+    said = listener.said if listener else None
     network = open_network(settings, ranks, cache_folder(data), fetched)
     rows: list[MetricRow] = []
     evaluator: Evaluator | None = None
-    for source in sources_to_measure(subject, network.channels, checkpoints, truncation, ranks.device):
+    for source in sources_to_measure(
+        subject, network.channels, checkpoints, truncation, ranks.device, data.on_unreadable, said
+    ):
         if evaluator is None:
             data = _as_generated(data, source)
-            real = load_real(data, (source.resolution, source.channels))
+            real = load_real(data, (source.resolution, source.channels), said=said)
             evaluator = build_evaluator(
                 settings,
                 protocol,

@@ -42,17 +42,23 @@ def vectors_of(
     return as_tensor(CONDITION_KINDS[data.condition](images).values)
 
 
-def load_real(data: DataConfig, size: tuple[int, int], split: str | None = None) -> PackedImages:
+def load_real(
+    data: DataConfig,
+    size: tuple[int, int],
+    split: str | None = None,
+    said: Callable[[str], None] | None = None,
+) -> PackedImages:
     """Load real images as training does, but at the size of the generated ones; of another part if given.
 
     Args:
         data: which images.
         size: resolution and channels of the generated images, any of both.
         split: another part of the data.
+        said: told how many images were left out, if any were.
     """
     if data.source is None:
         raise UserError("there is no data set to compare with; give one with --data")
-    return load_images(
+    images = load_images(
         data.source,
         split=split or data.split,
         resolution=size[0],
@@ -61,6 +67,9 @@ def load_real(data: DataConfig, size: tuple[int, int], split: str | None = None)
         on_unreadable=data.on_unreadable,
         request=condition_request(data),
     )
+    if said is not None and images.skipped_words:
+        said(images.skipped_words)
+    return images
 
 
 def held_out_images(data: DataConfig, size: tuple[int, int]) -> Callable[[], PackedImages] | None:

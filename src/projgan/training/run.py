@@ -145,8 +145,8 @@ def read_data(config: RunConfig, listener: Listener) -> PackedImages:
         request=condition_request(config.data),
     )
     refuse_one_class(config, data.class_names)
-    if data.skipped_count:
-        listener.said(f"{data.name}: {data.skipped_count} unreadable images are left out")
+    if data.skipped_words:
+        listener.said(data.skipped_words)
     if data.empty_classes:
         named = ", ".join(data.empty_classes[:5]) + (", …" if len(data.empty_classes) > 5 else "")
         listener.said(f"{data.name}: {len(data.empty_classes)} classes have no image at all: {named}")

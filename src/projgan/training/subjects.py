@@ -1,11 +1,12 @@
 """What there is to measure at a path: a run, its checkpoints, a generator file, or images."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
 
 from projgan.config import load_config
+from projgan.data.decoding import OnUnreadable
 from projgan.errors import UserError
 from projgan.evaluation.image_sources import GeneratorImages, ImageSource, generator_images, stored_images
 from projgan.evaluation.rows import Subject
@@ -30,7 +31,13 @@ def refuse_other_files(subject: Path) -> None:
 
 
 def sources_to_measure(
-    subject: Path, channels: int, checkpoints: bool, truncation: float | None, device: torch.device
+    subject: Path,
+    channels: int,
+    checkpoints: bool,
+    truncation: float | None,
+    device: torch.device,
+    on_unreadable: OnUnreadable = "error",
+    said: Callable[[str], None] | None = None,
 ) -> Iterator[ImageSource]:
     """Yield what is to be measured at a path: a run, its checkpoints, a generator file, or images.
 
@@ -46,7 +53,10 @@ def sources_to_measure(
     elif truncation is not None:
         raise UserError(f"{subject}: images that are there already have no truncation; leave it out")
     else:
-        yield stored_images(subject, None, channels)
+        stored = stored_images(subject, None, channels, on_unreadable=on_unreadable)
+        if said is not None and stored.images.skipped_words:
+            said(stored.images.skipped_words)
+        yield stored
 
 
 def _checkpoints(run: Path, truncation: float | None, device: torch.device) -> Iterator[ImageSource]:
