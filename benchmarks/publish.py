@@ -22,10 +22,10 @@ from cyclopts import App, Parameter
 from projgan.errors import UserError, nearest_name
 from projgan.evaluation.rows import MetricRow
 from projgan.files import file_sha256, write_atomically
-from projgan.generator_file import generator_path, load_generator, save_network
-from projgan.network_description import NetworkDescription
-from projgan.published_models import FOLDER
 from projgan.report.metrics import metric_named
+from projgan.storage.network_description import NetworkDescription
+from projgan.storage.network_file import generator_path, load_generator, save_network
+from projgan.storage.published_models import FOLDER
 from projgan.training.outputs import without_paths
 
 LARGEST = 8_000_000

@@ -18,8 +18,8 @@ from cyclopts import Parameter
 from projgan.config import RESUMABLE_KEYS, RunConfig, check_config, differing_keys, dump_config, load_config
 from projgan.errors import UserError
 from projgan.files import make_folder, write_atomically
-from projgan.generator_file import load_generator
-from projgan.run_directory import RunDirectory
+from projgan.storage.network_file import load_generator
+from projgan.storage.run_directory import RunDirectory
 
 STOPPED = 143
 """Exit code of a command that SIGTERM ended; also of one for which no time was left."""

@@ -8,11 +8,11 @@ import torch
 
 from projgan.config import RunConfig
 from projgan.evaluation.rows import MetricRow
-from projgan.generator_file import save_network
-from projgan.network_description import NetworkDescription, Provenance
 from projgan.report.runs import Run
-from projgan.run_directory import RunDirectory
-from projgan.training.networks import build_networks, network_arguments
+from projgan.storage.network_description import NetworkDescription, Provenance
+from projgan.storage.network_file import save_network
+from projgan.storage.networks import build_networks, network_arguments
+from projgan.storage.run_directory import RunDirectory
 from small_runs import small_config
 
 DIGITS = tuple("0123456789")

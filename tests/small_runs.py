@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import load_file
 
 from projgan.config import RunConfig, check_config
-from projgan.distributed import Ranks
-from projgan.generator_file import save_network
-from projgan.network_description import NetworkDescription, Provenance
 from projgan.networks.classifier import Classifier
-from projgan.training.checkpoint import checkpoint_path, checkpoint_steps
+from projgan.process.ranks import Ranks
+from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps
+from projgan.storage.network_description import NetworkDescription, Provenance
+from projgan.storage.network_file import save_network
 from projgan.training.run import Listener, RunResult, train
 
 ONE_RANK = Ranks(rank=0, size=1, device=torch.device("cpu"))

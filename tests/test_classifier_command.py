@@ -10,7 +10,7 @@ from PIL import Image
 
 from projgan.classification.run import ClassifierListener
 from projgan.cli import run_command
-from projgan.generator_file import load_classifier
+from projgan.storage.network_file import load_classifier
 from small_runs import assert_one_line_error, train_small
 
 Run = Callable[..., tuple[int, str, str]]

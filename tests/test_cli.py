@@ -16,8 +16,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from projgan import progress
 from projgan.cli import COMMANDS, DATA_COMMANDS, run_command
+from projgan.commands import progress
 from projgan.commands.paths import NewPath
 from small_runs import (
     ENVIRONMENT,

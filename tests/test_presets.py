@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from projgan.config import check_config, load_config, preset_names
-from projgan.distributed import Ranks
-from projgan.training.networks import build_networks
+from projgan.process.ranks import Ranks
+from projgan.storage.networks import build_networks
 from projgan.training.run import stored_resolution
 from projgan.training.trainer import Trainer
 

@@ -20,7 +20,7 @@ from projgan.config import RunConfig, load_config
 from projgan.errors import UserError
 from projgan.evaluation.rows import MetricRow
 from projgan.report.intervals import Spread
-from projgan.run_directory import RunDirectory
+from projgan.storage.run_directory import RunDirectory
 from reproduction.carrying import pack, unpack
 from reproduction.cells import Cell, MeasuredRun, judge, obstacle, read_cell
 from reproduction.drawing import charts

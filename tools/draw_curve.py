@@ -9,7 +9,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from projgan.run_directory import RunDirectory
+from projgan.storage.run_directory import RunDirectory
 
 
 def smooth(values: np.ndarray, window: int) -> np.ndarray:

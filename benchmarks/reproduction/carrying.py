@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from projgan.files import make_folder
-from projgan.generator_file import load_generator
-from projgan.run_directory import RunDirectory
-from projgan.training.checkpoint import checkpoint_path, checkpoint_steps
+from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps
+from projgan.storage.network_file import load_generator
+from projgan.storage.run_directory import RunDirectory
 
 
 def pack(run: Path, finished: bool, folder: Path) -> None:

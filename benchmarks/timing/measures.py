@@ -15,12 +15,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from projgan.config import RunConfig, check_config, load_config
-from projgan.distributed import Ranks
 from projgan.errors import UserError
 from projgan.evaluation.frechet import frechet_distance_from_features
+from projgan.generation.sampling import sample
 from projgan.networks.classifier import Classifier
 from projgan.networks.resnet import Generator
-from projgan.sampling import sample
+from projgan.process.ranks import Ranks
 from projgan.training.acceleration import place
 from projgan.training.probe import memory_needed
 from projgan.training.trainer import Trainer

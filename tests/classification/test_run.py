@@ -16,7 +16,7 @@ from projgan.classification.run import (
 )
 from projgan.classification.settings import ClassifierSettings
 from projgan.errors import UserError
-from projgan.generator_file import load_classifier
+from projgan.storage.network_file import load_classifier
 from small_runs import start
 
 SETTINGS = ClassifierSettings(

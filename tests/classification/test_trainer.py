@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from projgan.classification.settings import ClassifierSettings
 from projgan.classification.trainer import ClassifierTrainer, triangle
 from projgan.classification.training import class_logits, predict, train_classifier
-from projgan.images import to_float
+from projgan.pictures.pixels import to_float
 
 
 def trainer_of(images: torch.Tensor, labels: torch.Tensor, **settings: Any) -> ClassifierTrainer:

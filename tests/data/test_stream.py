@@ -6,7 +6,7 @@ from scipy import stats
 from torch import Tensor
 
 from projgan.data.stream import FAKE_CONDITIONS, ImageStream, PairStream, as_in_the_data, uniform_labels
-from projgan.images import downscale, to_uint8
+from projgan.pictures.pixels import downscale, to_uint8
 
 CPU = torch.device("cpu")
 

@@ -22,9 +22,10 @@ from projgan.evaluation.neighbours import density_coverage, precision_recall
 from projgan.evaluation.protocol import choose_protocol, choose_real
 from projgan.evaluation.rows import MetricRow, Subject, differing_keys
 from projgan.evaluation.scores import inception_score, kernel_distance, top_k_accuracy
-from projgan.images import to_pil, write_png
+from projgan.generation.sampling import sample
 from projgan.networks.resnet import Generator
-from projgan.sampling import sample
+from projgan.pictures.grids import write_png
+from projgan.pictures.pixels import to_pil
 from small_runs import ONE_RANK
 
 NAMES = ("dark", "grey", "light")

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from pixel_network import QuarterMeans
 from projgan.data import PackedImages
-from projgan.distributed import Ranks
 from projgan.evaluation.feature_sets import KEY, FeatureSet, _checksum, extract, real_features
+from projgan.process.ranks import Ranks
 from small_runs import ONE_RANK
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 1, 8, 8), dtype=np.uint8)

@@ -9,11 +9,7 @@ from torch import Tensor
 
 from projgan.errors import UserError
 from projgan.evaluation import frechet_error
-from projgan.evaluation.frechet import (
-    factor_of_features,
-    frechet_distance_from_features,
-    remark_on_counts,
-)
+from projgan.evaluation.frechet import factor_of_features, frechet_distance_from_features, remark_on_counts
 from projgan.evaluation.frechet_error import frechet_distance_with_error
 
 F64 = torch.float64

@@ -10,12 +10,7 @@ from torch import Tensor
 from projgan.errors import UserError
 from projgan.evaluation import scores
 from projgan.evaluation.estimates import mean_of
-from projgan.evaluation.scores import (
-    inception_score,
-    kernel_distance,
-    kernel_distance_of_all,
-    top_k_accuracy,
-)
+from projgan.evaluation.scores import inception_score, kernel_distance, kernel_distance_of_all, top_k_accuracy
 
 F64 = torch.float64
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from projgan.errors import UserError
 from projgan.evaluation.feature_network import FeatureNetwork
 from projgan.evaluation.super_resolution import fidelity, inconsistency, peak_signal_to_noise_ratio
-from projgan.images import downscale
+from projgan.pictures.pixels import downscale
 
 
 def flat(*levels: int, side: int = 64) -> Tensor:

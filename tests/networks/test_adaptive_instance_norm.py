@@ -10,15 +10,15 @@ from torch import nn
 
 from projgan.cli import run_command
 from projgan.errors import UserError
-from projgan.generator_file import load_generator
-from projgan.morphing import Morph, class_path, morph_images
+from projgan.generation.morphing import Morph, class_path, morph_images
+from projgan.generation.sampling import latents_of, sample
 from projgan.networks.adaptive_instance_norm import (
     AdaptiveInstanceNorm2d,
     AffineAdaptiveInstanceNorm2d,
     UnconditionalInstanceNorm2d,
 )
 from projgan.networks.resnet import Generator
-from projgan.sampling import latents_of, sample
+from projgan.storage.network_file import load_generator
 from small_runs import assert_same_run, differences, train_small
 
 F64 = torch.float64

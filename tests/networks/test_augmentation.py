@@ -4,13 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from projgan.networks.augmentation import (
-    CHANGES,
-    AugmentedDiscriminator,
-    change_colour,
-    cut_out,
-    translate,
-)
+from projgan.networks.augmentation import CHANGES, AugmentedDiscriminator, change_colour, cut_out, translate
 from projgan.networks.guidance import GuidedDiscriminator
 from projgan.networks.resnet import Discriminator
 

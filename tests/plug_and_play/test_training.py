@@ -14,7 +14,6 @@ from torch import Tensor
 from projgan.classification.held_out import LabelledParts
 from projgan.classification.training import train_classifier
 from projgan.errors import UserError
-from projgan.generator_file import load_classifier, load_inverting_generator, weights_sha256
 from projgan.networks.classifier import Classifier
 from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.plug_and_play import run as inverter_run
@@ -28,6 +27,7 @@ from projgan.plug_and_play.run import (
 )
 from projgan.plug_and_play.settings import InverterSettings, check_settings
 from projgan.plug_and_play.trainer import InverterTrainer, architecture_of, decay
+from projgan.storage.network_file import load_classifier, load_inverting_generator, weights_sha256
 from small_runs import differences, save_blank_classifier
 
 from .conftest import SETTINGS

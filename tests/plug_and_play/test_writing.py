@@ -10,7 +10,9 @@ from PIL import Image
 
 from projgan.cli import run_command
 from projgan.errors import UserError
-from projgan.images import grid, to_uint8
+from projgan.generation.sampling import latents_of
+from projgan.pictures.grids import grid
+from projgan.pictures.pixels import to_uint8
 from projgan.plug_and_play.chains import (
     CHAINS,
     PlugAndPlay,
@@ -22,7 +24,6 @@ from projgan.plug_and_play.chains import (
 from projgan.plug_and_play.run import InverterRun
 from projgan.plug_and_play.sampler import ChainSettings, own_logit, sample_chain
 from projgan.plug_and_play.writing import PlugAndPlayRequest, write_samples
-from projgan.sampling import latents_of
 from small_runs import assert_one_line_error, files_of, save_blank_classifier
 
 

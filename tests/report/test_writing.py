@@ -14,11 +14,11 @@ from PIL import Image
 
 from fabricated_runs import UNCONDITIONAL, fabricate, fabricate_comparison, metric_row
 from projgan.errors import UserError
-from projgan.generator_file import load_generator
-from projgan.images import grid
+from projgan.generation.sampling import sample
+from projgan.pictures.grids import grid
 from projgan.report import build_report, write_report
 from projgan.report.writing import escape_markdown
-from projgan.sampling import sample
+from projgan.storage.network_file import load_generator
 from small_runs import files_of, projgan
 
 HOSTILE = ("<script>alert(1)</script>", "*a* | [b](http://evil.example)", 'c" onload="x', "$d$ &amp; `e`\x07")

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from projgan.cli import run_command
-from projgan.run_directory import RunDirectory
+from projgan.storage.run_directory import RunDirectory
 from projgan.training import run as _imported_before_the_forks  # noqa: F401
 
 

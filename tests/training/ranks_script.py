@@ -12,7 +12,7 @@ import torch.distributed as dist
 
 from projgan.data import load_images
 from projgan.data.tensors import as_tensor
-from projgan.distributed import join_ranks
+from projgan.process.ranks import join_ranks
 from projgan.training.trainer import Trainer
 from small_runs import small_config
 

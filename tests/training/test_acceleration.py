@@ -10,8 +10,8 @@ from projgan.networks import winograd
 from projgan.networks.batch_norm import BatchNorm2d
 from projgan.networks.convolutions import PLAIN
 from projgan.networks.layers import Convolving
+from projgan.storage.networks import build_networks
 from projgan.training.acceleration import place
-from projgan.training.networks import build_networks
 from projgan.training.trainer import Trainer
 from small_runs import ONE_RANK, small_config
 

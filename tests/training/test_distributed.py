@@ -12,11 +12,11 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from projgan import distributed
 from projgan.data import load_images
 from projgan.data.tensors import as_tensor
-from projgan.distributed import Ranks, choose_device, join_ranks
 from projgan.errors import UserError
+from projgan.process import ranks as distributed
+from projgan.process.ranks import Ranks, choose_device, join_ranks
 from projgan.training.trainer import Trainer
 from small_runs import (
     ONE_RANK,

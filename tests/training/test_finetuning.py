@@ -15,13 +15,13 @@ from PIL import Image
 
 from projgan.cli import run_command
 from projgan.config import dump_config, load_config
+from projgan.download import sha256_of_file
 from projgan.errors import UserError
-from projgan.evaluation.download import sha256_of_file
-from projgan.generator_file import load_classifier, load_generator, save_network, weights_sha256
-from projgan.images import to_float
+from projgan.generation.sampling import sample
+from projgan.pictures.pixels import to_float
 from projgan.report.methods import group_runs
 from projgan.report.runs import read_runs
-from projgan.sampling import sample
+from projgan.storage.network_file import load_classifier, load_generator, save_network, weights_sha256
 from projgan.training.finetuning import FinetuningRequest, choose_run_dir, finetuned_config
 from projgan.training.run import Listener, Progress, train
 from small_runs import (

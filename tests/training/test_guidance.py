@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from projgan.generator_file import weights_sha256
 from projgan.losses import ADVERSARIAL_LOSSES, OBJECTIVES, ClassTerm, adversarial_objective, guided_objective
 from projgan.networks.guidance import GuidedDiscriminator
 from projgan.networks.resnet import Discriminator, Generator
+from projgan.storage.network_file import weights_sha256
 from projgan.training.steps import generator_step
 from small_runs import differences
 

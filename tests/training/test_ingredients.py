@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from projgan.distributed import Ranks
 from projgan.losses import ADVERSARIAL_LOSSES, ClassTerm, adversarial_objective
 from projgan.networks.augmentation import CHANGES
 from projgan.networks.unconditional import DiscriminatorOutput
+from projgan.process.ranks import Ranks
 from projgan.training.lecam import Anchors, lecam_objective
 from projgan.training.trainer import Trainer
 from small_runs import assert_same_run, small_config, train_small

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from projgan.generator_file import load_discriminator, load_generator
+from projgan.generation.sampling import sample
 from projgan.networks.conditions import CONDITIONS
-from projgan.sampling import sample
+from projgan.storage.network_file import load_discriminator, load_generator
 from small_runs import assert_same_run, read_rows, train_small
 
 CLASSIFIERS = ["tac-gan", "adc-gan", "d2d-ce", "multi-hinge"]

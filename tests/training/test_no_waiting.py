@@ -13,7 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from projgan.distributed import Ranks
+from projgan.process.ranks import Ranks
 from projgan.training.trainer import Trainer
 from small_runs import small_config
 

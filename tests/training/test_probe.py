@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 
 from projgan.config import load_config
-from projgan.distributed import Ranks
 from projgan.errors import UserError
+from projgan.process.ranks import Ranks
+from projgan.storage.networks import build_networks
 from projgan.training import probe as probe_module
-from projgan.training.networks import build_networks
 from projgan.training.probe import Estimate, probe
 from projgan.training.trainer import Trainer
 from small_runs import ONE_RANK, small_config

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from projgan.config import RunConfig
-from projgan.distributed import Ranks
+from projgan.process.ranks import Ranks
 from projgan.training.optimization import learning_rate_factor
 from projgan.training.trainer import Trainer
 

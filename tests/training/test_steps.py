@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from projgan.config import RunConfig
 from projgan.data.stream import uniform_labels
-from projgan.distributed import Ranks
 from projgan.losses import ADVERSARIAL_LOSSES, ClassTerm, adversarial_objective
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.networks.spectral_norm import SpectralNorm
+from projgan.process.ranks import Ranks
 from projgan.randomness import generator_at
 from projgan.training import trainer as trainer_module
 from projgan.training.steps import discriminator_step, generator_step

@@ -11,13 +11,10 @@ from PIL import Image
 
 from projgan.cli import run_command
 from projgan.evaluation.diversity import ms_ssim
-from projgan.generator_file import (
-    load_super_resolution_discriminator,
-    load_super_resolution_generator,
-)
-from projgan.images import downscale, enlarge
-from projgan.super_resolution import super_resolve
-from projgan.super_resolution_evaluation import SuperResolutionEvaluation, evaluate_super_resolution
+from projgan.pictures.pixels import downscale, enlarge
+from projgan.storage.network_file import load_super_resolution_discriminator, load_super_resolution_generator
+from projgan.super_resolution.enlarging import super_resolve
+from projgan.super_resolution.evaluation import SuperResolutionEvaluation, evaluate_super_resolution
 from projgan.training.probe import probe
 from small_runs import ONE_RANK, assert_same_run, save_blank_classifier, small_config, train_small
 

@@ -14,10 +14,10 @@ from projgan.classification.settings import ClassifierSettings
 from projgan.classification.trainer import ClassifierTrainer
 from projgan.classification.training import predict
 from projgan.errors import UserError
-from projgan.generator_file import load_classifier, save_network
-from projgan.interruption import Interruption
-from projgan.network_description import Accuracy, NetworkDescription, Provenance
-from projgan.state_file import load_state, restore, save_state
+from projgan.process.interruption import Interruption
+from projgan.storage.network_description import Accuracy, NetworkDescription, Provenance
+from projgan.storage.network_file import load_classifier, save_network
+from projgan.storage.state_file import load_state, restore, save_state
 
 CHECKPOINT = "projgan-classifier-checkpoint-1"
 CHECKPOINT_SECONDS = 30.0

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from projgan.classification.augmentation import flip_images, shift_images
 from projgan.classification.settings import ClassifierSettings
-from projgan.images import to_float
 from projgan.networks.classifier import Classifier
 from projgan.networks.convolutions import channels_last
+from projgan.pictures.pixels import to_float
 from projgan.randomness import generator_at
 
 WARM_UP = 0.2

@@ -5,8 +5,8 @@ from torch import Tensor
 
 from projgan.classification.settings import ClassifierSettings
 from projgan.classification.trainer import ClassifierTrainer
-from projgan.images import to_float
 from projgan.networks.classifier import Classifier
+from projgan.pictures.pixels import to_float
 
 
 def train_classifier(

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Literal
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
+from projgan.commands.progress import Say, classifier_listener, counted
 from projgan.files import chosen_cache
-from projgan.progress import Say, classifier_listener, counted
 
 if TYPE_CHECKING:
     from projgan.classification.run import ClassifierResult
@@ -73,7 +73,7 @@ def classifier(
     from projgan.classification.held_out import load_parts
     from projgan.classification.run import train_to_file
     from projgan.classification.settings import choose_settings
-    from projgan.distributed import choose_device
+    from projgan.process.ranks import choose_device
 
     torch_device = choose_device(device)
     out.parent.mkdir(parents=True, exist_ok=True)

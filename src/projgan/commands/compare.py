@@ -4,7 +4,7 @@ from pathlib import Path
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
-from projgan.progress import counted
+from projgan.commands.progress import counted
 
 
 def compare(*runs: Path, out: NewPath, json: Json = False) -> None:

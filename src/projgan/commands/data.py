@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
-from projgan.progress import counted
+from projgan.commands.progress import counted
 
 if TYPE_CHECKING:
     from projgan.data import ConditionRequest, PackedImages

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
+from projgan.commands.progress import Say, training_listener
 from projgan.config import load_config
-from projgan.progress import Say, training_listener
 
 
 def demo(run_dir: NewPath = Path("runs/demo"), *, json: Json = False) -> int:
@@ -18,9 +18,9 @@ def demo(run_dir: NewPath = Path("runs/demo"), *, json: Json = False) -> int:
     json
         Print the result as JSON.
     """
-    from projgan.demo import score_demo
-    from projgan.distributed import join_ranks
-    from projgan.run_directory import RunDirectory
+    from projgan.commands.demo_score import score_demo
+    from projgan.process.ranks import join_ranks
+    from projgan.storage.run_directory import RunDirectory
     from projgan.training.run import train as train_run
 
     config = load_config("demo")

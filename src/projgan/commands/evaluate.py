@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
+from projgan.commands.progress import Say, counted
 from projgan.config import DataConfig, EvaluationConfig, explain
 from projgan.errors import UserError
-from projgan.progress import Say, counted
 
 if TYPE_CHECKING:
     from projgan.evaluation.rows import MetricRow
@@ -76,9 +76,9 @@ def evaluate(
     json
         Print the rows as JSON.
     """
-    from projgan.distributed import join_ranks
     from projgan.evaluation.evaluator import Listener
-    from projgan.training.measuring import evaluate as measure
+    from projgan.measuring.measuring import evaluate as measure
+    from projgan.process.ranks import join_ranks
 
     try:
         settings = EvaluationConfig(

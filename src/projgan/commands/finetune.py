@@ -4,8 +4,8 @@ from pathlib import Path
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json
+from projgan.commands.progress import training_listener
 from projgan.commands.train import report_training
-from projgan.progress import training_listener
 
 
 def finetune(
@@ -41,7 +41,7 @@ def finetune(
     json
         Print the result as JSON.
     """
-    from projgan.distributed import join_ranks
+    from projgan.process.ranks import join_ranks
     from projgan.training.finetuning import FinetuningRequest, choose_run_dir, finetuned_config
     from projgan.training.run import Listener, train
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
+from projgan.commands.progress import Say, counted
 from projgan.errors import UserError
-from projgan.progress import Say, counted
 
 if TYPE_CHECKING:
-    from projgan.inspection_files import WrittenInspection
+    from projgan.inspection.request import WrittenInspection
 
 
 def inspect(
@@ -56,8 +56,8 @@ def inspect(
     json
         Print what was found as JSON.
     """
-    from projgan.distributed import choose_device
-    from projgan.inspection_files import InspectionRequest, write_inspection
+    from projgan.inspection.request import InspectionRequest, write_inspection
+    from projgan.process.ranks import choose_device
 
     if data is None and split is not None and not run.is_dir():
         raise UserError("--split is of the data; give images too: inspect RUN DATA --split SPLIT")

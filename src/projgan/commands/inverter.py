@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Literal
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
+from projgan.commands.progress import Say, counted, inverter_listener
 from projgan.files import chosen_cache
-from projgan.progress import Say, counted, inverter_listener
 
 if TYPE_CHECKING:
     from projgan.plug_and_play.run import InverterResult
@@ -72,10 +72,10 @@ def inverter(
         Print the result as JSON.
     """
     from projgan.classification.held_out import load_parts
-    from projgan.distributed import choose_device
-    from projgan.generator_file import load_classifier
     from projgan.plug_and_play.run import InverterRun, train_inverter
     from projgan.plug_and_play.settings import check_settings
+    from projgan.process.ranks import choose_device
+    from projgan.storage.network_file import load_classifier
 
     torch_device = choose_device(device)
     settings = check_settings(

@@ -14,8 +14,8 @@ def models(name: str | None = None, /, *, json: Json = False) -> None:
     json
         Print as JSON.
     """
-    from projgan.generator_file import load_generator
-    from projgan.published_models import model_card, model_names, model_path
+    from projgan.storage.network_file import load_generator
+    from projgan.storage.published_models import model_card, model_names, model_path
 
     if name is not None:
         path = model_path(name)

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
-from projgan.progress import counted
+from projgan.commands.progress import counted
 
 
 def morph(
@@ -61,7 +61,7 @@ def morph(
     json
         Print what was written as JSON.
     """
-    from projgan.morph_files import MorphRequest, write_morph
+    from projgan.generation.morph_files import MorphRequest, write_morph
 
     request = MorphRequest(
         run=run,

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
-from projgan.progress import counted
+from projgan.commands.progress import counted
 
 
 def plug_and_play(
@@ -73,8 +73,8 @@ def plug_and_play(
     json
         Print what was written as JSON.
     """
-    from projgan.distributed import choose_device
     from projgan.plug_and_play.writing import PlugAndPlayRequest, write_samples
+    from projgan.process.ranks import choose_device
 
     request = PlugAndPlayRequest(
         run=run,

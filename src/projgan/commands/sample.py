@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
-from projgan.progress import counted
+from projgan.commands.progress import counted
 
 
 def sample(
@@ -54,7 +54,7 @@ def sample(
     json
         Print what was written as JSON.
     """
-    from projgan.export import SampleRequest, write_images
+    from projgan.generation.sample_files import SampleRequest, write_images
 
     request = SampleRequest(
         run=run,

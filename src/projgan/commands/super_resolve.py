@@ -8,11 +8,11 @@ from cyclopts import Parameter
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
+from projgan.commands.progress import Say, counted
 from projgan.errors import UserError
-from projgan.progress import Say, counted
 
 if TYPE_CHECKING:
-    from projgan.super_resolution_evaluation import MeasuredSuperResolution
+    from projgan.super_resolution.evaluation import MeasuredSuperResolution
 
 
 def super_resolve(
@@ -69,9 +69,9 @@ def super_resolve(
     json
         Print what was written or measured as JSON.
     """
-    from projgan.distributed import choose_device
-    from projgan.super_resolution_evaluation import SuperResolutionEvaluation, evaluate_super_resolution
-    from projgan.super_resolution_files import SuperResolutionRequest, enlarge_images
+    from projgan.process.ranks import choose_device
+    from projgan.super_resolution.evaluation import SuperResolutionEvaluation, evaluate_super_resolution
+    from projgan.super_resolution.files import SuperResolutionRequest, enlarge_images
 
     torch_device = choose_device(device)
     if evaluate:

@@ -7,8 +7,8 @@ from cyclopts import Parameter
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
+from projgan.commands.progress import Say, training_listener
 from projgan.config import RunConfig, dump_config
-from projgan.progress import Say, training_listener
 
 if TYPE_CHECKING:
     from projgan.training.probe import Estimate
@@ -40,7 +40,7 @@ def train(
     json
         Print the result as JSON.
     """
-    from projgan.distributed import join_ranks
+    from projgan.process.ranks import join_ranks
 
     with join_ranks(config.training.device) as ranks:
         if dry_run:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from projgan.data.gathering import gathered, send
-from projgan.images import downscale, to_float
+from projgan.pictures.pixels import downscale, to_float
 from projgan.randomness import generator_at
 
 Draw = Callable[[str, tuple[int, ...]], Tensor]

@@ -1,9 +1,6 @@
 """Numbers that say how good generated images are: pure functions of features, logits, labels and pixels."""
 
-from projgan.evaluation.classification_accuracy import (
-    ClassificationAccuracy,
-    classification_accuracy_score,
-)
+from projgan.evaluation.classification_accuracy import ClassificationAccuracy, classification_accuracy_score
 from projgan.evaluation.diversity import WithinClassSimilarity, within_class_ms_ssim
 from projgan.evaluation.estimates import Estimate, Interval, bootstrap_interval
 from projgan.evaluation.frechet import (
@@ -25,12 +22,7 @@ from projgan.evaluation.intra_class import (
     class_estimates,
     intra_class_distances,
 )
-from projgan.evaluation.neighbours import (
-    DensityCoverage,
-    PrecisionRecall,
-    density_coverage,
-    precision_recall,
-)
+from projgan.evaluation.neighbours import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
 from projgan.evaluation.scores import (
     InceptionScore,
     inception_score,

@@ -15,7 +15,6 @@ from torch import Tensor
 import projgan
 from projgan.data import PackedImages
 from projgan.data.tensors import as_tensor
-from projgan.distributed import Ranks
 from projgan.errors import UserError
 from projgan.evaluation.extractors import FeatureNetwork
 from projgan.evaluation.feature_sets import FeatureSet, extract, real_features
@@ -32,6 +31,7 @@ from projgan.evaluation.metrics import (
 )
 from projgan.evaluation.protocol import Protocol, choose_real
 from projgan.evaluation.rows import Measurement, MetricRow
+from projgan.process.ranks import Ranks
 
 
 @dataclass(frozen=True)

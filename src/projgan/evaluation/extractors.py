@@ -6,12 +6,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from projgan.download import sha256_of_file
 from projgan.errors import UserError
-from projgan.evaluation.download import sha256_of_file
 from projgan.evaluation.feature_network import Extracted, FeatureNetwork
 from projgan.evaluation.inception import Inception, open_published
-from projgan.generator_file import load_classifier
-from projgan.images import to_float
+from projgan.pictures.pixels import to_float
+from projgan.storage.network_file import load_classifier
 
 __all__ = ["ClassifierNetwork", "Extracted", "FeatureNetwork", "Inception", "open_feature_network"]
 

@@ -11,9 +11,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from projgan.data import PackedImages
-from projgan.distributed import Ranks
 from projgan.evaluation.extractors import FeatureNetwork
 from projgan.files import write_atomically
+from projgan.process.ranks import Ranks
 
 Progress = Callable[[int, int], None]
 KEY = "projgan-reference"

@@ -15,14 +15,15 @@ from torch import Tensor
 from projgan.data import PackedImages, Source, load_images, open_source
 from projgan.data.decode import UnreadableImageError
 from projgan.data.decoding import OnUnreadable, unreadable_images
+from projgan.data.standardization import Standardization
 from projgan.errors import UserError
 from projgan.evaluation.protocol import Protocol, choose_labels
 from projgan.evaluation.rows import Subject
-from projgan.generator_file import weights_sha256
-from projgan.network_description import NetworkDescription, Standardization
+from projgan.generation.sampling import sample
 from projgan.networks.resnet import Generator
 from projgan.randomness import generator_at
-from projgan.sampling import sample
+from projgan.storage.network_description import NetworkDescription
+from projgan.storage.network_file import weights_sha256
 
 AT_ONCE = 256
 """Images handed over at once."""

@@ -19,8 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from projgan.download import Opener, download, sha256_of_file
 from projgan.errors import UserError
-from projgan.evaluation.download import Opener, download, sha256_of_file
 from projgan.evaluation.feature_network import FeatureNetwork
 
 FILE_NAME = "inception-2015-12-05.pt"

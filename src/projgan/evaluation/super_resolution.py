@@ -15,7 +15,7 @@ from projgan.evaluation.diversity import PIXELS_AT_ONCE, ms_ssim
 from projgan.evaluation.estimates import Estimate, mean_of
 from projgan.evaluation.feature_network import FeatureNetwork
 from projgan.evaluation.scores import top_k_accuracy
-from projgan.images import downscale
+from projgan.pictures.pixels import downscale
 
 RATIO_OF_EQUALS = 100.0
 """dB of two equal images, whose ratio is infinite and would be the mean over all."""

@@ -16,13 +16,7 @@ from torch import Tensor, nn
 from projgan.networks.conditions import CONDITIONS
 from projgan.networks.convolutions import downsample, upsample
 from projgan.networks.generator_norms import GENERATOR_NORMS
-from projgan.networks.layers import (
-    RESIDUAL_GAIN,
-    Conv3x3,
-    UpsampleConv2d,
-    global_sum_pool,
-    initialize,
-)
+from projgan.networks.layers import RESIDUAL_GAIN, Conv3x3, UpsampleConv2d, global_sum_pool, initialize
 from projgan.networks.normalization import Norm2d
 from projgan.networks.spectral_norm import SpectralNormConv2d, SpectralNormConv2dDownsample
 from projgan.networks.unconditional import ConditionShape, DiscriminatorOutput

@@ -14,12 +14,7 @@ from torch import Tensor, nn
 
 from projgan.networks.batch_norm import UnconditionalBatchNorm2d
 from projgan.networks.convolutions import upsample
-from projgan.networks.layers import (
-    RESIDUAL_GAIN,
-    Conv3x3,
-    UpsampleConv2d,
-    initialize,
-)
+from projgan.networks.layers import RESIDUAL_GAIN, Conv3x3, UpsampleConv2d, initialize
 from projgan.networks.resnet import DiscriminatorBlock, DiscriminatorFirstBlock
 from projgan.networks.spectral_norm import SpectralNormConv2d, SpectralNormLinear
 from projgan.networks.unconditional import DiscriminatorOutput

@@ -1,7 +1,7 @@
 """Seeds and classes to images, by the sampler.
 
 One seed and one class are one image, whatever is sampled beside it: chains run in lanes of a fixed number, as
-in `projgan.sampling`, and the noise of a chain follows from its seed and the step.
+in `projgan.generation.sampling`, and the noise of a chain follows from its seed and the step.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,15 +12,16 @@ import torch
 from torch import Tensor
 
 from projgan.errors import UserError
-from projgan.generator_file import load_classifier, load_inverting_generator, weights_sha256
-from projgan.images import to_uint8
-from projgan.network_description import NetworkDescription
+from projgan.generation.sampling import latents_of
+from projgan.lanes import fill_lane
 from projgan.networks.classifier import Classifier
 from projgan.networks.inverting_generator import InvertingGenerator
+from projgan.pictures.pixels import to_uint8
 from projgan.plug_and_play.run import InverterRun
 from projgan.plug_and_play.sampler import CLASS_SCORES, ChainSettings, sample_chain
 from projgan.randomness import generator_at
-from projgan.sampling import fill_lane, latents_of
+from projgan.storage.network_description import NetworkDescription
+from projgan.storage.network_file import load_classifier, load_inverting_generator, weights_sha256
 
 CHAINS = {"cpu": 32, "cuda": 256}
 """Chains walked at once, by device type."""

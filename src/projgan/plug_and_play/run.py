@@ -13,15 +13,20 @@ import projgan
 from projgan.classification.held_out import LabelledParts
 from projgan.errors import UserError
 from projgan.files import make_folder
-from projgan.generator_file import load_classifier, load_inverting_generator, save_network, weights_sha256
-from projgan.images import to_float
-from projgan.interruption import Interruption
-from projgan.network_description import Inversion, NetworkDescription, Provenance
 from projgan.networks.classifier import Classifier
 from projgan.networks.inverting_generator import InvertingGenerator
+from projgan.pictures.pixels import to_float
 from projgan.plug_and_play.settings import InverterSettings
 from projgan.plug_and_play.trainer import InverterTrainer
-from projgan.state_file import load_state, restore, save_state
+from projgan.process.interruption import Interruption
+from projgan.storage.network_description import Inversion, NetworkDescription, Provenance
+from projgan.storage.network_file import (
+    load_classifier,
+    load_inverting_generator,
+    save_network,
+    weights_sha256,
+)
+from projgan.storage.state_file import load_state, restore, save_state
 
 CHECKPOINT = "projgan-inverter-checkpoint-1"
 CHECKPOINT_SECONDS = 30.0

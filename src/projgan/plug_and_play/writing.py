@@ -13,16 +13,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from projgan.animation import write_gif
 from projgan.classification.training import class_logits
 from projgan.errors import UserError
 from projgan.files import file_names, make_folder, write_atomically
-from projgan.generator_file import weights_sha256
-from projgan.images import grid, to_pil, write_png
+from projgan.generation.sampling import class_labels
+from projgan.pictures.animation import write_gif
+from projgan.pictures.grids import grid, write_png
+from projgan.pictures.pixels import to_pil
 from projgan.plug_and_play.chains import PlugAndPlay, Samples, load_plug_and_play, sample_classes, step_scale
 from projgan.plug_and_play.run import InverterRun
 from projgan.plug_and_play.sampler import CLASS_SCORES, STEP_RULES, ChainSettings, log_probability
-from projgan.sampling import class_labels
+from projgan.storage.network_file import weights_sha256
 
 Progress = Callable[[int, int], None]
 LARGEST_GRID = 10_000

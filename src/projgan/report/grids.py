@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import torch
 
-from projgan.generator_file import load_generator
-from projgan.images import grid
+from projgan.generation.sampling import sample
+from projgan.pictures.grids import grid
 from projgan.report.charts import shortened
 from projgan.report.methods import Method
-from projgan.run_directory import RunDirectory
-from projgan.sampling import sample
+from projgan.storage.network_file import load_generator
+from projgan.storage.run_directory import RunDirectory
 
 CLASSES = 10
 SEEDS = 8

@@ -11,9 +11,9 @@ from torch import nn
 from projgan.config import RunConfig, check_config, read_preset
 from projgan.errors import UserError, printable
 from projgan.evaluation.rows import MetricRow
-from projgan.generator_file import load_discriminator, load_generator
-from projgan.network_description import Provenance
-from projgan.run_directory import RunDirectory
+from projgan.storage.network_description import Provenance
+from projgan.storage.network_file import load_discriminator, load_generator
+from projgan.storage.run_directory import RunDirectory
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from projgan.config import RunConfig, check_config, load_config
+from projgan.download import sha256_of_file
 from projgan.errors import UserError
-from projgan.evaluation.download import sha256_of_file
-from projgan.run_directory import RunDirectory
-from projgan.training.checkpoint import checkpoint_path, checkpoint_steps
+from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps
+from projgan.storage.run_directory import RunDirectory
 
 SHARE_OF_STEPS = 8
 """The paper fine-tunes for 50,000 updates after 400,000."""

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 
 from projgan.config import FinetuningConfig, RunConfig
+from projgan.download import sha256_of_file
 from projgan.errors import UserError, printable
-from projgan.evaluation.download import sha256_of_file
-from projgan.generator_file import load_classifier
 from projgan.networks.classifier import Classifier
-from projgan.run_directory import RunDirectory
-from projgan.training.checkpoint import checkpoint_path, load_checkpoint
+from projgan.storage.checkpoints import checkpoint_path, load_checkpoint
+from projgan.storage.network_file import load_classifier
+from projgan.storage.run_directory import RunDirectory
 
 
 def open_guide(config: RunConfig, class_names: Sequence[str], device: torch.device) -> Classifier | None:

@@ -10,14 +10,16 @@ from PIL import Image
 import projgan
 from projgan.data import PackedImages
 from projgan.data.conditions import Conditions
-from projgan.generator_file import save_network
-from projgan.images import downscale, grid, write_png
-from projgan.network_description import NetworkDescription, NetworkKind, Provenance, Standardization
+from projgan.data.standardization import Standardization
+from projgan.generation.sampling import ROWS, sample
 from projgan.networks.super_resolution import FACTOR, SuperResolutionGenerator
-from projgan.run_directory import RunDirectory
-from projgan.sampling import ROWS, sample
-from projgan.super_resolution import comparison, super_resolve
-from projgan.training.networks import NETWORKS, network_arguments
+from projgan.pictures.grids import grid, write_png
+from projgan.pictures.pixels import downscale
+from projgan.storage.network_description import NetworkDescription, NetworkKind, Provenance
+from projgan.storage.network_file import save_network
+from projgan.storage.networks import NETWORKS, network_arguments
+from projgan.storage.run_directory import RunDirectory
+from projgan.super_resolution.enlarging import comparison, super_resolve
 from projgan.training.trainer import Trainer
 
 

@@ -12,10 +12,10 @@ from torch.autograd.graph import saved_tensors_hooks
 from projgan.config import RunConfig
 from projgan.data import open_source
 from projgan.data.conditions import CONDITION_KINDS
-from projgan.distributed import Ranks
+from projgan.data.configured import condition_request
 from projgan.errors import UserError
+from projgan.process.ranks import Ranks
 from projgan.training.guidance import open_guide
-from projgan.training.real_images import condition_request
 from projgan.training.run import data_location, refuse_one_class
 from projgan.training.trainer import Trainer, refuse_unequal_shares
 

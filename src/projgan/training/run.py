@@ -12,25 +12,20 @@ from torch import Tensor
 from projgan.config import RunConfig
 from projgan.data import PackedImages, load_images
 from projgan.data.conditions import CONDITION_KINDS
+from projgan.data.configured import cache_folder, condition_request
 from projgan.data.tensors import as_tensor
-from projgan.distributed import Ranks
 from projgan.errors import UserError
 from projgan.evaluation.evaluator import Listener as EvaluationListener
 from projgan.evaluation.rows import MetricRow
-from projgan.interruption import Interruption
-from projgan.run_directory import RunDirectory
-from projgan.state_file import restore
-from projgan.training.checkpoint import (
-    checkpoint_path,
-    checkpoint_steps,
-    load_checkpoint,
-    save_checkpoint,
-)
+from projgan.measuring.run_evaluator import RunEvaluator, run_evaluator
+from projgan.process.interruption import Interruption
+from projgan.process.ranks import Ranks
+from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps, load_checkpoint, save_checkpoint
+from projgan.storage.networks import build_networks
+from projgan.storage.run_directory import RunDirectory
+from projgan.storage.state_file import restore
 from projgan.training.guidance import load_start, open_guide
-from projgan.training.networks import build_networks
 from projgan.training.outputs import write_networks, write_samples
-from projgan.training.real_images import cache_folder, condition_request
-from projgan.training.run_evaluator import RunEvaluator, run_evaluator
 from projgan.training.trainer import LossRow, Trainer
 
 

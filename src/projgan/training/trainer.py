@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from projgan.config import RunConfig
 from projgan.data.stream import FAKE_CONDITIONS, STREAMS
-from projgan.distributed import Ranks, average
 from projgan.errors import UserError
 from projgan.losses import ADVERSARIAL_LOSSES, OBJECTIVES, ClassTerm, Objective, guided_objective
 from projgan.networks.augmentation import AugmentedDiscriminator
@@ -16,11 +15,12 @@ from projgan.networks.batch_norm import BatchNorm2d
 from projgan.networks.classifier import Classifier
 from projgan.networks.guidance import GuidedDiscriminator
 from projgan.networks.resnet import Generator
+from projgan.process.ranks import Ranks, average
 from projgan.randomness import generator_at
+from projgan.storage.networks import build_networks
 from projgan.training.acceleration import place, use_precision
 from projgan.training.averaging import GeneratorAverage
 from projgan.training.lecam import Anchors, lecam_objective
-from projgan.training.networks import build_networks
 from projgan.training.optimization import build_optimizer, learning_rate_factor, load_moments
 from projgan.training.steps import discriminator_step, generator_step
 
@@ -139,6 +139,11 @@ class Trainer:
     def sampling_generator(self) -> Generator:
         """The generator to make samples with: the average if one is kept, else the trained one."""
         return self.average.generator if self.average else self.generator
+
+    @property
+    def is_averaged(self) -> bool:
+        """Whether samples are made with a moving average."""
+        return self.average is not None
 
     def advance(self) -> None:
         """Do one step: the generator's update first, then the discriminator's, as in the paper's code."""

@@ -1,0 +1,66 @@
+"""The real images that a configuration names: where they are kept, and what is known of each."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from projgan.config import DataConfig
+from projgan.data import ConditionRequest, PackedImages, load_images, open_source
+from projgan.data.sources.columns import ONE_CLASS
+from projgan.errors import UserError
+from projgan.files import chosen_cache
+
+
+def cache_folder(data: DataConfig) -> Path:
+    """Folder in which decoded images and their features are kept between runs."""
+    return chosen_cache(data.cache)
+
+
+def condition_request(data: DataConfig) -> ConditionRequest:
+    """Return what is wanted to be known of each image; the image itself at low resolution asks nothing."""
+    if data.condition == "low-resolution":
+        return ONE_CLASS
+    return ConditionRequest(data.condition, data.condition_columns)
+
+
+def load_real(
+    data: DataConfig,
+    size: tuple[int, int],
+    split: str | None = None,
+    said: Callable[[str], None] | None = None,
+) -> PackedImages:
+    """Load real images as training does, but at the size of the generated ones; of another part if given.
+
+    Args:
+        data: which images.
+        size: resolution and channels of the generated images, any of both.
+        split: another part of the data.
+        said: told how many images were left out, if any were.
+    """
+    if data.source is None:
+        raise UserError("there is no data set to compare with; give one with --data")
+    images = load_images(
+        data.source,
+        split=split or data.split,
+        resolution=size[0],
+        channels=size[1],
+        cache=cache_folder(data),
+        on_unreadable=data.on_unreadable,
+        request=condition_request(data),
+    )
+    if said is not None and images.skipped_words:
+        said(images.skipped_words)
+    return images
+
+
+def held_out_images(data: DataConfig, size: tuple[int, int]) -> Callable[[], PackedImages] | None:
+    """Return what loads the test images of a data set, of a resolution and channels, or None without any.
+
+    The part called `test` is taken, or else `validation`; never the one that is compared with.
+    """
+    assert data.source is not None
+    opened = open_source(data.source, data.split, condition_request(data))
+    for name in ("test", "validation"):
+        if name in opened.splits and name != opened.split:
+            return partial(load_real, data, size, name)
+    return None

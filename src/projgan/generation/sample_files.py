@@ -1,0 +1,221 @@
+"""A request for images by class name to PNG files on disk."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from projgan.errors import UserError
+from projgan.files import file_names
+from projgan.generation.rejection import most_real, pool_size
+from projgan.generation.sampling import LARGEST_VECTOR_ROWS, MIXES, ROWS, class_labels, sample
+from projgan.networks.resnet import Discriminator, Generator
+from projgan.pictures.grids import grid, write_png
+from projgan.pictures.pixels import to_pil
+from projgan.storage.network_description import NetworkDescription
+from projgan.storage.network_file import generator_path, load_discriminator, load_generator
+
+LARGEST_GRID = 10_000
+LARGEST_COUNT = 1_000_000
+"""Per class; more is surely a slip, and the seeds alone would fill the memory."""
+
+
+@dataclass(frozen=True)
+class SampleRequest:
+    """What a person asks for; see `projgan sample --help`."""
+
+    run: Path
+    classes: list[str] | None = None
+    mixes: list[str] | None = None
+    count: int = 10
+    seed: int = 0
+    truncation: float | None = None
+    reject: float | None = None
+    """Share of the seeds that the discriminator rejects."""
+    batch_size: int | None = None
+    out: Path = Path("samples.png")
+
+
+@dataclass(frozen=True)
+class Written:
+    """Which files were written, and from what."""
+
+    generator: Path
+    rows: tuple[str, ...]
+    seeds: tuple[int, int]
+    """The first and the last one drawn."""
+    kept: list[list[int]] | None = None
+    """Of each row, the seeds that the discriminator left; None where none were rejected."""
+    files: list[Path] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return it as plain values for JSON."""
+        return {
+            "generator": str(self.generator),
+            "rows": list(self.rows),
+            "first_seed": self.seeds[0],
+            "last_seed": self.seeds[1],
+            "kept_seeds": self.kept,
+            "files": [str(path) for path in self.files],
+        }
+
+
+def write_images(
+    request: SampleRequest,
+    progress: Callable[[int, int], None] | None = None,
+    judged: Callable[[int, int], None] | None = None,
+) -> Written:
+    """Generate what is asked for and write it as one grid or as a folder of PNGs.
+
+    Args:
+        request: what to generate.
+        progress: told of (images written, all).
+        judged: told of (images that the discriminator has seen, all), where it rejects some.
+
+    Raises:
+        UserError: an unknown class, a number out of range, a file that is not a generator.
+    """
+    _check(request)
+    path = generator_path(request.run)
+    generator, description = load_generator(path)
+    names, stems, conditions = _rows(request, generator, description)
+    pool = list(range(request.seed, request.seed + pool_size(request.count, request.reject or 0)))
+    kept = None
+    if request.reject is not None:
+        discriminator = _discriminator_beside(path, generator, description)
+        kept = _keep(request, generator, discriminator, pool, conditions, len(names), judged)
+    seeds = kept or [pool] * len(names)
+    written = Written(path, tuple(names), (pool[0], pool[-1]), kept)
+    repeated = None if conditions is None else conditions.repeat_interleave(request.count, dim=0)
+    flat = [seed for row in seeds for seed in row]
+    lanes = sample(generator, flat, repeated, request.truncation, request.batch_size)
+    if request.out.suffix.lower() == ".png":
+        _write_grid(lanes, request, written, len(flat), progress)
+        return written
+    done = 0
+    for images in lanes:
+        for image in images:
+            file = request.out / f"{stems[done // request.count]}_seed{flat[done]:06d}.png"
+            write_png(to_pil(image), file)
+            written.files.append(file)
+            done += 1
+        _tell(progress, done, len(flat))
+    return written
+
+
+def _write_grid(
+    lanes: Iterator[Tensor],
+    request: SampleRequest,
+    written: Written,
+    total: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    if total > LARGEST_GRID:
+        raise UserError(f"--out {request.out}: {total} images are too many for one grid; give a folder")
+    made: list[Tensor] = []
+    for images in lanes:
+        made.append(images)
+        _tell(progress, sum(map(len, made)), total)
+    one_row = len(written.rows) == 1
+    columns = min(request.count, 16) if one_row else request.count
+    write_png(grid(torch.cat(made), columns, None if one_row else written.rows), request.out)
+    written.files.append(request.out)
+
+
+def _discriminator_beside(path: Path, generator: Generator, description: NetworkDescription) -> Discriminator:
+    """Read the discriminator in the folder of a generator; refuse that of another run."""
+    beside = path.with_name("discriminator.safetensors")
+    if not beside.is_file():
+        raise UserError(
+            f"{beside}: no such file; --reject needs the discriminator of the run beside its generator, and "
+            "generators that come with the package have none"
+        )
+    discriminator, of_discriminator = load_discriminator(beside)
+    ours = (generator.resolution, generator.channels, description.class_names)
+    theirs = (discriminator.resolution, discriminator.channels, of_discriminator.class_names)
+    if ours != theirs or (
+        generator.condition is None and of_discriminator.network["condition"] != "unconditional"
+    ):
+        raise UserError(f"{beside}: not the discriminator of {path.name}; put that of the same run beside it")
+    return discriminator
+
+
+def _keep(
+    request: SampleRequest,
+    generator: Generator,
+    discriminator: Discriminator,
+    pool: list[int],
+    conditions: Tensor | None,
+    rows: int,
+    judged: Callable[[int, int], None] | None,
+) -> list[list[int]]:
+    """Return the seeds of each row that are left."""
+    done = 0
+
+    def tell(images: int) -> None:
+        nonlocal done
+        done += images
+        _tell(judged, done, rows * len(pool))
+
+    return [
+        most_real(generator, discriminator, pool, request.count, condition, request.truncation, tell)
+        for condition in ([None] * rows if conditions is None else conditions)
+    ]
+
+
+def _check(request: SampleRequest) -> None:
+    if not 1 <= request.count <= LARGEST_COUNT:
+        raise UserError(f"--count is {request.count}; it must be from 1 to {LARGEST_COUNT:,}")
+    if request.reject is not None and not 0 < request.reject < 1:
+        raise UserError(f"--reject is {request.reject}; it must be above 0 and below 1")
+    drawn = pool_size(request.count, request.reject or 0)
+    if drawn > LARGEST_COUNT:
+        raise UserError(
+            f"--count {request.count} and --reject {request.reject} draw {drawn:,} seeds of each class; "
+            f"at most {LARGEST_COUNT:,} are drawn"
+        )
+    if request.out.suffix.lower() in {".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"}:
+        raise UserError(f"--out {request.out}: images are written as PNG; give FILE.png or a folder")
+    if not 0 <= request.seed < 2**63 - drawn:
+        raise UserError(f"--seed is {request.seed}; it must be from 0 to 2**63")
+    if request.batch_size is not None and request.batch_size < 1:
+        raise UserError(f"--batch-size is {request.batch_size}; it must be at least 1")
+    if request.truncation is not None and not 0 < request.truncation < 10:
+        raise UserError(f"--truncation is {request.truncation}; it must be above 0 and below 10")
+    if request.classes == []:
+        raise UserError("--class is given without a name; name a class, or leave it out for every class")
+    if request.classes and request.mixes:
+        raise UserError("--class and --mix exclude each other; give one of them")
+
+
+def _rows(
+    request: SampleRequest, generator: Generator, description: NetworkDescription
+) -> tuple[list[str], list[str], Tensor | None]:
+    """Name each row and its files, which do not depend on what else is asked for, and its condition."""
+    names, units = description.class_names, description.standardization
+    if generator.condition is None:
+        if request.classes or request.mixes:
+            raise UserError(f"{request.run}: an unconditional generator; leave --class and --mix out")
+        return ["sample"], ["sample"], None
+    if request.mixes:
+        read = MIXES[generator.condition]
+        conditions = torch.stack([read(mix, names, units) for mix in request.mixes])
+        return list(request.mixes), file_names(request.mixes), conditions
+    if units is not None and request.classes:
+        shown = ", ".join(f"{name}={mean:.4g}" for name, mean in zip(names[:3], units.means, strict=False))
+        raise UserError(
+            f"{request.run}: has no classes but numbers; give them as --mix {shown.replace(' ', '')}"
+        )
+    rows, conditions = ROWS[generator.condition](names, units, max(len(names), LARGEST_VECTOR_ROWS))
+    stems = file_names(rows)
+    if request.classes is None:
+        return rows, stems, conditions
+    labels = list(dict.fromkeys(class_labels(request.classes, names)))
+    return [rows[label] for label in labels], [stems[label] for label in labels], torch.tensor(labels)
+
+
+def _tell(progress: Callable[[int, int], None] | None, done: int, total: int) -> None:
+    if progress:
+        progress(done, total)

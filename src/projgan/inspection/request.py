@@ -1,0 +1,250 @@
+"""A request to inspect images to a table of all of them and pictures of the extremes."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from projgan.config import DataConfig, load_config
+from projgan.data import PackedImages, load_images, open_source
+from projgan.data.decoding import OnUnreadable
+from projgan.data.tensors import as_tensor
+from projgan.errors import UserError, nearest_name, printable
+from projgan.files import chosen_cache, make_folder
+from projgan.inspection.files import write_pictures, write_table
+from projgan.inspection.inspection import READINGS, Inspection, Reading, inspect
+from projgan.inspection.label_posterior import label_posterior_of
+from projgan.lanes import features_of
+from projgan.networks.resnet import Generator
+from projgan.storage.network_description import NetworkDescription
+from projgan.storage.network_file import discriminator_path, load_discriminator, load_generator
+from projgan.storage.run_directory import RunDirectory
+
+Progress = Callable[[int, int], None]
+MOST_SHOWN = 1000
+MOST_GENERATED = 10_000
+
+
+@dataclass(frozen=True)
+class InspectionRequest:
+    """What a person asks for; see `projgan inspect --help`."""
+
+    run: Path
+    data: str | None = None
+    split: str | None = None
+    out: Path = Path("inspection")
+    top: int = 10
+    generated_per_class: int = 200
+    """Generated images to learn p(y|x) from; 0 takes it as flat."""
+    cache: Path | None = None
+    on_unreadable: OnUnreadable | None = None
+    """What to do about images that cannot be decoded; None for what the run says, or an error."""
+    device: torch.device | str = "cpu"
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """An image whose own label the discriminator disputes most."""
+
+    image: str
+    label: str
+    suggested: str
+    dispute: float
+
+
+@dataclass(frozen=True)
+class WrittenInspection:
+    """What was found and written; the fields are those of `--json`."""
+
+    discriminator: str
+    method: str
+    data: str
+    images: int
+    classes: int
+    posterior: str | None
+    """What the posterior rests on; None where there is none."""
+    mean_marginal: float
+    """Of r(x) over all images."""
+    mean_logit: float
+    disputed: int | None
+    """Images for which another label has a better score; None where the discriminator meets no label."""
+    suspects: list[Suspect]
+    files: list[str]
+
+
+def write_inspection(
+    request: InspectionRequest,
+    decoded: Progress | None = None,
+    inspected: Progress | None = None,
+    generated: Progress | None = None,
+    written: Progress | None = None,
+    said: Callable[[str], None] = lambda message: None,
+) -> WrittenInspection:
+    """Inspect the images and write `inspection.csv` and the pictures.
+
+    Args:
+        request: of which discriminator and which images.
+        decoded: told of (images decoded, all).
+        inspected: told of (images inspected, all).
+        generated: told of (images generated, all), where p(y|x) is learned.
+        written: told of (rows written, all).
+        said: told how many images were left out, if any were.
+
+    Raises:
+        UserError: no discriminator, or images that are not of its classes.
+    """
+    if not 1 <= request.top <= MOST_SHOWN:
+        raise UserError(f"--top is {request.top}; it must be from 1 to {MOST_SHOWN}")
+    if not 0 <= request.generated_per_class <= MOST_GENERATED:
+        raise UserError(
+            f"--generated-per-class is {request.generated_per_class}; it must be from 0 to {MOST_GENERATED:,}"
+        )
+    path = discriminator_path(request.run)
+    discriminator, description = load_discriminator(path, request.device)
+    _refuse_other_conditions(description, path)
+    method = str(description.network["condition"])
+    settings = _settings_of_data(request).model_copy(
+        update={"resolution": discriminator.resolution, "channels": discriminator.channels}
+    )
+    images = _load(settings, decoded)
+    if images.skipped_words:
+        said(images.skipped_words)
+    labels = _labels(images, description.class_names, READINGS[method].score_name != "")
+    found = inspect(discriminator, method, as_tensor(images.images), labels, inspected)
+    names = description.class_names if found.class_scores is not None else images.class_names
+    learned = READINGS[method].shares_features and found.knows_classes and request.generated_per_class > 0
+    if learned:
+        posterior = label_posterior_of(
+            _generator_beside(path, description, request.device),
+            discriminator,
+            request.generated_per_class,
+            generated,
+        )
+        features = features_of(discriminator, as_tensor(images.images), inspected)
+        found = dataclasses.replace(found, generated=posterior.log_probabilities(features))
+    items = list(_item_names(settings, images))
+    make_folder(request.out)
+    files = [write_table(request.out, found, READINGS[method].score_name, items, names, written)]
+    files += write_pictures(request.out, request.top, found, as_tensor(images.images), names)
+    return WrittenInspection(
+        discriminator=str(path),
+        method=method,
+        data=images.name,
+        images=len(images),
+        classes=len(names),
+        posterior=_basis(found, READINGS[method], request.generated_per_class),
+        mean_marginal=found.marginal.double().mean().item(),
+        mean_logit=found.logits.double().mean().item(),
+        disputed=int((found.dispute > 0).sum()) if found.knows_classes else None,
+        suspects=_suspects(found, request.top, items, names),
+        files=[str(file) for file in files],
+    )
+
+
+def _generator_beside(path: Path, description: NetworkDescription, device: torch.device | str) -> Generator:
+    beside = path.with_name("generator.safetensors")
+    if not beside.is_file():
+        raise UserError(
+            f"{beside}: no such file, and p(y|x) is learned from its images; "
+            "--generated-per-class 0 takes p(y|x) as flat"
+        )
+    generator, of_generator = load_generator(beside, device)
+    if of_generator.class_names != description.class_names or generator.condition is None:
+        raise UserError(f"{beside}: not the generator of {path.name}; put that of the same run beside it")
+    return generator
+
+
+def _basis(found: Inspection, reading: Reading, per_class: int) -> str | None:
+    if not found.knows_classes:
+        return None
+    if found.generated is not None:
+        return f"r(y|x) and p(y|x), learned from {per_class} generated images a class"
+    return (
+        "r(y|x) with p(y|x) flat"
+        if reading.score_name == "r(y|x)"
+        else f"softmax of each {reading.score_name}"
+    )
+
+
+def _refuse_other_conditions(description: NetworkDescription, path: Path) -> None:
+    data = description.provenance.settings.get("data")
+    kind = data.get("condition", "class") if isinstance(data, dict) else "class"
+    if kind != "class" or description.standardization is not None:
+        raise UserError(f"{path}: its condition is not one class an image, and only classes are inspected")
+
+
+def _settings_of_data(request: InspectionRequest) -> DataConfig:
+    """Return which images to load: those given, or the run's own training images."""
+    if request.data is not None:
+        unreadable = request.on_unreadable or "error"
+        return DataConfig(
+            source=request.data, split=request.split, cache=request.cache, on_unreadable=unreadable
+        )
+    config = RunDirectory(request.run).config
+    if not config.is_file():
+        raise UserError(f"{request.run}: does not say what it was trained on; give images: inspect RUN DATA")
+    settings = load_config(str(config)).data
+    return settings.model_copy(
+        update={
+            "split": request.split or settings.split,
+            "cache": request.cache or settings.cache,
+            "on_unreadable": request.on_unreadable or settings.on_unreadable,
+        }
+    )
+
+
+def _load(settings: DataConfig, decoded: Progress | None) -> PackedImages:
+    if settings.source is None:
+        raise UserError("the run names no images; give some: inspect RUN DATA")
+    return load_images(
+        settings.source,
+        split=settings.split,
+        resolution=settings.resolution,
+        channels=settings.channels,
+        cache=chosen_cache(settings.cache),
+        progress=decoded,
+        on_unreadable=settings.on_unreadable,
+    )
+
+
+def _labels(images: PackedImages, class_names: Sequence[str], meets_labels: bool) -> Tensor:
+    """Return the images' labels as the discriminator numbers its classes, by name; int64 [N]."""
+    labels = as_tensor(images.labels)
+    if not meets_labels:
+        return labels
+    unknown = [name for name in images.class_names if name not in class_names]
+    if unknown:
+        raise UserError(
+            f"{images.name}: the discriminator knows no class {printable(unknown[0])!r}"
+            f"{nearest_name(unknown[0], class_names)}"
+        )
+    place = {name: label for label, name in enumerate(class_names)}
+    return torch.tensor([place[name] for name in images.class_names])[labels]
+
+
+def _item_names(settings: DataConfig, images: PackedImages) -> Iterator[str]:
+    """Name each image as its source does; by number where not all that were skipped are known by name."""
+    assert settings.source is not None
+    if images.skipped_count != len(images.skipped):
+        return (f"image {index} of {images.name}" for index in range(len(images)))
+    source = open_source(settings.source, settings.split)
+    skipped = set(images.skipped)
+    names = (source.item_name(index) for index in range(len(source)))
+    return (name for name in names if name not in skipped)
+
+
+def _suspects(found: Inspection, top: int, items: Sequence[str], names: Sequence[str]) -> list[Suspect]:
+    if not found.knows_classes:
+        return []
+    return [
+        Suspect(
+            image=items[index],
+            label=names[int(found.labels[index])],
+            suggested=names[int(found.suggested[index])],
+            dispute=found.dispute[index].item(),
+        )
+        for index in found.suspects[:top].tolist()
+    ]

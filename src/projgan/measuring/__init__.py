@@ -1,0 +1,1 @@
+"""A run, a file or a folder to an evaluator and its rows."""

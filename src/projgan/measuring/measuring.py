@@ -1,0 +1,100 @@
+"""Measure a run at its end or at each checkpoint that is kept, or images of any origin."""
+
+from pathlib import Path
+
+from projgan.config import DataConfig, EvaluationConfig, load_config
+from projgan.data.configured import cache_folder, load_real
+from projgan.data.decoding import OnUnreadable
+from projgan.errors import UserError
+from projgan.evaluation.evaluator import Evaluator, Listener
+from projgan.evaluation.image_sources import GeneratorImages, ImageSource
+from projgan.evaluation.rows import MetricRow
+from projgan.measuring.evaluators import Fetched, build_evaluator, open_network, protocol_of
+from projgan.measuring.subjects import is_run, refuse_other_files, sources_to_measure
+from projgan.process.ranks import Ranks
+from projgan.storage.published_models import resolve_model
+from projgan.storage.run_directory import RunDirectory
+
+
+def evaluate(
+    subject: Path,
+    data: DataConfig | None,
+    settings: EvaluationConfig,
+    ranks: Ranks,
+    *,
+    checkpoints: bool = False,
+    truncation: float | None = None,
+    on_unreadable: OnUnreadable | None = None,
+    listener: Listener | None = None,
+    fetched: Fetched | None = None,
+) -> list[MetricRow]:
+    """Measure a run, each of its checkpoints, a generator file, or images that are there already.
+
+    Args:
+        subject: a run directory, a generator file, the name of a published model, or a folder or archive of
+            images.
+        data: the real images, of which resolution and channels are those of the subject; None for those
+            that the run was trained on.
+        settings: what to measure, and how.
+        ranks: this process among all.
+        checkpoints: measure every checkpoint that the run has kept, not its generator file.
+        truncation: bound of the latents' entries, or None.
+        on_unreadable: what to do about images that cannot be decoded; None for what `data` says.
+        listener: what to tell.
+        fetched: is told bytes fetched and bytes in all.
+
+    Returns:
+        The rows, which are also added to `metrics.jsonl` where the subject is a run.
+
+    Raises:
+        UserError: anything a person can mend.
+    """
+    protocol, subject = protocol_of(settings), resolve_model(subject)
+    if truncation is not None and not 0 < truncation < 10:
+        raise UserError(f"truncation is {truncation}; it must be above 0 and below 10")
+    refuse_other_files(subject)
+    if data is None:
+        data = _data_of_run(subject)
+    if on_unreadable is not None:
+        data = data.model_copy(update={"on_unreadable": on_unreadable})
+    said = listener.said if listener else None
+    network = open_network(settings, ranks, cache_folder(data), fetched)
+    rows: list[MetricRow] = []
+    evaluator: Evaluator | None = None
+    for source in sources_to_measure(
+        subject, network.channels, checkpoints, truncation, ranks.device, data.on_unreadable, said
+    ):
+        if evaluator is None:
+            data = _as_generated(data, source)
+            real = load_real(data, (source.resolution, source.channels), said=said)
+            evaluator = build_evaluator(
+                settings,
+                protocol,
+                network,
+                data,
+                real,
+                ranks,
+                learned=source.standardization,
+                listener=listener,
+            )
+        found = evaluator.measure(source)
+        if is_run(subject) and ranks.is_first:
+            RunDirectory(subject).append_metrics([row.model_dump(mode="json") for row in found])
+        rows += found
+    return rows
+
+
+def _as_generated(data: DataConfig, source: ImageSource) -> DataConfig:
+    """Ask of the real images what the generator that made the others was told."""
+    if not isinstance(source, GeneratorImages) or source.kind == "class":
+        return data
+    asked = {"condition": source.kind, "condition_columns": source.condition_names}
+    return DataConfig.model_validate(data.model_dump() | asked)
+
+
+def _data_of_run(subject: Path) -> DataConfig:
+    if not subject.exists():
+        raise UserError(f"{subject}: there is nothing to measure; give a run, a generator file or images")
+    if not is_run(subject):
+        raise UserError(f"{subject} does not say which real images to compare with; give them with --data")
+    return load_config(str(RunDirectory(subject).config)).data

@@ -1,0 +1,91 @@
+"""Measure a run on its way."""
+
+from typing import Protocol
+
+from projgan.config import RunConfig
+from projgan.data import PackedImages
+from projgan.data.configured import cache_folder, load_real
+from projgan.evaluation.evaluator import Evaluator, Listener
+from projgan.evaluation.image_sources import GeneratorImages
+from projgan.evaluation.rows import MetricRow
+from projgan.measuring.evaluators import Fetched, build_evaluator, open_network, protocol_of
+from projgan.measuring.subjects import images_at_step
+from projgan.networks.resnet import Generator
+from projgan.process.ranks import Ranks
+from projgan.storage.run_directory import RunDirectory
+
+
+class Trained(Protocol):
+    """What is to be known of a training to measure it."""
+
+    step: int
+
+    @property
+    def images_seen(self) -> int:
+        """Real images shown so far."""
+
+    @property
+    def sampling_generator(self) -> Generator:
+        """The generator to make images with."""
+
+    @property
+    def is_averaged(self) -> bool:
+        """Whether that is a moving average."""
+
+
+class RunEvaluator:
+    """Measures the generator of a run on its way."""
+
+    def __init__(self, evaluator: Evaluator, name: str, kind: str) -> None:
+        self.evaluator, self.name, self.kind = evaluator, name, kind
+
+    def check(self, trained: Trained) -> None:
+        """Refuse what cannot be measured before the training begins.
+
+        Raises:
+            UserError: as `Evaluator.measure`.
+        """
+        self.evaluator.check(self._images(trained))
+
+    def measure(self, trained: Trained) -> list[MetricRow]:
+        """Measure the generator as it is now, with its batch norms in evaluation mode; all ranks call it."""
+        generator = trained.sampling_generator
+        was_training = generator.training
+        generator.eval()
+        try:
+            return self.evaluator.measure(self._images(trained))
+        finally:
+            generator.train(was_training)
+
+    def _images(self, trained: Trained) -> GeneratorImages:
+        return images_at_step(
+            trained.sampling_generator,
+            self.evaluator.data.class_names,
+            self.name,
+            trained.step,
+            trained.images_seen,
+            trained.is_averaged,
+            kind=self.kind,
+        )
+
+
+def run_evaluator(
+    config: RunConfig,
+    directory: RunDirectory,
+    real: PackedImages,
+    ranks: Ranks,
+    listener: Listener | None = None,
+    fetched: Fetched | None = None,
+) -> RunEvaluator:
+    """Prepare to measure a run against its own training images.
+
+    Raises:
+        UserError: settings that do not fit together, or a feature network that cannot be had.
+    """
+    settings, data = config.evaluation, config.data
+    protocol = protocol_of(settings)
+    network = open_network(settings, ranks, cache_folder(data), fetched)
+    if real.resolution != data.resolution:  # kept larger for random crops
+        real = load_real(data, (data.resolution, data.channels))
+    evaluator = build_evaluator(settings, protocol, network, data, real, ranks, listener=listener)
+    return RunEvaluator(evaluator, directory.path.resolve().name, data.condition)

@@ -1,0 +1,121 @@
+"""What there is to measure at a path: a run, its checkpoints, a generator file, or images."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+
+from projgan.config import load_config
+from projgan.data.decoding import OnUnreadable
+from projgan.data.standardization import Standardization
+from projgan.errors import UserError
+from projgan.evaluation.image_sources import GeneratorImages, ImageSource, generator_images, stored_images
+from projgan.evaluation.rows import Subject
+from projgan.networks.resnet import Generator
+from projgan.storage.checkpoints import checkpoint_steps, load_checkpoint
+from projgan.storage.network_file import generator_path, load_generator, weights_sha256
+from projgan.storage.networks import build_networks
+from projgan.storage.run_directory import RunDirectory
+
+
+def is_run(path: Path) -> bool:
+    """Whether a path is a run directory."""
+    return path.is_dir() and RunDirectory(path).config.is_file()
+
+
+def refuse_other_files(subject: Path) -> None:
+    """What is wrong with a generator's file comes before minutes are spent on a feature network."""
+    path = subject / "generator.safetensors" if subject.is_dir() else subject
+    if path.suffix == ".safetensors" and path.is_file():
+        load_generator(path)
+
+
+def sources_to_measure(
+    subject: Path,
+    channels: int,
+    checkpoints: bool,
+    truncation: float | None,
+    device: torch.device,
+    on_unreadable: OnUnreadable = "error",
+    said: Callable[[str], None] | None = None,
+) -> Iterator[ImageSource]:
+    """Yield what is to be measured at a path: a run, its checkpoints, a generator file, or images.
+
+    Raises:
+        UserError: nothing there that can be measured.
+    """
+    if checkpoints:
+        yield from _checkpoints(subject, truncation, device)
+    elif is_run(subject) or subject.suffix == ".safetensors":
+        generator, description = load_generator(generator_path(subject), device)
+        name = subject.resolve().name if subject.is_dir() else subject.name
+        yield generator_images(generator, description, name, truncation)
+    elif truncation is not None:
+        raise UserError(f"{subject}: images that are there already have no truncation; leave it out")
+    else:
+        stored = stored_images(subject, None, channels, on_unreadable=on_unreadable)
+        if said is not None and stored.images.skipped_words:
+            said(stored.images.skipped_words)
+        yield stored
+
+
+def _checkpoints(run: Path, truncation: float | None, device: torch.device) -> Iterator[ImageSource]:
+    directory = RunDirectory(run)
+    steps = checkpoint_steps(directory.checkpoints)
+    if not directory.config.is_file() or not steps:
+        raise UserError(f"{run}: no run with checkpoints; leave --checkpoints out or give a run directory")
+    config = load_config(str(directory.config))
+    _, description = load_generator(generator_path(run))
+    for step in steps:
+        state = load_checkpoint(directory.checkpoints, step)
+        generator, _ = build_networks(config, len(description.class_names))
+        averaged = state["average"] is not None
+        generator.load_state_dict(state["average"] if averaged else state["generator"])
+        seen = step * config.training.batch_size * config.training.discriminator_updates
+        yield images_at_step(
+            generator.to(device).eval(),
+            description.class_names,
+            run.resolve().name,
+            step,
+            seen,
+            averaged,
+            truncation,
+            config.data.condition,
+            description.standardization,
+        )
+
+
+def images_at_step(
+    generator: Generator,
+    class_names: tuple[str, ...],
+    name: str,
+    step: int,
+    images_seen: int,
+    averaged: bool,
+    truncation: float | None = None,
+    kind: str = "class",
+    standardization: Standardization | None = None,
+) -> GeneratorImages:
+    """Return the images of a run's generator as it was at a step, in evaluation mode.
+
+    Args:
+        generator: on its device.
+        class_names: in the order of the labels.
+        name: the run's.
+        step: updates done of the generator.
+        images_seen: real images the discriminator has seen.
+        averaged: whether these are a moving average of the trained weights.
+        truncation: bound of the latents' entries, or None.
+        kind: of the condition.
+        standardization: where that is a vector.
+    """
+    subject = Subject(
+        kind="generator",
+        name=name,
+        sha256=weights_sha256(generator),
+        step=step,
+        images_seen=images_seen,
+        averaged=averaged,
+        batch_norm="running statistics",
+    )
+    return GeneratorImages(generator, class_names, subject, truncation, kind, standardization)

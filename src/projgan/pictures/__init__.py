@@ -1,0 +1,1 @@
+"""Images as bytes and floats, as grids, and as animations."""

@@ -1,0 +1,271 @@
+"""One self-describing safetensors file: the weights, and JSON that says all that is needed to use them.
+
+Nothing in such a file is ever executed. Its description is checked before anything is allocated, and its
+tensors must be exactly those that the described network has.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from projgan.data.standardization import Checked
+from projgan.errors import UserError, printable
+from projgan.files import write_atomically
+from projgan.networks.classifier import MAX_RESOLUTION, MIN_RESOLUTION, Classifier
+from projgan.networks.convolutions import channels_last
+from projgan.networks.inverting_generator import InvertingGenerator
+from projgan.networks.resnet import Discriminator, Generator
+from projgan.networks.super_resolution import SuperResolutionDiscriminator, SuperResolutionGenerator
+from projgan.storage.network_description import NetworkDescription, NetworkKind
+from projgan.storage.published_models import model_names, resolve_model
+
+METADATA_KEY = "projgan"
+Count = Annotated[int, Field(gt=0, le=1_000_000)]
+
+
+class _GeneratorArguments(Checked):
+    architecture: str
+    channels: Literal[1, 3]
+    num_classes: Count | None
+    condition: str = "class"
+    norm: str = "conditional-batch-norm"
+    latent_size: Count
+    width: Count | None
+
+
+class _DiscriminatorArguments(Checked):
+    architecture: str
+    condition: str
+    channels: Literal[1, 3]
+    num_classes: Count
+    width: Count | None
+    hidden_block: Count | None = None
+    embedding_size: Count = 128
+    quadratic_term: bool = False
+
+
+class _ClassifierArguments(Checked):
+    resolution: Annotated[int, Field(ge=MIN_RESOLUTION, le=MAX_RESOLUTION)]
+    channels: Literal[1, 3]
+    num_classes: Count
+    width: Count
+
+
+class _SuperResolutionGeneratorArguments(Checked):
+    architecture: str
+    channels: Literal[1, 3]
+    noise_channels: Count
+    width: Count | None
+
+
+class _SuperResolutionDiscriminatorArguments(Checked):
+    architecture: str
+    condition: str
+    channels: Literal[1, 3]
+    width: Count | None
+
+
+class _InvertingGeneratorArguments(Checked):
+    architecture: str
+    channels: Literal[1, 3]
+    num_features: Count
+    width: Count | None
+
+
+def save_network(
+    network: nn.Module, description: NetworkDescription, path: Path, dtype: torch.dtype = torch.float32
+) -> None:
+    """Write a network's weights and its description to one file, atomically.
+
+    float16 halves the file for publishing: what is read back is float32 again, rounded once.
+
+    Raises:
+        UserError: a weight that this type cannot hold.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    tensors |= {name: tensor.to(dtype) for name, tensor in tensors.items() if tensor.is_floating_point()}
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise UserError(f"{path}: {name} does not fit into {dtype}; store it as float32")
+    content = save(tensors, metadata={METADATA_KEY: description.model_dump_json()})
+    write_atomically(path, lambda file: file.write(content))
+
+
+def weights_sha256(network: nn.Module) -> str:
+    """Return a checksum of a network's parameters and buffers, the same in memory and from a file."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def generator_path(run: Path) -> Path:
+    """Return the generator file of a run directory or of a published model, or the file itself.
+
+    Raises:
+        UserError: a folder without one, or neither a path nor a name.
+    """
+    found = resolve_model(run)
+    if not found.exists():
+        raise UserError(f"{run}: no such file or run, and no published model ({', '.join(model_names())})")
+    return _network_path(found, "generator")
+
+
+def discriminator_path(run: Path) -> Path:
+    """Return the discriminator file of a run directory, or the file itself; errors as in `generator_path`."""
+    return _network_path(run, "discriminator")
+
+
+def _network_path(run: Path, kind: str) -> Path:
+    path = run / f"{kind}.safetensors"
+    if run.is_dir() and not path.is_file():
+        raise UserError(f"{run}: no {path.name} there; is it a run that has reached a checkpoint?")
+    return path if run.is_dir() else run
+
+
+def load_generator(
+    path: Path | str, device: torch.device | str = "cpu"
+) -> tuple[Generator, NetworkDescription]:
+    """Read a generator and its description, in evaluation mode.
+
+    Raises:
+        UserError: no such file, not a generator file of this package, or damaged.
+    """
+    return _load(Path(path), "generator", _GeneratorArguments, Generator, device)
+
+
+def load_discriminator(
+    path: Path | str, device: torch.device | str = "cpu"
+) -> tuple[Discriminator, NetworkDescription]:
+    """Read a discriminator and its description, in evaluation mode; errors as in `load_generator`."""
+    return _load(Path(path), "discriminator", _DiscriminatorArguments, Discriminator, device)
+
+
+def load_super_resolution_generator(
+    path: Path | str, device: torch.device | str = "cpu"
+) -> tuple[SuperResolutionGenerator, NetworkDescription]:
+    """Read a generator of super-resolution and its description; errors and mode as in `load_generator`."""
+    kind: NetworkKind = "super-resolution generator"
+    return _load(Path(path), kind, _SuperResolutionGeneratorArguments, SuperResolutionGenerator, device)
+
+
+def load_super_resolution_discriminator(
+    path: Path | str, device: torch.device | str = "cpu"
+) -> tuple[SuperResolutionDiscriminator, NetworkDescription]:
+    """Read a discriminator of super-resolution and its description; errors as in `load_generator`."""
+    arguments = _SuperResolutionDiscriminatorArguments
+    kind: NetworkKind = "super-resolution discriminator"
+    return _load(Path(path), kind, arguments, SuperResolutionDiscriminator, device)
+
+
+def load_classifier(
+    path: Path | str, device: torch.device | str = "cpu"
+) -> tuple[Classifier, NetworkDescription]:
+    """Read a classifier and its description, in evaluation mode; errors as in `load_generator`."""
+    network, description = _load(Path(path), "classifier", _ClassifierArguments, Classifier, device)
+    if not all(tensor.isfinite().all() for tensor in network.state_dict().values()):
+        raise UserError(f"{path}: a classifier with weights that are not finite; train another one")
+    return network, description
+
+
+def load_inverting_generator(
+    path: Path | str, device: torch.device | str = "cpu"
+) -> tuple[InvertingGenerator, NetworkDescription]:
+    """Read a generator of images from features, in evaluation mode; errors as in `load_generator`."""
+    arguments = _InvertingGeneratorArguments
+    network, description = _load(Path(path), "feature inverter", arguments, InvertingGenerator, device)
+    if description.inversion is None:
+        raise UserError(f"{path}: does not say which classifier it inverts; damaged")
+    return network, description
+
+
+def _load(
+    path: Path,
+    kind: NetworkKind,
+    arguments: type[Checked],
+    build: type[nn.Module],
+    device: torch.device | str,
+) -> tuple[Any, NetworkDescription]:
+    description, tensors = _read(path, kind)
+    checked = _check(arguments, description, path)
+    with torch.device("meta"):  # nothing is allocated before the tensors are known to fit
+        network = _build(build, checked, path)
+    return _fill(network, tensors, path).to(device).eval(), description
+
+
+def _read(path: Path, kind: str) -> tuple[NetworkDescription, dict[str, Tensor]]:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = (file.metadata() or {}).get(METADATA_KEY)
+            if metadata is None:
+                raise UserError(f"{path}: a safetensors file, but not one that projgan wrote")
+            description = NetworkDescription.model_validate_json(metadata)
+            if description.kind != kind:
+                remedy = (
+                    "; its command is `projgan super-resolve`" if description.kind.startswith("super") else ""
+                )
+                raise UserError(f"{path}: holds a {description.kind}, not a {kind}{remedy}")
+            return description, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise UserError(
+            f"{path}: not a safetensors file, or damaged ({error}); projgan loads no pickles or other formats"
+        ) from None
+    except ValidationError as error:
+        raise UserError(f"{path}: its description is not one this version reads: {_first(error)}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def _check(model: type[Checked], description: NetworkDescription, path: Path) -> dict[str, Any]:
+    try:
+        arguments = model.model_validate(description.network).model_dump()
+    except ValidationError as error:
+        raise UserError(f"{path}: its description is not one this version reads: {_first(error)}") from None
+    if arguments.get("num_classes") not in (None, len(description.class_names)):
+        raise UserError(f"{path}: {arguments['num_classes']} classes but other class names; damaged")
+    units = description.standardization
+    if units is not None and {len(units.means), len(units.deviations)} != {len(description.class_names)}:
+        raise UserError(f"{path}: {len(description.class_names)} columns but other units; damaged")
+    if units is None and arguments.get("condition") == "vector":
+        raise UserError(f"{path}: a vector without its units; damaged")
+    return arguments
+
+
+def _build(network: Any, arguments: dict[str, Any], path: Path) -> Any:
+    try:
+        return network(**arguments)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; damaged") from None
+    except KeyError as error:
+        raise UserError(
+            f"{path}: unknown architecture or condition {error}; written by a newer version?"
+        ) from None
+
+
+def _fill(network: Any, tensors: dict[str, Tensor], path: Path) -> Any:
+    expected = {name: (tensor.shape, tensor.dtype) for name, tensor in network.state_dict().items()}
+    floating = {name: tensor for name, tensor in tensors.items() if tensor.is_floating_point()}
+    if all(tensor.dtype == torch.float16 for tensor in floating.values()):  # as models are published
+        tensors = tensors | {name: tensor.float() for name, tensor in floating.items()}
+    found = {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
+    for name in expected.keys() | found.keys():
+        if expected.get(name) != found.get(name):
+            raise UserError(
+                f"{path}: tensor {printable(name)} is not that of the network it describes; damaged"
+            )
+    network.load_state_dict(tensors, assign=True)
+    return channels_last(network)
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{printable('.'.join(str(part) for part in first['loc']))}: {first['msg']}"

@@ -1,0 +1,1 @@
+"""Small images to large ones: enlarging, its files, its evaluation."""
