@@ -2,10 +2,12 @@
 
 import contextlib
 import hashlib
+import importlib
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from projgan.errors import UserError
 
@@ -65,12 +67,46 @@ def make_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make sure that names given in a folder outlast a power cut."""
+    """Make sure that names given in a folder outlast a power cut, where a folder can be synced at all."""
+    if sys.platform == "win32":  # which opens no folder
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def lock_for_this_process(file: IO[Any]) -> None:
+    """Lock an open file until it is closed or this process ends, however it ends.
+
+    Raises:
+        BlockingIOError: another process holds it.
+        OSError: files cannot be locked at this place.
+        UserError: the system has no such locks.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        _lock_first_byte(file)
+    else:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _lock_first_byte(file: IO[Any]) -> None:
+    """As Windows does it; the byte need not be there."""
+    try:
+        windows: Any = importlib.import_module("msvcrt")
+    except ImportError:
+        raise UserError(
+            "this system locks no files (Python has neither fcntl nor msvcrt here), so two trainings could "
+            "spoil each other; train on Linux, macOS or Windows"
+        ) from None
+    os.lseek(file.fileno(), 0, os.SEEK_SET)
+    try:
+        windows.locking(file.fileno(), windows.LK_NBLCK, 1)
+    except PermissionError as error:  # what Windows says of a byte that another process holds
+        raise BlockingIOError(*error.args) from error
 
 
 def file_sha256(path: Path | str) -> str:

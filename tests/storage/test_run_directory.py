@@ -121,6 +121,47 @@ def test_a_file_system_that_cannot_lock_is_not_taken_for_another_process(
         train_small(tmp_path / "run")
 
 
+WITHOUT_FCNTL = "import sys; sys.modules['fcntl'] = None\n"
+LIKE_WINDOWS = WITHOUT_FCNTL + """
+import os, types
+taken = sys.argv[1] == "taken"
+def locking(descriptor, mode, count):
+    assert (mode, count, os.lseek(descriptor, 0, os.SEEK_CUR)) == (2, 1, 0)
+    if taken:
+        raise PermissionError(13, "Permission denied")
+    print("locked", flush=True)
+sys.modules["msvcrt"] = types.SimpleNamespace(LK_NBLCK=2, locking=locking)
+"""
+LOCK = "from pathlib import Path; from projgan.run_directory import RunDirectory\nwith RunDirectory(Path(sys.argv[2])).locked(): print('inside')"
+
+
+def test_where_there_is_no_fcntl_the_lock_of_windows_is_taken(tmp_path: Path) -> None:
+    """A stand-in for Windows' module, which says what was asked of it: the first byte, without waiting."""
+    out, err = start(["-c", LIKE_WINDOWS + LOCK, "free", str(tmp_path / "run")]).communicate(timeout=60)
+    assert out == "locked\ninside\n", err
+    out, err = start(["-c", LIKE_WINDOWS + LOCK, "taken", str(tmp_path / "run")]).communicate(timeout=60)
+    assert out == ""
+    assert "UserError" in err
+    assert "another process is training here" in err
+
+
+def test_a_system_without_any_lock_is_one_line_to_train_and_nothing_to_sample(tmp_path: Path) -> None:
+    train = "from projgan.cli import main; sys.argv = ['projgan', *sys.argv[1:]]; main()"
+    run = str(tmp_path / "run")
+    process = start(["-c", WITHOUT_FCNTL + train, "train", "demo", "--run-dir", run])
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    assert err == (
+        "projgan: this system locks no files (Python has neither fcntl nor msvcrt here), so two trainings "
+        "could spoil each other; train on Linux, macOS or Windows\n"
+    )
+    assert not (tmp_path / "run").exists()
+    sample = ["sample", "digits", "--class", "3", "--count", "1", "--out", str(tmp_path / "three.png")]
+    process = start(["-c", WITHOUT_FCNTL + train, *sample])
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+
+
 @pytest.mark.parametrize("below", ["", "run"])
 def test_a_file_where_the_folder_should_be(tmp_path: Path, below: str) -> None:
     (tmp_path / "file").write_bytes(b"mine")

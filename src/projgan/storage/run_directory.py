@@ -1,17 +1,16 @@
 """The names of every file of a run, and its statistics."""
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from projgan.config import RESUMABLE_KEYS, RunConfig, check_config, differing_keys, dump_config
 from projgan.config import read_preset as read_settings
 from projgan.errors import UserError
-from projgan.files import write_atomically
+from projgan.files import lock_for_this_process, write_atomically
 
 LEFTOVERS = ".*.tmp"
 """What `write_atomically` calls a file while it is being written; only a kill leaves one."""
@@ -48,7 +47,7 @@ class RunDirectory:
             lock = (self.path / ".lock").open("a")
         with lock, self._nothing_left(is_new):
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock_for_this_process(lock)
             except BlockingIOError:
                 raise UserError(
                     f"{self.path}: another process is training here; wait for it or choose another --run-dir"
@@ -66,8 +65,9 @@ class RunDirectory:
             yield
         except UserError:
             if is_new and [entry.name for entry in self.path.iterdir()] == [".lock"]:
-                (self.path / ".lock").unlink()
-                self.path.rmdir()
+                with suppress(OSError):  # Windows keeps what is open
+                    (self.path / ".lock").unlink()
+                    self.path.rmdir()
             raise
 
     def prepare(self, config: RunConfig) -> None:

@@ -5,6 +5,7 @@ and to the process beside that, and how a run is made plain instead.
 """
 
 import ctypes
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,8 @@ def keep_freed_memory() -> None:
     Feature maps are tens of megabytes; fresh from the system, each costs a page fault for every 4 KiB. Has
     no effect where the C library is not glibc.
     """
+    if sys.platform == "win32":  # which has no library of that name
+        return
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is not None:
         set_option(_MMAP_MAX, 0)
