@@ -122,7 +122,9 @@ def test_a_file_system_that_cannot_lock_is_not_taken_for_another_process(
 
 
 WITHOUT_FCNTL = "import sys; sys.modules['fcntl'] = None\n"
-LIKE_WINDOWS = WITHOUT_FCNTL + """
+LIKE_WINDOWS = (
+    WITHOUT_FCNTL
+    + """
 import os, types
 taken = sys.argv[1] == "taken"
 def locking(descriptor, mode, count):
@@ -132,7 +134,13 @@ def locking(descriptor, mode, count):
     print("locked", flush=True)
 sys.modules["msvcrt"] = types.SimpleNamespace(LK_NBLCK=2, locking=locking)
 """
-LOCK = "from pathlib import Path; from projgan.run_directory import RunDirectory\nwith RunDirectory(Path(sys.argv[2])).locked(): print('inside')"
+)
+LOCK = """
+from pathlib import Path
+from projgan.run_directory import RunDirectory
+with RunDirectory(Path(sys.argv[2])).locked():
+    print("inside")
+"""
 
 
 def test_where_there_is_no_fcntl_the_lock_of_windows_is_taken(tmp_path: Path) -> None:

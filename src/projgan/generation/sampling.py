@@ -4,14 +4,14 @@ One seed is one latent vector, so one seed and one class are one image, whatever
 Images are generated in lanes (`projgan.lanes`), so that none depends on its neighbours.
 """
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from projgan.data.standardization import Standardization
 from projgan.errors import UserError, nearest_name, nearest_of_several
+from projgan.generation.mixtures import named_numbers
 from projgan.lanes import fill_lane, lane_size
 from projgan.networks.resnet import Generator
 from projgan.pictures.pixels import to_uint8
@@ -101,16 +101,15 @@ def sample_latents(generator: Generator, latents: Tensor, condition: Tensor | No
 
 
 def class_label(name: str, class_names: Sequence[str]) -> int:
-    """Return the label of a class given by name, or by number where no class has that name.
+    """Return the label of a class given by name, or by position where no class is called by a number.
 
     Raises:
         UserError: naming the nearest class.
     """
-    if name in class_names:
-        return list(class_names).index(name)
-    if name.isascii() and name.isdigit() and int(name) < len(class_names):
-        return int(name)
-    raise UserError(f"unknown class {name!r}{nearest_of_several(name, class_names)}")
+    labels = _labels_of_words(class_names)
+    if name not in labels:
+        raise UserError(f"unknown class {name!r}{nearest_of_several(name, class_names)}")
+    return labels[name]
 
 
 def class_labels(names: Sequence[str], class_names: Sequence[str]) -> list[int]:
@@ -120,6 +119,22 @@ def class_labels(names: Sequence[str], class_names: Sequence[str]) -> list[int]:
     return [class_label(name, class_names) for name in names]
 
 
+def _labels_of_words(class_names: Sequence[str]) -> dict[str, int]:
+    """Every word by which a class may be called."""
+    labels = {name: label for label, name in enumerate(class_names)}
+    if any(map(_is_number, class_names)):
+        return labels  # a position would be taken for a name, or a name for a position
+    return {str(label): label for label in range(len(class_names))} | labels
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
+
+
 def mixing_weights(text: str, class_names: Sequence[str], units: Standardization | None = None) -> Tensor:
     """Turn `cat=0.3,dog=0.7` into weights over all classes, float32 [num_classes].
 
@@ -127,7 +142,8 @@ def mixing_weights(text: str, class_names: Sequence[str], units: Standardization
         UserError: not of that form, an unknown class, or weights that do not sum to 1.
     """
     weights = torch.zeros(len(class_names))
-    for name, weight in _named_numbers(text, "class=weight, as in cat=0.3,dog=0.7"):
+    words = _labels_of_words(class_names)
+    for name, weight in named_numbers(text, words, "class=weight, as in cat=0.3,dog=0.7"):
         weights[class_label(name, class_names)] += weight
     if abs(weights.sum().item() - 1) > 1e-4:
         raise UserError(f"--mix {text}: the weights sum to {weights.sum().item():g}; they must sum to 1")
@@ -141,7 +157,7 @@ def several_classes(text: str, class_names: Sequence[str], units: Standardizatio
         UserError: not of that form, an unknown class or one named twice.
     """
     condition = torch.zeros(len(class_names))
-    for name, value in _once(text, "class=1, as in smiling=1,hat=1"):
+    for name, value in _once(text, _labels_of_words(class_names), "class=1, as in smiling=1,hat=1"):
         condition[class_label(name, class_names)] = value
     return condition
 
@@ -156,7 +172,7 @@ def vector_in_units(text: str, names: Sequence[str], units: Standardization | No
     """
     assert units is not None, "a vector has units"
     condition = torch.zeros(len(names))
-    for name, value in _once(text, "column=value, as in age=30,height=1.7"):
+    for name, value in _once(text, names, "column=value, as in age=30,height=1.7"):
         if name not in names:
             raise UserError(f"--mix {text}: unknown column {name!r}{nearest_name(name, names)}")
         column = list(names).index(name)
@@ -164,22 +180,8 @@ def vector_in_units(text: str, names: Sequence[str], units: Standardization | No
     return condition
 
 
-def _named_numbers(text: str, form: str) -> list[tuple[str, float]]:
-    pairs = []
-    for part in text.split(","):
-        name, equals, number = part.rpartition("=")
-        try:
-            value = float(number)
-        except ValueError:
-            value = math.nan
-        if not equals or not math.isfinite(value):
-            raise UserError(f"--mix {text}: {part!r} is not of the form {form}")
-        pairs.append((name.strip(), value))
-    return pairs
-
-
-def _once(text: str, form: str) -> list[tuple[str, float]]:
-    pairs = _named_numbers(text, form)
+def _once(text: str, known: Iterable[str], form: str) -> list[tuple[str, float]]:
+    pairs = named_numbers(text, known, form)
     twice = [name for index, (name, _) in enumerate(pairs) if name in dict(pairs[:index])]
     if twice:
         raise UserError(f"--mix {text}: {twice[0]!r} is there twice; name it once")
