@@ -137,7 +137,7 @@ sys.modules["msvcrt"] = types.SimpleNamespace(LK_NBLCK=2, locking=locking)
 )
 LOCK = """
 from pathlib import Path
-from projgan.run_directory import RunDirectory
+from projgan.storage.run_directory import RunDirectory
 with RunDirectory(Path(sys.argv[2])).locked():
     print("inside")
 """
@@ -145,9 +145,9 @@ with RunDirectory(Path(sys.argv[2])).locked():
 
 def test_where_there_is_no_fcntl_the_lock_of_windows_is_taken(tmp_path: Path) -> None:
     """A stand-in for Windows' module, which says what was asked of it: the first byte, without waiting."""
-    out, err = start(["-c", LIKE_WINDOWS + LOCK, "free", str(tmp_path / "run")]).communicate(timeout=60)
+    out, err = start(["-c", LIKE_WINDOWS + LOCK, "free", str(tmp_path / "run")]).communicate(timeout=300)
     assert out == "locked\ninside\n", err
-    out, err = start(["-c", LIKE_WINDOWS + LOCK, "taken", str(tmp_path / "run")]).communicate(timeout=60)
+    out, err = start(["-c", LIKE_WINDOWS + LOCK, "taken", str(tmp_path / "run")]).communicate(timeout=300)
     assert out == ""
     assert "UserError" in err
     assert "another process is training here" in err
@@ -157,7 +157,7 @@ def test_a_system_without_any_lock_is_one_line_to_train_and_nothing_to_sample(tm
     train = "from projgan.cli import main; sys.argv = ['projgan', *sys.argv[1:]]; main()"
     run = str(tmp_path / "run")
     process = start(["-c", WITHOUT_FCNTL + train, "train", "demo", "--run-dir", run])
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, out) == (2, "")
     assert err == (
         "projgan: this system locks no files (Python has neither fcntl nor msvcrt here), so two trainings "
@@ -166,7 +166,7 @@ def test_a_system_without_any_lock_is_one_line_to_train_and_nothing_to_sample(tm
     assert not (tmp_path / "run").exists()
     sample = ["sample", "digits", "--class", "3", "--count", "1", "--out", str(tmp_path / "three.png")]
     process = start(["-c", WITHOUT_FCNTL + train, *sample])
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
 
 
