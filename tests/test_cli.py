@@ -85,7 +85,44 @@ MISTAKES: dict[str, tuple[list[str], list[str]]] = {
     "a number out of range": (["train", "demo", "--training.steps", "-5"], ["training.steps", "-5"]),
     "a choice": (["train", "demo", "--discriminator.condition", "projektion"], ["condition", "projektion"]),
     "a choice of numbers": (["train", "demo", "--data.resolution", "33"], ["resolution", "33"]),
-    "one value of two": (["train", "demo", "--optimizer.betas", "0.5"], ["betas"]),
+    "one value of two": (
+        ["train", "demo", "--optimizer.betas", "0.5", "--training.steps", "5"],
+        ["--optimizer.betas takes 2 values as words of their own, and got '0.5' alone"],
+    ),
+    **{
+        f"two values in one word: {sign}{word}": (
+            ["train", "demo", *f"--optimizer.betas{sign}{word}".split()],
+            [
+                f"--optimizer.betas takes 2 values, not '{word}'; give several as words of their own, ",
+                "--optimizer.betas 0.5 0.9, or as a list in YAML, [0.5, 0.9]",
+            ],
+        )
+        for sign, word in ((" ", "0.5,0.9"), ("=", "0.5,0.9"), (" ", "[0.5,0.9]"), (" ", "0.5,,0.9,"))
+    },
+    "a comma after a value": (
+        ["train", "demo", "--optimizer.betas", "0.5,", "0.9"],
+        ["optimizer.betas.0 is '0.5,'", "; give several as words of their own, without commas"],
+    ),
+    "a decimal comma": (
+        ["train", "demo", "--optimizer.betas", "0,5", "0,9"],
+        ["optimizer.betas.0 is '0,5'", "; write it with a point, 0.5"],
+    ),
+    "a comma in one number": (
+        ["train", "demo", "--optimizer.learning-rate", "0,0002"],
+        ["optimizer.learning_rate is '0,0002'", "; write it with a point, 0.0002"],
+    ),
+    "a word too many": (
+        ["train", "demo", "--data", "my", "photos"],
+        ["projgan train has no place for 'photos'; put names with spaces in quotes"],
+    ),
+    "several names in one word": (
+        ["train", "demo", "--discriminator.augmentation", "translation,cutout"],
+        [
+            "discriminator.augmentation.0 is 'translation,cutout'",
+            "; give several as words of their own, --discriminator.augmentation translation cutout, or as a "
+            "list in YAML, [translation, cutout]",
+        ],
+    ),
     "settings that do not fit": (
         ["train", "demo", "--data.resolution", "32"],
         ["architecture is resnet-8, but data.resolution is 32"],

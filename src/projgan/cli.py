@@ -97,15 +97,6 @@ def _forget_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _explained(cause: BaseException | None) -> str | None:
-    """What a configuration that does not hold together says; None for any other cause."""
-    from pydantic import ValidationError
-
-    from projgan.config import explain
-
-    return explain(cause) if isinstance(cause, ValidationError) else None
-
-
 def run_command(words: Sequence[str]) -> int:
     """Run one command line; returns its exit code."""
     words = _expand_short_options(words)
@@ -116,8 +107,9 @@ def run_command(words: Sequence[str]) -> int:
     except UserError as error:
         message = str(error)
     except cyclopts.CycloptsError as error:
-        cause = error.__cause__
-        message = _explained(cause) or " ".join(str(error).split())
+        from projgan.commands.mistakes import in_one_line
+
+        message = in_one_line(error)
     except KeyboardInterrupt:
         print("projgan: stopped", file=sys.stderr)
         return 130

@@ -1,6 +1,7 @@
 """The configuration of a run: its `sections`, all of them (`run_config`), and `reading` it from files."""
 
 from projgan.config.reading import (
+    as_words_of_their_own,
     check_config,
     differing_keys,
     dump_config,
@@ -38,6 +39,7 @@ __all__ = [
     "RunConfig",
     "SamplingConfig",
     "TrainingConfig",
+    "as_words_of_their_own",
     "check_config",
     "differing_keys",
     "dump_config",

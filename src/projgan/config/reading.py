@@ -1,5 +1,6 @@
 """Settings from presets and YAML files to a checked configuration, and what a mistake in them is called."""
 
+import re
 import reprlib
 from importlib import resources
 from pathlib import Path
@@ -119,18 +120,28 @@ def explain(error: ValidationError) -> str:
     if first["type"] == "value_error":
         return message
     where = f"{printable(key)} is {_BRIEF.repr(first['input'])}"
-    return f"{where}: {message[0].lower()}{message[1:]}{_words_of_their_own(first)}"
+    return f"{where}: {message[0].lower()}{message[1:]}{_how_to_write_it(first)}"
 
 
-def _words_of_their_own(error: ErrorDetails) -> str:
-    """How to give several values to one key, where `a,b` was given; "" for any other mistake."""
-    of_a_list = error["type"] == "tuple_type" or isinstance(error["loc"][-1], int)
+def _how_to_write_it(error: ErrorDetails) -> str:
+    """What to do about a comma where none belongs; "" for any other mistake."""
     word = error["input"]
-    if not of_a_list or not isinstance(word, str) or "," not in word:
+    if not isinstance(word, str) or "," not in word:
         return ""
-    option = ".".join(str(part) for part in error["loc"] if isinstance(part, str)).replace("_", "-")
-    parts = printable(word).strip("[]").split(",")
+    if error["type"] == "float_parsing" and re.fullmatch(r"[-+]?\d*,\d+", word):
+        return f"; write it with a point, {word.replace(',', '.')}"
+    if error["type"] == "tuple_type" or isinstance(error["loc"][-1], int):
+        option = ".".join(str(part) for part in error["loc"] if isinstance(part, str)).replace("_", "-")
+        return "; " + as_words_of_their_own(f"--{option}", word)
+    return ""
+
+
+def as_words_of_their_own(option: str, word: str) -> str:
+    """Say how to give several values to one option, where `a,b` was given."""
+    parts = [part.strip() for part in printable(word).strip("[]").split(",") if part.strip()]
+    if len(parts) < 2:
+        return "give several as words of their own, without commas"
     return (
-        f"; give several as words of their own, --{option} {' '.join(parts)}, "
+        f"give several as words of their own, {option} {' '.join(parts)}, "
         f"or as a list in YAML, [{', '.join(parts)}]"
     )
