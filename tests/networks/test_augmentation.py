@@ -74,7 +74,7 @@ def test_the_discriminator_sees_real_and_generated_images_changed_by_one_law() -
     augmented = AugmentedDiscriminator(discriminator, NAMES)
     images, labels = some_images(5), torch.tensor([0, 1, 2, 0, 1])
     uniform = torch.rand(5, 7)
-    augmented.uniform = torch.cat([uniform, uniform])
+    augmented.change_by(torch.cat([uniform, uniform]))
     logits = augmented(torch.cat([images, images]), torch.cat([labels, labels])).logits
     # the second half is "generated": the same numbers change it in the same way
     assert torch.allclose(logits[:5], logits[5:], atol=1e-6)
@@ -85,7 +85,7 @@ def test_the_discriminator_sees_real_and_generated_images_changed_by_one_law() -
     assert not torch.allclose(logits[:5], discriminator(images, labels).logits, atol=1e-3)
     # and the generator's gradient comes through the changes
     images.requires_grad_()
-    augmented.uniform = uniform
+    augmented.change_by(uniform)
     changed = cut_out(
         translate(change_colour(images, uniform[:, :3], 1), uniform[:, 3:5], 1), uniform[:, 5:], 1
     )
@@ -102,7 +102,7 @@ def test_a_guide_sees_images_as_they_are() -> None:
     augmented = AugmentedDiscriminator(Discriminator("resnet-8", num_classes=3, width=4).eval(), NAMES)
     guide = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 3))
     images, labels = some_images(4), torch.tensor([0, 1, 2, 0])
-    augmented.uniform = torch.rand(4, 7)
+    augmented.change_by(torch.rand(4, 7))
     output = GuidedDiscriminator(augmented, guide)(images, labels)
     assert torch.equal(output.logits, augmented(images, labels).logits)
     assert output.guide_logits is not None

@@ -97,17 +97,13 @@ def test_every_update_draws_anew_and_ranks_share_the_draws() -> None:
     draws = sum(change.draws for change in CHANGES.values())
     seen = []
     for position in range(2):
-        whole._draw_changes("discriminator", position, [8, 8])
-        assert whole.augmented is not None
-        seen.append(whole.augmented.uniform)
+        seen.append(whole._draw_changes("discriminator", position, [8, 8]))
         assert seen[-1].shape == (16, draws)
     assert len(torch.cat(seen).unique()) == 32 * draws  # no number twice: real and generated are apart
     halves = []
     for rank, trainer in enumerate(parts):
         trainer.ranks = Ranks(rank, 2, torch.device("cpu"))
-        trainer._draw_changes("discriminator", 0, [8, 8])
-        assert trainer.augmented is not None
-        halves.append(trainer.augmented.uniform)
+        halves.append(trainer._draw_changes("discriminator", 0, [8, 8]))
     real, fake = (torch.cat([half[part] for half in halves]) for part in (slice(4), slice(4, 8)))
     assert torch.equal(torch.cat([real, fake]), seen[0])
 

@@ -136,6 +136,7 @@ RESUMABLE_KEYS = frozenset(
         "optimizer.decay_end",
         "training.steps",
         "training.device",
+        "training.acceleration",
         "training.cpu_threads",
         "training.log_every",
         "training.checkpoint_every",

@@ -98,10 +98,13 @@ class AugmentedDiscriminator(nn.Module):
         self.changes = [CHANGES[name] for name in names]
         self.draws = sum(change.draws for change in self.changes)
         self.uniform = torch.empty(0)
-        """For the images to come, in [0, 1): [N, draws]."""
+
+    def change_by(self, uniform: Tensor) -> None:
+        """Give the randomness of the images to come, in [0, 1): [N, draws]."""
+        self.uniform = uniform
 
     def augment(self, images: Tensor) -> Tensor:
-        """Change images [N, C, H, W] as `uniform` says."""
+        """Change images [N, C, H, W] by the randomness given."""
         parts = self.uniform.split([change.draws for change in self.changes], dim=1)
         for change, part in zip(self.changes, parts, strict=True):
             images = change.apply(images, part, self.strength)

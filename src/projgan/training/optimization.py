@@ -9,15 +9,30 @@ from projgan.config import RunConfig
 
 
 def build_optimizer(network: nn.Module, config: RunConfig) -> torch.optim.Adam:
-    """Build Adam for one network; its learning rate is set anew at every step."""
+    """Build Adam for one network on its device; its learning rate is set anew at every step."""
     settings = config.optimizer
+    parameters = list(network.parameters())
     return torch.optim.Adam(
-        network.parameters(),
-        lr=settings.learning_rate,
+        parameters,
+        lr=rate_on(parameters[0].device, settings.learning_rate),
         betas=settings.betas,
         eps=settings.epsilon,
         fused=True,
     )
+
+
+def rate_on(device: torch.device, rate: float) -> float | Tensor:
+    """Return a learning rate as Adam takes it: on a GPU a tensor, which a recorded step reads anew."""
+    return torch.tensor(rate, device=device) if device.type == "cuda" else rate
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the rate of all parameters; a tensor keeps its place in memory."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def learning_rate_factor(step: int, start: int | None, end: int | None) -> float:
@@ -51,5 +66,5 @@ def load_moments(optimizer: torch.optim.Adam, state: dict[str, Any]) -> None:
                 )
             taken[index][name] = torch.empty_like(parameter).copy_(moment)
     (settings,) = optimizer.state_dict()["param_groups"]
-    rate = float(state["param_groups"][0]["lr"])
-    optimizer.load_state_dict({"state": taken, "param_groups": [settings | {"lr": rate}]})
+    optimizer.load_state_dict({"state": taken, "param_groups": [settings]})
+    set_learning_rate(optimizer, float(state["param_groups"][0]["lr"]))

@@ -24,6 +24,7 @@ from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps, load_
 from projgan.storage.networks import build_networks
 from projgan.storage.run_directory import RunDirectory
 from projgan.storage.state_file import restore
+from projgan.training.graphs import remark_on_steps
 from projgan.training.guidance import load_start, open_guide
 from projgan.training.outputs import write_networks, write_samples
 from projgan.training.trainer import LossRow, Trainer
@@ -185,6 +186,9 @@ class _Run:
     def run(self) -> RunResult:
         trainer, steps = self.trainer, self.settings.steps
         self._resume()
+        remark = remark_on_steps(self.ranks.device, self.ranks.size, self.settings.acceleration)
+        if remark:
+            self.listener.said(remark)
         self.listener.started(trainer.step, steps, trainer.images_per_step)
         self._restart_clock()
         self._measure_where_due()

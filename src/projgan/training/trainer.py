@@ -20,8 +20,14 @@ from projgan.randomness import generator_at
 from projgan.storage.networks import build_networks
 from projgan.training.acceleration import place, use_precision
 from projgan.training.averaging import GeneratorAverage
+from projgan.training.graphs import STEPS, Step, suitable_steps
 from projgan.training.lecam import Anchors, lecam_objective
-from projgan.training.optimization import build_optimizer, learning_rate_factor, load_moments
+from projgan.training.optimization import (
+    build_optimizer,
+    learning_rate_factor,
+    load_moments,
+    set_learning_rate,
+)
 from projgan.training.steps import discriminator_step, generator_step
 
 
@@ -124,6 +130,8 @@ class Trainer:
         self.draw_conditions = FAKE_CONDITIONS[config.data.condition]
         self.step = 0
         self.pending: list[Tensor] = []
+        self.steps_are = suitable_steps(ranks.device, ranks.size, training.acceleration)
+        self.update_generator, self.update_discriminator = self._make_steps()
 
     @property
     def images_seen(self) -> int:
@@ -147,49 +155,55 @@ class Trainer:
 
     def advance(self) -> None:
         """Do one step: the generator's update first, then the discriminator's, as in the paper's code."""
-        self._set_learning_rate()
-        latents, conditions = self._draw_fakes("generator", self.step, self.generator_batch_size)
-        judge = self.augmented or self.discriminator
-        self._draw_changes("generator", self.step, [self.generator_batch_size])
-        generator_loss = generator_step(
-            self.generator,
-            self.judge,
-            self.optimizers[0],
-            self.objective,
-            latents,
-            conditions,
-            self.ranks.average_gradients,
+        for optimizer, rate in zip(self.optimizers, self._learning_rates(self.step), strict=True):
+            set_learning_rate(optimizer, rate)
+        generator_loss = self.update_generator(
+            *self._draw_fakes("generator", self.step, self.generator_batch_size),
+            self._draw_changes("generator", self.step, [self.generator_batch_size]),
         )
         discriminator_loss = torch.zeros_like(generator_loss)
         updates = self.config.training.discriminator_updates
         for update in range(self.step * updates, (self.step + 1) * updates):
-            self._draw_changes("discriminator", update, [self.batch_size] * 2)
-            discriminator_loss += discriminator_step(
-                self.generator,
-                judge,
-                self.optimizers[1],
-                self.objective,
-                self.stream.batch(update * self.batch_size),
-                self._draw_fakes("discriminator", update, self.batch_size),
-                self.ranks.average_gradients,
+            discriminator_loss += self.update_discriminator(
+                *self.stream.batch(update * self.batch_size),
+                *self._draw_fakes("discriminator", update, self.batch_size),
+                self._draw_changes("discriminator", update, [self.batch_size] * 2),
             )
         self.step += 1
         if self.average:
             self.average.update(self.generator, self.step)
         self.pending.append(torch.stack([generator_loss, discriminator_loss / updates]))
 
+    def _make_steps(self) -> list[Step]:
+        """Return one update of each network as a function of tensors, called as suits the run."""
+        generator, optimizers, objective = self.generator, self.optimizers, self.objective
+        guided, judge, share = self.judge, self.augmented or self.discriminator, self.ranks.average_gradients
+        change_by = self.augmented.change_by if self.augmented else lambda uniform: None
+
+        def update_generator(latents: Tensor, condition: Tensor, uniform: Tensor) -> Tensor:
+            change_by(uniform)
+            return generator_step(generator, guided, optimizers[0], objective, latents, condition, share)
+
+        def update_discriminator(
+            images: Tensor, real_condition: Tensor, latents: Tensor, condition: Tensor, uniform: Tensor
+        ) -> Tensor:
+            change_by(uniform)
+            real, fake = (images, real_condition), (latents, condition)
+            return discriminator_step(generator, judge, optimizers[1], objective, real, fake, share)
+
+        steps = (update_generator, update_discriminator)
+        return STEPS[self.steps_are](list(zip(steps, optimizers, strict=True)))
+
     @property
     def learning_rate(self) -> float:
         """The generator's learning rate of the last step."""
-        return float(self.optimizers[0].param_groups[0]["lr"])
+        return self._learning_rates(max(0, self.step - 1))[0]
 
-    def _set_learning_rate(self) -> None:
+    def _learning_rates(self, step: int) -> tuple[float, float]:
         settings = self.config.optimizer
-        factor = learning_rate_factor(self.step, settings.decay_start, settings.decay_end)
-        rates = settings.learning_rate, settings.discriminator_learning_rate or settings.learning_rate
-        for optimizer, rate in zip(self.optimizers, rates, strict=True):
-            for group in optimizer.param_groups:
-                group["lr"] = rate * factor
+        factor = learning_rate_factor(step, settings.decay_start, settings.decay_end)
+        of_discriminator = settings.discriminator_learning_rate or settings.learning_rate
+        return settings.learning_rate * factor, of_discriminator * factor
 
     def _draw_fakes(self, stream: str, position: int, count: int) -> tuple[Tensor, Tensor]:
         device = self.ranks.device
@@ -199,14 +213,16 @@ class Trainer:
         share = self.ranks.share(count)
         return latents[share], conditions[share]
 
-    def _draw_changes(self, stream: str, position: int, counts: list[int]) -> None:
+    def _draw_changes(self, stream: str, position: int, counts: list[int]) -> Tensor:
         """Draw how the images of one update are changed, of each batch of so many over all processes."""
+        device = self.ranks.device
         if self.augmented is None:
-            return
-        device, draws = self.ranks.device, self.augmented.draws
+            return torch.empty(0, device=device)
         generator = generator_at(self.config.training.seed, f"{stream}-augmentation", position, device)
-        parts = [torch.rand(count, draws, generator=generator, device=device) for count in counts]
-        self.augmented.uniform = torch.cat([part[self.ranks.share(len(part))] for part in parts])
+        parts = [
+            torch.rand(count, self.augmented.draws, generator=generator, device=device) for count in counts
+        ]
+        return torch.cat([part[self.ranks.share(len(part))] for part in parts])
 
     def read_losses(self) -> LossRow | None:
         """Average the losses of the steps since `forget_losses` over those steps and all processes.
@@ -265,6 +281,7 @@ class Trainer:
             self.anchors.load_state_dict(state["anchors"])
         load_moments(self.optimizers[0], state["generator_optimizer"])
         load_moments(self.optimizers[1], state["discriminator_optimizer"])
+        self.update_generator, self.update_discriminator = self._make_steps()  # the moments lie elsewhere now
         pending = state["pending"]
         if pending is not None and pending.shape[1:] != (2,):
             raise ValueError(f"losses of shape {tuple(pending.shape)}")
