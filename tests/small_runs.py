@@ -13,12 +13,14 @@ import torch
 from safetensors.torch import load_file
 
 from projgan.config import RunConfig, check_config
+from projgan.listening import Listener
 from projgan.networks.classifier import Classifier
 from projgan.process.ranks import Ranks
 from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps
 from projgan.storage.network_description import NetworkDescription, Provenance
 from projgan.storage.network_file import save_network
-from projgan.training.run import Listener, RunResult, train
+from projgan.training.run import train
+from projgan.training_loop import TrainingResult
 
 ONE_RANK = Ranks(rank=0, size=1, device=torch.device("cpu"))
 
@@ -65,7 +67,7 @@ def small_config(changes: dict[str, Any] | None = None) -> RunConfig:
     return check_config(small_settings(changes), "test")
 
 
-def train_small(run_dir: Path, changes: dict[str, Any] | None = None, **listener: Any) -> RunResult:
+def train_small(run_dir: Path, changes: dict[str, Any] | None = None, **listener: Any) -> TrainingResult:
     """Train in this process, on one CPU thread's arithmetic."""
     return train(small_config(changes), run_dir, ONE_RANK, Listener(**listener))
 

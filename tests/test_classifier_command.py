@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from projgan.classification.run import ClassifierListener
 from projgan.cli import run_command
+from projgan.listening import Listener
 from projgan.storage.network_file import load_classifier
 from small_runs import assert_one_line_error, train_small
 
@@ -86,8 +86,8 @@ def test_an_interrupted_training_says_how_to_go_on(run: Run, monkeypatch: pytest
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        listener = ClassifierListener(stepped=stepped)
-        patch.setattr("projgan.commands.classifier.classifier_listener", lambda: listener)
+        listener = Listener(stepped=stepped)
+        patch.setattr("projgan.commands.classifier.bar_listener", lambda: listener)
         code, out, err = run("digits", *BRIEF, "--json")
     assert code == 130
     assert json.loads(out) == {"step": 5, "out": "classifier.safetensors", "finished": False, "test": None}

@@ -5,18 +5,14 @@ from typing import Any
 import pytest
 import torch
 
-from projgan.classification import run as classifier_run
+from projgan import training_loop
 from projgan.classification.held_out import LabelledParts, load_parts
-from projgan.classification.run import (
-    ClassifierListener,
-    ClassifierProgress,
-    ClassifierResult,
-    checkpoint_beside,
-    train_to_file,
-)
+from projgan.classification.run import checkpoint_beside, train_to_file
 from projgan.classification.settings import ClassifierSettings
 from projgan.errors import UserError
+from projgan.listening import Listener, Progress
 from projgan.storage.network_file import load_classifier
+from projgan.training_loop import TrainingResult
 from small_runs import start
 
 SETTINGS = ClassifierSettings(
@@ -30,16 +26,18 @@ import os, signal, sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
+from projgan import training_loop
 from projgan.classification import run
+from projgan.listening import Listener
 from projgan.classification.held_out import load_parts
 from projgan.classification.settings import ClassifierSettings
 settings = ClassifierSettings.model_validate_json(sys.argv[1])
 parts = load_parts("digits", resolution=8, channels=1, seed=3, cache=None)
-run.CHECKPOINT_SECONDS = 0.0
+training_loop.CHECKPOINT_SECONDS = 0.0
 def stepped(progress):
     if progress.step == 11:
         os.kill(os.getpid(), signal.SIGKILL)
-run.train_to_file(settings, parts, Path(sys.argv[2]), "cpu", run.ClassifierListener(stepped=stepped))
+run.train_to_file(settings, parts, Path(sys.argv[2]), "cpu", Listener(stepped=stepped))
 """
 
 
@@ -55,14 +53,14 @@ def uninterrupted(digits: LabelledParts, tmp_path_factory: pytest.TempPathFactor
     return path
 
 
-def interrupted_at(step: int, digits: LabelledParts, path: Path) -> ClassifierResult:
+def interrupted_at(step: int, digits: LabelledParts, path: Path) -> TrainingResult:
     """Train with a SIGTERM that comes in the middle of a step's report."""
 
-    def stepped(progress: ClassifierProgress) -> None:
+    def stepped(progress: Progress) -> None:
         if progress.step == step:
             signal.raise_signal(signal.SIGTERM)
 
-    return train_to_file(SETTINGS, digits, path, CPU, ClassifierListener(stepped=stepped))
+    return train_to_file(SETTINGS, digits, path, CPU, Listener(stepped=stepped))
 
 
 def test_the_file_says_what_it_is_and_counts_what_it_gets_right(
@@ -96,7 +94,7 @@ def test_a_training_stopped_by_a_signal_ends_as_if_it_had_not_been(
         assert not path.exists()
         assert checkpoint_beside(path).exists()
     said: list[str] = []
-    result = train_to_file(SETTINGS, digits, path, CPU, ClassifierListener(said=said.append))
+    result = train_to_file(SETTINGS, digits, path, CPU, Listener(said=said.append))
     assert said == [f"resuming {path} at step {STEPS - 1} of {STEPS}"]
     assert result.description == load_classifier(path)[1]
     assert path.read_bytes() == uninterrupted.read_bytes()
@@ -119,7 +117,7 @@ def test_a_training_killed_outright_resumes_bit_for_bit(
     _, err = process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL, err
     said: list[str] = []
-    train_to_file(SETTINGS, digits, path, CPU, ClassifierListener(said=said.append))
+    train_to_file(SETTINGS, digits, path, CPU, Listener(said=said.append))
     assert said == [f"resuming {path} at step 10 of {STEPS}"]
     assert path.read_bytes() == uninterrupted.read_bytes()
 
@@ -127,11 +125,11 @@ def test_a_training_killed_outright_resumes_bit_for_bit(
 def test_a_checkpoint_is_written_as_time_goes_by(
     digits: LabelledParts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert classifier_run.CHECKPOINT_SECONDS <= 60
-    monkeypatch.setattr(classifier_run, "CHECKPOINT_SECONDS", 0.0)
+    assert training_loop.CHECKPOINT_SECONDS <= 60
+    monkeypatch.setattr(training_loop, "CHECKPOINT_SECONDS", 0.0)
     path = tmp_path / "c.safetensors"
     seen = []
-    listener = ClassifierListener(stepped=lambda _: seen.append(checkpoint_beside(path).exists()))
+    listener = Listener(stepped=lambda _: seen.append(checkpoint_beside(path).exists()))
     train_to_file(SETTINGS, digits, path, CPU, listener)
     assert seen == [False] + [True] * (STEPS - 1)
 
@@ -140,7 +138,7 @@ def test_what_is_finished_is_not_trained_again(digits: LabelledParts, uninterrup
     before = uninterrupted.stat().st_mtime_ns
     checkpoint_beside(uninterrupted).write_bytes(b"left by a kill between two renames")
     said: list[str] = []
-    result = train_to_file(SETTINGS, digits, uninterrupted, CPU, ClassifierListener(said=said.append))
+    result = train_to_file(SETTINGS, digits, uninterrupted, CPU, Listener(said=said.append))
     assert result.description == load_classifier(uninterrupted)[1]
     assert said == [f"{uninterrupted} was trained with these settings before; nothing to do"]
     assert uninterrupted.stat().st_mtime_ns == before
@@ -173,7 +171,7 @@ def test_nothing_of_other_settings_is_overwritten(
 
 def test_nothing_of_other_images_is_overwritten(digits: LabelledParts, uninterrupted: Path) -> None:
     others = LabelledParts(**(vars(digits) | {"fingerprint": "cd", "name": "letters"}))
-    with pytest.raises(UserError, match="was trained on other images than those of letters here"):
+    with pytest.raises(UserError, match="is of images other than given here"):
         train_to_file(SETTINGS, others, uninterrupted, CPU)
 
 
@@ -198,6 +196,9 @@ def test_a_hostile_checkpoint_is_refused_and_not_run(digits: LabelledParts, tmp_
 
 def test_a_loss_that_is_not_finite_is_one_line(digits: LabelledParts, tmp_path: Path) -> None:
     wild = SETTINGS.model_copy(update={"learning_rate": 1e30})
-    with pytest.raises(UserError, match=r"step 8: the loss is not finite; a lower --learning-rate may help"):
+    with pytest.raises(
+        UserError,
+        match="step 8: the loss is not finite; no checkpoint had been written; a lower --learning-rate",
+    ):
         train_to_file(wild, digits, tmp_path / "c.safetensors", CPU)
     assert not list(tmp_path.iterdir())

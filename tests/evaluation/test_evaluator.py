@@ -13,7 +13,7 @@ from pixel_network import QuarterMeans
 from projgan.data import PackedImages
 from projgan.errors import UserError
 from projgan.evaluation.diversity import within_class_ms_ssim
-from projgan.evaluation.evaluator import Evaluator, Listener
+from projgan.evaluation.evaluator import Evaluator
 from projgan.evaluation.frechet import factor_of_features, frechet_distance_from_features
 from projgan.evaluation.frechet_error import frechet_distance_with_error
 from projgan.evaluation.image_sources import GeneratorImages, RealConditions, StoredImages, stored_images
@@ -23,6 +23,7 @@ from projgan.evaluation.protocol import choose_protocol, choose_real
 from projgan.evaluation.rows import MetricRow, Subject, differing_keys
 from projgan.evaluation.scores import inception_score, kernel_distance, top_k_accuracy
 from projgan.generation.sampling import sample
+from projgan.listening import Listener
 from projgan.networks.resnet import Generator
 from projgan.pictures.grids import write_png
 from projgan.pictures.pixels import to_pil

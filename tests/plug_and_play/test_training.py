@@ -9,17 +9,17 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
+from projgan import training_loop
 from projgan.classification.held_out import LabelledParts
 from projgan.classification.training import train_classifier
 from projgan.errors import UserError
+from projgan.listening import Listener, Progress
 from projgan.networks.classifier import Classifier
 from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.plug_and_play import run as inverter_run
 from projgan.plug_and_play.losses import inversion_loss, relative_error
 from projgan.plug_and_play.run import (
-    InverterListener,
     InverterRun,
     feature_error,
     largest_feature,
@@ -104,11 +104,11 @@ def test_the_scale_is_sought_over_all_images_evenly(
 
 
 def interrupted_at(step: int, digits: LabelledParts, classifier: Path, run: InverterRun) -> Any:
-    def stepped(done: int, images_seen: int, losses: Tensor) -> None:
-        if done == step:
+    def stepped(progress: Progress) -> None:
+        if progress.step == step:
             signal.raise_signal(signal.SIGTERM)
 
-    return train_inverter(SETTINGS, digits, classifier, run, listener=InverterListener(stepped=stepped))
+    return train_inverter(SETTINGS, digits, classifier, run, listener=Listener(stepped=stepped))
 
 
 def test_a_training_stopped_by_a_signal_ends_as_if_it_had_not_been(
@@ -120,7 +120,7 @@ def test_a_training_stopped_by_a_signal_ends_as_if_it_had_not_been(
         assert (result.step, result.interrupted_by, result.description) == (step, signal.SIGTERM, None)
         assert not run.inverter.exists()
     said: list[str] = []
-    train_inverter(SETTINGS, digits, classifier, run, listener=InverterListener(said=said.append))
+    train_inverter(SETTINGS, digits, classifier, run, listener=Listener(said=said.append))
     assert said == [f"resuming {run.path} at step 5 of 6"]
     assert not differences(load_file(run.inverter), load_file(trained.inverter))
     assert run.inverter.read_bytes() == trained.inverter.read_bytes()
@@ -133,10 +133,10 @@ def test_a_training_stopped_by_a_signal_ends_as_if_it_had_not_been(
 def test_a_checkpoint_is_written_as_time_goes_by(
     digits: LabelledParts, classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert inverter_run.CHECKPOINT_SECONDS <= 60
-    monkeypatch.setattr(inverter_run, "CHECKPOINT_SECONDS", 0.0)
+    assert training_loop.CHECKPOINT_SECONDS <= 60
+    monkeypatch.setattr(training_loop, "CHECKPOINT_SECONDS", 0.0)
     run, seen = InverterRun(tmp_path), []
-    listener = InverterListener(stepped=lambda *_: seen.append(run.checkpoint.exists()))
+    listener = Listener(stepped=lambda *_: seen.append(run.checkpoint.exists()))
     train_inverter(SETTINGS, digits, classifier, run, listener=listener)
     assert seen == [False] + [True] * 5
 
@@ -146,9 +146,7 @@ def test_what_is_finished_is_not_trained_again(
 ) -> None:
     said: list[str] = []
     before = trained.inverter.stat().st_mtime_ns
-    result = train_inverter(
-        SETTINGS, digits, classifier, trained, listener=InverterListener(said=said.append)
-    )
+    result = train_inverter(SETTINGS, digits, classifier, trained, listener=Listener(said=said.append))
     assert said == [f"{trained.path} was trained with these settings before; nothing to do"]
     assert result.description == load_inverting_generator(trained.inverter)[1]
     assert trained.inverter.stat().st_mtime_ns == before
@@ -193,7 +191,10 @@ def test_a_loss_that_is_not_finite_is_one_line(
     digits: LabelledParts, classifier: Path, tmp_path: Path
 ) -> None:
     wild = SETTINGS.model_copy(update={"learning_rate": 1e30})
-    with pytest.raises(UserError, match=r"step 6: a loss is not finite; a lower --learning-rate may help"):
+    with pytest.raises(
+        UserError,
+        match="step 6: a loss is not finite; no checkpoint had been written; a lower --learning-rate",
+    ):
         train_inverter(wild, digits, classifier, InverterRun(tmp_path))
 
 

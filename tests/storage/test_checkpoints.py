@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from projgan.errors import UserError
+from projgan.listening import Progress
 from projgan.storage.checkpoints import FORMAT, checkpoint_path, checkpoint_steps, load_checkpoint
-from projgan.training.run import Progress, train
+from projgan.training.run import train
 from projgan.training.trainer import Trainer
 from small_runs import (
     ONE_RANK,
@@ -290,5 +291,5 @@ def test_a_full_disk_is_one_line_and_what_was_there_stays(
 def test_training_takes_the_configuration_it_is_given(tmp_path: Path) -> None:
     # The library's own door, without a listener.
     result = train(small_config({"training.steps": 1}), tmp_path / "deep" / "run", ONE_RANK)
-    assert result.generator == tmp_path / "deep" / "run" / "generator.safetensors"
-    assert result.generator.is_file()
+    assert result.path == tmp_path / "deep" / "run" / "generator.safetensors"
+    assert result.path.is_file()

@@ -18,12 +18,13 @@ from projgan.config import dump_config, load_config
 from projgan.download import sha256_of_file
 from projgan.errors import UserError
 from projgan.generation.sampling import sample
+from projgan.listening import Listener, Progress
 from projgan.pictures.pixels import to_float
 from projgan.report.methods import group_runs
 from projgan.report.runs import read_runs
 from projgan.storage.network_file import load_classifier, load_generator, save_network, weights_sha256
 from projgan.training.finetuning import FinetuningRequest, choose_run_dir, finetuned_config
-from projgan.training.run import Listener, Progress, train
+from projgan.training.run import train
 from small_runs import (
     ONE_RANK,
     assert_no_leftovers,

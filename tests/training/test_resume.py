@@ -10,9 +10,10 @@ import torch
 from projgan.data import load_images
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError
+from projgan.listening import Listener, Progress
 from projgan.storage.run_directory import RunDirectory
 from projgan.training.optimization import learning_rate_factor
-from projgan.training.run import Listener, Progress, train
+from projgan.training.run import train
 from projgan.training.trainer import Trainer
 from small_runs import (
     ONE_RANK,

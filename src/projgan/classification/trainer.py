@@ -9,10 +9,12 @@ from torch import Tensor, nn
 
 from projgan.classification.augmentation import flip_images, shift_images
 from projgan.classification.settings import ClassifierSettings
+from projgan.errors import UserError
 from projgan.networks.classifier import Classifier
 from projgan.networks.convolutions import channels_last
 from projgan.pictures.pixels import to_float
 from projgan.randomness import generator_at
+from projgan.storage.network_description import Accuracy
 
 WARM_UP = 0.2
 """Share of the steps in which the learning rate rises."""
@@ -54,6 +56,9 @@ class ClassifierTrainer:
         self.steps_per_epoch = len(images) // self.batch_size
         self.steps = settings.epochs * self.steps_per_epoch
         self.step = 0
+        self.accuracy: Accuracy | None = None
+        """On the held-out images after the last whole epoch; None in the first."""
+        self._last_loss: Tensor | None = None
         self._epoch_order = (-1, torch.empty(0))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(generator_at(settings.seed, "classifier", 0).initial_seed())
@@ -73,8 +78,31 @@ class ClassifierTrainer:
         """Images trained on, each as often as it was met."""
         return self.step * self.batch_size
 
+    @property
+    def images_per_step(self) -> int:
+        """Images of one update."""
+        return self.batch_size
+
+    def describe(self, losses: Tensor) -> str:
+        """Say how far the training is, and how good."""
+        accuracy = f", accuracy {self.accuracy.value:.1%}" if self.accuracy else ""
+        return f"epoch {self.epoch}, loss {losses.item():.3f}{accuracy}"
+
+    def check_losses(self) -> None:
+        """Refuse a last loss that is not finite.
+
+        Raises:
+            UserError: naming the step.
+        """
+        if self._last_loss is not None and not self._last_loss.isfinite():
+            raise UserError(f"step {self.step}: the loss is not finite")
+
+    def is_finite(self) -> bool:
+        """Whether all weights and buffers are."""
+        return all(bool(tensor.isfinite().all()) for tensor in self.classifier.state_dict().values())
+
     def advance(self) -> Tensor:
-        """Do one update, and return its loss, a detached scalar on the device."""
+        """Do one update, and return its loss [1], detached, on the device."""
         images, labels = self._batch()
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * triangle(self.step, self.steps)
@@ -86,7 +114,8 @@ class ClassifierTrainer:
         loss.backward()
         self.optimizer.step()
         self.step += 1
-        return loss.detach()
+        self._last_loss = loss.detach()
+        return self._last_loss[None]
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the next step depends on."""

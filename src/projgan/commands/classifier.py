@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Literal
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
-from projgan.commands.progress import Say, classifier_listener, counted
+from projgan.commands.progress import Say, bar_listener, counted
 from projgan.files import chosen_cache
 
 if TYPE_CHECKING:
-    from projgan.classification.run import ClassifierResult
+    from projgan.training_loop import TrainingResult
 
 
 def classifier(
@@ -101,12 +101,12 @@ def classifier(
         on_unreadable=on_unreadable,
         said=Say.line,
     )
-    result = train_to_file(settings, parts, out, torch_device, classifier_listener())
+    result = train_to_file(settings, parts, out, torch_device, bar_listener())
     _report(result, as_json=json)
-    return 128 + result.interrupted_by if result.interrupted_by else 0
+    return result.exit_code
 
 
-def _report(result: "ClassifierResult", *, as_json: bool) -> None:
+def _report(result: "TrainingResult", *, as_json: bool) -> None:
     if result.description is None:
         Say.line(f"stopped at step {result.step}; the same command resumes")
     accuracy = result.description.accuracy if result.description else None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
-from projgan.commands.progress import Say, training_listener
+from projgan.commands.progress import Say, bar_listener
 from projgan.config import load_config
 
 
@@ -25,10 +25,10 @@ def demo(run_dir: NewPath = Path("runs/demo"), *, json: Json = False) -> int:
 
     config = load_config("demo")
     with join_ranks(config.training.device) as ranks:
-        run = train_run(config, run_dir, ranks, training_listener())
+        run = train_run(config, run_dir, ranks, bar_listener())
     if run.interrupted_by:
         Say.line(f"stopped at step {run.step}; the same command resumes")
-        return 128 + run.interrupted_by
+        return run.exit_code
     result = score_demo(RunDirectory(run_dir))
     if json:
         print(dumps(vars(result)))

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
-from projgan.commands.progress import Say, counted
+from projgan.commands.progress import bar_listener
 from projgan.config import DataConfig, EvaluationConfig, explain
 from projgan.errors import UserError
 
@@ -76,7 +76,6 @@ def evaluate(
     json
         Print the rows as JSON.
     """
-    from projgan.evaluation.evaluator import Listener
     from projgan.measuring.measuring import evaluate as measure
     from projgan.process.ranks import join_ranks
 
@@ -96,13 +95,6 @@ def evaluate(
         raise UserError("--split is of --data; give both, or neither for the run's own")
     real = None if data is None else DataConfig(source=data, split=split, cache=cache)
     with join_ranks(device) as ranks:
-        listener = Listener(
-            looked_at_real=counted("looking at real images", " images"),
-            looked_at_generated=counted("looking at generated images", " images"),
-            computing=counted("training a classifier", " steps"),
-            measured=counted("measuring", " metrics"),
-            said=Say.line,
-        )
         rows = measure(
             subject,
             real,
@@ -111,8 +103,7 @@ def evaluate(
             checkpoints=checkpoints,
             truncation=truncation,
             on_unreadable=on_unreadable,
-            listener=listener if ranks.is_first else None,
-            fetched=counted("fetching Inception", " bytes") if ranks.is_first else None,
+            listener=bar_listener() if ranks.is_first else None,
         )
         if ranks.is_first:
             print(dumps([row.model_dump(mode="json") for row in rows]) if json else _text(rows))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json
-from projgan.commands.progress import training_listener
+from projgan.commands.progress import bar_listener
 from projgan.commands.train import report_training
 
 
@@ -41,14 +41,15 @@ def finetune(
     json
         Print the result as JSON.
     """
+    from projgan.listening import Listener
     from projgan.process.ranks import join_ranks
     from projgan.training.finetuning import FinetuningRequest, choose_run_dir, finetuned_config
-    from projgan.training.run import Listener, train
+    from projgan.training.run import train
 
     folder = choose_run_dir(run, run_dir)
     config = finetuned_config(FinetuningRequest(run, classifier, weight, steps, learning_rate))
     with join_ranks(config.training.device) as ranks:
-        listener = training_listener() if ranks.is_first else Listener()
+        listener = bar_listener() if ranks.is_first else Listener()
         result = train(config, folder, ranks, listener)
         if ranks.is_first:
             report_training(result, as_json=json)

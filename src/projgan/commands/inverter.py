@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Literal
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
-from projgan.commands.progress import Say, counted, inverter_listener
+from projgan.commands.progress import Say, bar_listener, counted
 from projgan.files import chosen_cache
 
 if TYPE_CHECKING:
-    from projgan.plug_and_play.run import InverterResult
+    from projgan.training_loop import TrainingResult
 
 
 def inverter(
@@ -101,22 +101,22 @@ def inverter(
         said=Say.line,
     )
     run = InverterRun(out)
-    result = train_inverter(settings, parts, classifier, run, torch_device, inverter_listener())
+    result = train_inverter(settings, parts, classifier, run, torch_device, bar_listener())
     _report(result, parts.test_split, as_json=json)
-    return 128 + result.interrupted_by if result.interrupted_by else 0
+    return result.exit_code
 
 
-def _report(result: "InverterResult", split: str, *, as_json: bool) -> None:
+def _report(result: "TrainingResult", split: str, *, as_json: bool) -> None:
     inversion = result.description and result.description.inversion
     if inversion is None:
         Say.line(f"stopped at step {result.step}; the same command resumes")
     if as_json:
         facts = inversion and inversion.model_dump()
         finished = inversion is not None
-        out = str(result.run.path)
+        out = str(result.path)
         print(dumps({"step": result.step, "out": out, "finished": finished, "inversion": facts}))
     elif inversion:
         print(
-            f"{result.run.path}: features of {split} images come back with an error of "
+            f"{result.path}: features of {split} images come back with an error of "
             f"{inversion.feature_error:.3g} (0: all, 1: no better than their mean)"
         )

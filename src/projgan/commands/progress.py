@@ -2,18 +2,13 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from projgan.classification.run import ClassifierListener, ClassifierProgress
-    from projgan.evaluation.rows import MetricRow
-    from projgan.plug_and_play.run import InverterListener
-    from projgan.training.run import Listener, Progress
+    from projgan.listening import Listener, Progress
 
 
 class Say:
@@ -69,18 +64,13 @@ def counted(what: str, unit: str) -> Callable[[int, int], None]:
     return update
 
 
-def _numbers(rows: "Sequence[MetricRow]") -> str:
-    """What was measured on the way of a run, in one line."""
-    numbers = ", ".join(f"{row.metric} {row.value:.4g}" for row in rows)
-    return f"step {rows[0].subject.step}: {numbers}" if rows else "nothing was measured"
-
-
-def training_listener() -> "Listener":
-    """Return a listener that shows images seen, images per second, losses and the time left."""
-    from projgan.training.run import Listener
+def bar_listener() -> "Listener":
+    """Return a listener that shows images seen, images per second, the state in words and the time left."""
+    from projgan.listening import Listener
 
     bar: tqdm[Any] | None = None
     shown = -float("inf")
+    counts: dict[str, Callable[[int, int], None]] = {}
 
     def started(step: int, steps: int, images_per_step: int) -> None:
         nonlocal bar
@@ -95,83 +85,15 @@ def training_listener() -> "Listener":
         assert bar is not None
         last = progress.step == progress.steps
         if last or time.monotonic() - shown >= _interval():
-            # Only a line that is shown asks the device for its losses.
-            generator, discriminator = progress.losses.tolist()
-            losses = f"step {progress.step}, loss G {generator:.3f} D {discriminator:.3f}"
-            bar.set_postfix_str(losses, refresh=False)
+            bar.set_postfix_str(progress.describe(), refresh=False)
             bar.update(progress.images_seen - bar.n)
             shown = time.monotonic()
         if last:
             bar.close()
 
-    return Listener(
-        started=started,
-        stepped=stepped,
-        said=Say.line,
-        decoded=counted("decoding", " images"),
-        measuring=counted("measuring", " images"),
-        measured=lambda rows: Say.line(_numbers(rows)),
-        fetched=counted("fetching Inception", " bytes"),
-    )
+    def working(what: str, done: int, total: int) -> None:
+        if what not in counts:
+            counts[what] = counted(what, f" {what.split()[-1]}")
+        counts[what](done, total)
 
-
-def classifier_listener() -> "ClassifierListener":
-    """Return a listener that shows images per second, epoch, loss and accuracy on held-out images."""
-    from projgan.classification.run import ClassifierListener
-
-    bar: tqdm[Any] | None = None
-    shown = -float("inf")
-
-    def started(step: int, steps: int, images_per_step: int) -> None:
-        nonlocal bar
-        images, total = step * images_per_step, steps * images_per_step
-        bar = _bar(
-            desc="training", unit=" images", unit_scale=True, initial=images, total=total, mininterval=0
-        )
-
-    def stepped(progress: "ClassifierProgress") -> None:
-        nonlocal shown
-        assert bar is not None
-        last = progress.step == progress.steps
-        if last or time.monotonic() - shown >= _interval():
-            accuracy = f", accuracy {progress.accuracy.value:.1%}" if progress.accuracy else ""
-            state = f"epoch {progress.epoch}, loss {progress.loss.item():.3f}{accuracy}"
-            bar.set_postfix_str(state, refresh=False)
-            bar.update(progress.images_seen - bar.n)
-            shown = time.monotonic()
-        if last:
-            bar.close()
-
-    return ClassifierListener(started=started, stepped=stepped, said=Say.line)
-
-
-def inverter_listener() -> "InverterListener":
-    """Return a listener that shows images seen, images per second, losses and the time left."""
-    from projgan.plug_and_play.run import InverterListener
-
-    bar: tqdm[Any] | None = None
-    shown, last_step = -float("inf"), 0
-
-    def started(step: int, steps: int, images_per_step: int) -> None:
-        nonlocal bar, last_step
-        last_step = steps
-        images, total = step * images_per_step, steps * images_per_step
-        bar = _bar(
-            desc="training", unit=" images", unit_scale=True, initial=images, total=total, mininterval=0
-        )
-
-    def stepped(step: int, images_seen: int, losses: "Tensor") -> None:
-        nonlocal shown
-        assert bar is not None
-        if step == last_step or time.monotonic() - shown >= _interval():
-            generator, discriminator = losses.tolist()
-            state = f"step {step}, loss G {generator:.3f} D {discriminator:.3f}"
-            bar.set_postfix_str(state, refresh=False)
-            bar.update(images_seen - bar.n)
-            shown = time.monotonic()
-        if step == last_step:
-            bar.close()
-
-    return InverterListener(
-        started=started, stepped=stepped, said=Say.line, measuring=counted("measuring", " images")
-    )
+    return Listener(started=started, stepped=stepped, said=Say.line, working=working)

@@ -7,12 +7,12 @@ from cyclopts import Parameter
 
 from projgan.commands.paths import NewPath
 from projgan.commands.printing import Json, dumps
-from projgan.commands.progress import Say, training_listener
+from projgan.commands.progress import Say, bar_listener
 from projgan.config import RunConfig, dump_config
 
 if TYPE_CHECKING:
     from projgan.training.probe import Estimate
-    from projgan.training.run import RunResult
+    from projgan.training_loop import TrainingResult
 
 
 def train(
@@ -50,11 +50,11 @@ def train(
             if ranks.is_first:
                 _report_estimate(config, estimate, as_json=json)
             return 0
-        from projgan.training.run import Listener
+        from projgan.listening import Listener
         from projgan.training.run import train as train_run
 
         run_dir = run_dir or Path("runs") / Path(preset).stem
-        listener = training_listener() if ranks.is_first else Listener()
+        listener = bar_listener() if ranks.is_first else Listener()
         result = train_run(config, run_dir, ranks, listener)
         if ranks.is_first:
             report_training(result, as_json=json)
@@ -68,12 +68,12 @@ def _report_estimate(config: RunConfig, estimate: "Estimate", *, as_json: bool) 
         print(f"{dump_config(config)}\n{estimate.to_text()}")
 
 
-def report_training(result: "RunResult", *, as_json: bool) -> None:
+def report_training(result: "TrainingResult", *, as_json: bool) -> None:
     """Print where the generator is, or how the run stopped."""
     finished = result.interrupted_by is None
     if not finished:
         Say.line(f"stopped at step {result.step}; the same command resumes")
     if as_json:
-        print(dumps({"step": result.step, "generator": str(result.generator), "finished": finished}))
+        print(dumps({"step": result.step, "generator": str(result.path), "finished": finished}))
     elif finished:
-        print(result.generator)
+        print(result.path)

@@ -5,14 +5,12 @@ An `Evaluator` is made once and measures many times: generators on the way of a 
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-import projgan
 from projgan.data import PackedImages
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError
@@ -31,18 +29,9 @@ from projgan.evaluation.metrics import (
 )
 from projgan.evaluation.protocol import Protocol, choose_real
 from projgan.evaluation.rows import Measurement, MetricRow
+from projgan.listening import Listener
 from projgan.process.ranks import Ranks
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Where an evaluation reports to; a library user may leave everything as it is."""
-
-    looked_at_real: Callable[[int, int], None] | None = None
-    looked_at_generated: Callable[[int, int], None] | None = None
-    computing: Callable[[int, int], None] | None = None
-    measured: Callable[[int, int], None] | None = None
-    said: Callable[[str], None] = lambda message: None
+from projgan.storage.network_description import versions
 
 
 class Evaluator:
@@ -102,7 +91,11 @@ class Evaluator:
             start = time.perf_counter()
             return [self._row(self._class_by_class(real, draw), source, draw, start)]
         generated = extract(
-            draw.read, draw.labels, self.network, self.ranks, self.listener.looked_at_generated
+            draw.read,
+            draw.labels,
+            self.network,
+            self.ranks,
+            self.listener.counting("looking at generated images"),
         )
         compared = Compared(
             real=real,
@@ -113,14 +106,13 @@ class Evaluator:
             held_out=self._load_held_out,
             seed=self.seed,
             device=self.ranks.device,
-            progress=self.listener.computing,
+            progress=self.listener.counting("training a classifier, steps"),
         )
         rows = []
         for done, name in enumerate(names, start=1):
             start = time.perf_counter()
             rows += [self._row(finding, source, draw, start) for finding in METRICS[name].measure(compared)]
-            if self.listener.measured:
-                self.listener.measured(done, len(names))
+            self.listener.working("measuring metrics", done, len(names))
         return rows
 
     def check(self, source: ImageSource) -> list[str]:
@@ -190,7 +182,12 @@ class Evaluator:
         if self._reference is None:
             chosen = choose_real(self.protocol, len(self.data), self.seed)
             real = real_features(
-                self.data, chosen, self.network, self.ranks, self.cache, self.listener.looked_at_real
+                self.data,
+                chosen,
+                self.network,
+                self.ranks,
+                self.cache,
+                self.listener.counting("looking at real images"),
             )
             self._reference = real, factor_of_features(real.features)
         return self._reference
@@ -230,8 +227,7 @@ class Evaluator:
                 read = partial(_read_at, draw, positions)
                 yield extract(read, draw.labels[positions], self.network, self.ranks).features
                 done += len(positions)
-                if self.listener.looked_at_generated:
-                    self.listener.looked_at_generated(done, len(draw.labels))
+                self.listener.working("looking at generated images", done, len(draw.labels))
 
         of_real = (real.features[real.labels == label] for label in range(self.data.num_classes))
         found = list(class_estimates(of_real, generated(), INTRA_CLASS_GROUPS))
@@ -286,7 +282,7 @@ class Evaluator:
             ),
             subject=source.subject,
             seconds=time.perf_counter() - start,
-            versions={"projgan": projgan.__version__, "torch": torch.__version__},
+            versions=versions(),
         )
 
 

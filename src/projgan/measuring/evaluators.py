@@ -1,6 +1,5 @@
 """From the settings of an evaluation to what measures by them."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from torch import Tensor
@@ -11,12 +10,11 @@ from projgan.data.conditions import CONDITION_KINDS, conditions_of, standardize
 from projgan.data.configured import cache_folder, held_out_images
 from projgan.data.standardization import Standardization
 from projgan.data.tensors import as_tensor
-from projgan.evaluation.evaluator import Evaluator, Listener
+from projgan.evaluation.evaluator import Evaluator
 from projgan.evaluation.extractors import FeatureNetwork, open_feature_network
 from projgan.evaluation.protocol import Protocol, choose_protocol
+from projgan.listening import Listener
 from projgan.process.ranks import Ranks
-
-Fetched = Callable[[int, int], None]
 
 
 def protocol_of(settings: EvaluationConfig) -> Protocol:
@@ -27,12 +25,13 @@ def protocol_of(settings: EvaluationConfig) -> Protocol:
 
 
 def open_network(
-    settings: EvaluationConfig, ranks: Ranks, cache: Path, fetched: Fetched | None = None
+    settings: EvaluationConfig, ranks: Ranks, cache: Path, listener: Listener | None = None
 ) -> FeatureNetwork:
     """Open the feature network on every process; the first one fetches what is not there yet."""
     with ranks.first_goes_ahead():
         if ranks.is_first:
-            network = open_feature_network(settings.features, ranks.device, cache, fetched)
+            progress = (listener or Listener()).counting("fetching bytes")
+            network = open_feature_network(settings.features, ranks.device, cache, progress)
     return network if ranks.is_first else open_feature_network(settings.features, ranks.device, cache)
 
 

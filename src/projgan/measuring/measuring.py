@@ -6,10 +6,11 @@ from projgan.config import DataConfig, EvaluationConfig, load_config
 from projgan.data.configured import cache_folder, load_real
 from projgan.data.decoding import OnUnreadable
 from projgan.errors import UserError
-from projgan.evaluation.evaluator import Evaluator, Listener
+from projgan.evaluation.evaluator import Evaluator
 from projgan.evaluation.image_sources import GeneratorImages, ImageSource
 from projgan.evaluation.rows import MetricRow
-from projgan.measuring.evaluators import Fetched, build_evaluator, open_network, protocol_of
+from projgan.listening import Listener
+from projgan.measuring.evaluators import build_evaluator, open_network, protocol_of
 from projgan.measuring.subjects import is_run, refuse_other_files, sources_to_measure
 from projgan.process.ranks import Ranks
 from projgan.storage.published_models import resolve_model
@@ -26,7 +27,6 @@ def evaluate(
     truncation: float | None = None,
     on_unreadable: OnUnreadable | None = None,
     listener: Listener | None = None,
-    fetched: Fetched | None = None,
 ) -> list[MetricRow]:
     """Measure a run, each of its checkpoints, a generator file, or images that are there already.
 
@@ -41,7 +41,6 @@ def evaluate(
         truncation: bound of the latents' entries, or None.
         on_unreadable: what to do about images that cannot be decoded; None for what `data` says.
         listener: what to tell.
-        fetched: is told bytes fetched and bytes in all.
 
     Returns:
         The rows, which are also added to `metrics.jsonl` where the subject is a run.
@@ -58,7 +57,7 @@ def evaluate(
     if on_unreadable is not None:
         data = data.model_copy(update={"on_unreadable": on_unreadable})
     said = listener.said if listener else None
-    network = open_network(settings, ranks, cache_folder(data), fetched)
+    network = open_network(settings, ranks, cache_folder(data), listener)
     rows: list[MetricRow] = []
     evaluator: Evaluator | None = None
     for source in sources_to_measure(

@@ -5,10 +5,11 @@ from typing import Protocol
 from projgan.config import RunConfig
 from projgan.data import PackedImages
 from projgan.data.configured import cache_folder, load_real
-from projgan.evaluation.evaluator import Evaluator, Listener
+from projgan.evaluation.evaluator import Evaluator
 from projgan.evaluation.image_sources import GeneratorImages
 from projgan.evaluation.rows import MetricRow
-from projgan.measuring.evaluators import Fetched, build_evaluator, open_network, protocol_of
+from projgan.listening import Listener
+from projgan.measuring.evaluators import build_evaluator, open_network, protocol_of
 from projgan.measuring.subjects import images_at_step
 from projgan.networks.resnet import Generator
 from projgan.process.ranks import Ranks
@@ -75,7 +76,6 @@ def run_evaluator(
     real: PackedImages,
     ranks: Ranks,
     listener: Listener | None = None,
-    fetched: Fetched | None = None,
 ) -> RunEvaluator:
     """Prepare to measure a run against its own training images.
 
@@ -84,7 +84,7 @@ def run_evaluator(
     """
     settings, data = config.evaluation, config.data
     protocol = protocol_of(settings)
-    network = open_network(settings, ranks, cache_folder(data), fetched)
+    network = open_network(settings, ranks, cache_folder(data), listener)
     if real.resolution != data.resolution:  # kept larger for random crops
         real = load_real(data, (data.resolution, data.channels))
     evaluator = build_evaluator(settings, protocol, network, data, real, ranks, listener=listener)

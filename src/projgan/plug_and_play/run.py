@@ -1,35 +1,33 @@
 """From images and a classifier to a folder with a generator that inverts it: loop, checkpoint, resume."""
 
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-import projgan
 from projgan.classification.held_out import LabelledParts
 from projgan.errors import UserError
 from projgan.files import make_folder
+from projgan.listening import Listener
 from projgan.networks.classifier import Classifier
 from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.pictures.pixels import to_float
 from projgan.plug_and_play.settings import InverterSettings
 from projgan.plug_and_play.trainer import InverterTrainer
-from projgan.process.interruption import Interruption
-from projgan.storage.network_description import Inversion, NetworkDescription, Provenance
+from projgan.storage.checkpoints import CheckpointFile
+from projgan.storage.network_description import Inversion, NetworkDescription, Provenance, versions
 from projgan.storage.network_file import (
     load_classifier,
     load_inverting_generator,
     save_network,
     weights_sha256,
 )
-from projgan.storage.state_file import load_state, restore, save_state
+from projgan.storage.origin import refuse_other_origin
+from projgan.training_loop import TrainingLoop, TrainingResult, every_seconds, one_process
 
 CHECKPOINT = "projgan-inverter-checkpoint-1"
-CHECKPOINT_SECONDS = 30.0
 LOOKED_AT = 5000
 """Training images among whose features the largest is sought, spread evenly over them."""
 
@@ -47,38 +45,14 @@ class InverterRun:
         self.checkpoint = path / "checkpoint.pt"
 
 
-@dataclass(frozen=True)
-class InverterListener:
-    """Where a training reports to; a library user may leave everything as it is."""
-
-    started: Callable[[int, int, int], None] = lambda step, steps, images_per_step: None
-    stepped: Callable[[int, int, Tensor], None] = lambda step, images_seen, losses: None
-    """Told of the step, the images seen and the two losses [2], generator's first, on the device."""
-    said: Callable[[str], None] = lambda message: None
-    measuring: Callable[[int, int], None] = lambda done, total: None
-    """Told of the images looked at, and all, once the training is done."""
-
-
-@dataclass(frozen=True)
-class InverterResult:
-    """How a call of `train_inverter` ended."""
-
-    run: InverterRun
-    step: int
-    description: NetworkDescription | None
-    """What the inverter's file says of itself; None where the training was interrupted."""
-    interrupted_by: int | None
-    """Number of the signal that ended it early, or None."""
-
-
 def train_inverter(
     settings: InverterSettings,
     parts: LabelledParts,
     classifier: Path,
     run: InverterRun,
     device: torch.device | str = "cpu",
-    listener: InverterListener | None = None,
-) -> InverterResult:
+    listener: Listener | None = None,
+) -> TrainingResult:
     """Train a generator that inverts a classifier's features, from its checkpoint where there is one.
 
     What these settings, images and classifier have already made is returned as it is. SIGTERM and Ctrl-C end
@@ -88,7 +62,7 @@ def train_inverter(
         UserError: the folder holds a training of other settings, images or another classifier, the classifier
             is of other classes or gives all images the same features, or a loss is not finite.
     """
-    listener = listener or InverterListener()
+    listener = listener or Listener()
     encoder, words = load_classifier(classifier)
     if tuple(words.class_names) != tuple(parts.class_names):
         raise UserError(
@@ -96,14 +70,35 @@ def train_inverter(
             "`projgan classifier` on the same data"
         )
     made_by = _origin(settings, parts, encoder)
+    checkpoint = CheckpointFile(run.checkpoint, CHECKPOINT)
     if run.inverter.exists():
         description = load_inverting_generator(run.inverter)[1]
-        _refuse_others(made_by, _origin_of(description), run.inverter)
-        run.checkpoint.unlink(missing_ok=True)
+        refuse_other_origin(made_by, _origin_of(description), run.inverter)
+        checkpoint.discard()
         listener.said(f"{run.path} was trained with these settings before; nothing to do")
-        return InverterResult(run, description.provenance.step, description, None)
+        return TrainingResult(run.path, description.provenance.step, description)
     trainer = InverterTrainer(settings, parts.images, encoder, device)
-    return _Training(trainer, parts, words, run, made_by, listener).run_to_end()
+    make_folder(run.path)
+    loop = TrainingLoop(
+        trainer,
+        checkpoint,
+        name=run.path,
+        origin={"made_by": made_by},
+        refuse=lambda state, place: refuse_other_origin(made_by, state.get("made_by"), place),
+        is_due=every_seconds(),
+        remedy="a lower --learning-rate may help",
+        ranks=one_process(device),
+        listener=listener,
+    )
+    loop.resume()
+    interrupted_by = loop.run()
+    if interrupted_by:
+        return TrainingResult(run.path, trainer.step, None, interrupted_by)
+    description = describe(trainer, parts, words, made_by["encoder_sha256"], listener)
+    save_network(encoder, words, run.encoder)
+    save_network(trainer.inverter, description, run.inverter)
+    checkpoint.discard()
+    return TrainingResult(run.path, trainer.step, description)
 
 
 def _origin(settings: InverterSettings, parts: LabelledParts, encoder: Classifier) -> dict[str, Any]:
@@ -117,22 +112,6 @@ def _origin_of(description: NetworkDescription) -> dict[str, Any]:
     fingerprint = description.provenance.data_fingerprint
     others = {"data_fingerprint": fingerprint, "encoder_sha256": description.inversion.encoder_sha256}
     return description.provenance.settings | others
-
-
-THINGS = {"data_fingerprint": "images", "encoder_sha256": "a classifier"}
-
-
-def _refuse_others(now: dict[str, Any], before: object, place: Path) -> None:
-    """Refuse to go on with, or to write over, what something else has made."""
-    stored = before if isinstance(before, dict) else {}
-    for key, value in now.items():
-        if stored.get(key) == value:
-            continue
-        if key in THINGS:
-            raise UserError(f"{place} is of {THINGS[key]} other than given here; choose another --out")
-        raise UserError(
-            f"{place} was trained with {key} {stored.get(key)}, not {value}; choose another --out"
-        )
 
 
 Progress = Callable[[int, int], None]
@@ -185,85 +164,37 @@ def _batches(images: Tensor, encoder: Classifier, progress: Progress | None) -> 
             progress(done, len(images))
 
 
-class _Training:
-    """The loop, in a fixed order: step, report, checkpoint, done?"""
-
-    def __init__(
-        self,
-        trainer: InverterTrainer,
-        parts: LabelledParts,
-        words: NetworkDescription,
-        run: InverterRun,
-        made_by: dict[str, Any],
-        listener: InverterListener,
-    ) -> None:
-        self.trainer, self.parts, self.words = trainer, parts, words
-        self.run, self.made_by, self.listener = run, made_by, listener
-
-    def run_to_end(self) -> InverterResult:
-        trainer, listener = self.trainer, self.listener
-        make_folder(self.run.path)
-        self._resume()
-        listener.started(trainer.step, trainer.steps, trainer.batch_size)
-        saved = time.monotonic()
-        with Interruption(
-            lambda: listener.said("stopping after this step; again to stop at once")
-        ) as interruption:
-            while trainer.step < trainer.steps and not interruption.signal:
-                losses = torch.stack(trainer.advance())
-                listener.stepped(trainer.step, trainer.images_seen, losses)
-                last = trainer.step == trainer.steps
-                if interruption.signal or last or time.monotonic() - saved > CHECKPOINT_SECONDS:
-                    self._save(losses)
-                    saved = time.monotonic()
-        if trainer.step < trainer.steps:
-            return InverterResult(self.run, trainer.step, None, interruption.signal)
-        return self._finish()
-
-    def _save(self, losses: Tensor) -> None:
-        if not losses.isfinite().all():
-            raise UserError(
-                f"step {self.trainer.step}: a loss is not finite; a lower --learning-rate may help"
-            )
-        save_state(self.run.checkpoint, self.trainer.state_dict() | {"made_by": self.made_by}, CHECKPOINT)
-
-    def _resume(self) -> None:
-        if not self.run.checkpoint.exists():
-            return
-        remedy = "remove it to start again, or choose another --out"
-        state = load_state(self.run.checkpoint, CHECKPOINT, remedy)
-        _refuse_others(self.made_by, state.get("made_by"), self.run.checkpoint)
-        restore(self.trainer.load_state_dict, state, self.run.checkpoint, remedy)
-        self.listener.said(f"resuming {self.run.path} at step {self.trainer.step} of {self.trainer.steps}")
-
-    def _finish(self) -> InverterResult:
-        trainer, parts = self.trainer, self.parts
-        inverter, encoder, progress = trainer.inverter.eval(), trainer.encoder, self.listener.measuring
-        description = NetworkDescription(
-            kind="feature inverter",
-            network={
-                "architecture": trainer.architecture,
-                "channels": encoder.channels,
-                "num_features": encoder.num_features,
-                "width": trainer.settings.width,
-            },
-            class_names=self.words.class_names,
-            provenance=Provenance(
-                data=parts.name,
-                data_fingerprint=parts.fingerprint,
-                step=trainer.step,
-                images_seen=trainer.images_seen,
-                averaged=False,
-                settings=trainer.settings.model_dump(),
-                versions={"projgan": projgan.__version__, "torch": torch.__version__},
-            ),
-            inversion=Inversion(
-                encoder_sha256=self.made_by["encoder_sha256"],
-                largest_feature=largest_feature(encoder, parts.images, progress),
-                feature_error=feature_error(inverter, encoder, parts.test_images, progress),
-            ),
-        )
-        save_network(encoder, self.words, self.run.encoder)
-        save_network(inverter, description, self.run.inverter)
-        self.run.checkpoint.unlink(missing_ok=True)
-        return InverterResult(self.run, trainer.step, description, None)
+def describe(
+    trainer: InverterTrainer,
+    parts: LabelledParts,
+    words: NetworkDescription,
+    encoder_sha256: str,
+    listener: Listener,
+) -> NetworkDescription:
+    """Return what the inverter's file says of itself, after measuring it; it is in evaluation mode then."""
+    inverter, encoder = trainer.inverter.eval(), trainer.encoder
+    progress = listener.counting("measuring images")
+    return NetworkDescription(
+        kind="feature inverter",
+        network={
+            "architecture": trainer.architecture,
+            "channels": encoder.channels,
+            "num_features": encoder.num_features,
+            "width": trainer.settings.width,
+        },
+        class_names=words.class_names,
+        provenance=Provenance(
+            data=parts.name,
+            data_fingerprint=parts.fingerprint,
+            step=trainer.step,
+            images_seen=trainer.images_seen,
+            averaged=False,
+            settings=trainer.settings.model_dump(),
+            versions=versions(),
+        ),
+        inversion=Inversion(
+            encoder_sha256=encoder_sha256,
+            largest_feature=largest_feature(encoder, parts.images, progress),
+            feature_error=feature_error(inverter, encoder, parts.test_images, progress),
+        ),
+    )

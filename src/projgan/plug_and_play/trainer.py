@@ -64,6 +64,7 @@ class InverterTrainer:
         self.settings, self.device = settings, torch.device(device)
         self.encoder = encoder.to(self.device).eval().requires_grad_(False)
         self.step, self.steps = 0, settings.steps
+        self._last_losses = torch.zeros(2)
         self.batch_size = min(settings.batch_size, len(images))
         self.stream = ImageStream(
             images,
@@ -102,8 +103,32 @@ class InverterTrainer:
         """Images trained on, each as often as it was met."""
         return self.step * self.batch_size
 
-    def advance(self) -> tuple[Tensor, Tensor]:
-        """Do one update of each network; returns their losses, detached scalars on the device."""
+    @property
+    def images_per_step(self) -> int:
+        """Images of one step."""
+        return self.batch_size
+
+    def describe(self, losses: Tensor) -> str:
+        """Say how far the training is."""
+        generator, discriminator = losses.tolist()
+        return f"step {self.step}, loss G {generator:.3f} D {discriminator:.3f}"
+
+    def check_losses(self) -> None:
+        """Refuse last losses that are not finite.
+
+        Raises:
+            UserError: naming the step.
+        """
+        if not self._last_losses.isfinite().all():
+            raise UserError(f"step {self.step}: a loss is not finite")
+
+    def is_finite(self) -> bool:
+        """Whether all weights and buffers are."""
+        tensors = [*self.inverter.state_dict().values(), *self.discriminator.state_dict().values()]
+        return all(bool(tensor.isfinite().all()) for tensor in tensors)
+
+    def advance(self) -> Tensor:
+        """Do one update of each network; returns their losses [2], detached, on the device."""
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self.settings.learning_rate * decay(self.step, self.steps)
@@ -111,7 +136,8 @@ class InverterTrainer:
         images, loss = self._generator_step(real_images)
         discriminator_loss = self._discriminator_step(real_images, images)
         self.step += 1
-        return loss, discriminator_loss
+        self._last_losses = torch.stack([loss, discriminator_loss])
+        return self._last_losses
 
     def _generator_step(self, real_images: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+import projgan
 from projgan.data.standardization import Checked, Finite, Standardization
 
 NetworkKind = Literal[
@@ -82,3 +83,10 @@ class NetworkDescription(Checked):
     """Of a classifier."""
     inversion: Inversion | None = None
     """Of an inverting generator."""
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what trains and measures."""
+    import torch  # takes a second, and a description can be read without it
+
+    return {"projgan": projgan.__version__, "torch": torch.__version__}

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from PIL import Image
 
-import projgan
 from projgan.data import PackedImages
 from projgan.data.conditions import Conditions
 from projgan.data.standardization import Standardization
@@ -15,7 +14,7 @@ from projgan.generation.sampling import ROWS, sample
 from projgan.networks.super_resolution import FACTOR, SuperResolutionGenerator
 from projgan.pictures.grids import grid, write_png
 from projgan.pictures.pixels import downscale
-from projgan.storage.network_description import NetworkDescription, NetworkKind, Provenance
+from projgan.storage.network_description import NetworkDescription, NetworkKind, Provenance, versions
 from projgan.storage.network_file import save_network
 from projgan.storage.networks import NETWORKS, network_arguments
 from projgan.storage.run_directory import RunDirectory
@@ -25,16 +24,15 @@ from projgan.training.trainer import Trainer
 
 def write_networks(
     trainer: Trainer, directory: RunDirectory, data: PackedImages, conditions: Conditions
-) -> None:
-    """Write the generator (its average, if one is kept) and the discriminator."""
+) -> NetworkDescription:
+    """Write the generator (its average, if one is kept) and the discriminator; returns the generator's."""
     generator_arguments, discriminator_arguments = network_arguments(trainer.config, trainer.num_classes)
     kinds = NETWORKS[trainer.config.data.condition].kinds
-    generator = _describe(
-        kinds[0], generator_arguments, trainer, data, conditions, trainer.average is not None
-    )
+    generator = _describe(kinds[0], generator_arguments, trainer, data, conditions, trainer.is_averaged)
     save_network(trainer.sampling_generator, generator, directory.generator)
     discriminator = _describe(kinds[1], discriminator_arguments, trainer, data, conditions, averaged=False)
     save_network(trainer.discriminator, discriminator, directory.discriminator)
+    return generator
 
 
 def _describe(
@@ -57,7 +55,7 @@ def _describe(
             images_seen=trainer.images_seen,
             averaged=averaged,
             settings=without_paths(trainer.config.model_dump(mode="json")),
-            versions={"projgan": projgan.__version__, "torch": torch.__version__},
+            versions=versions(),
         ),
     )
 

@@ -1,13 +1,12 @@
 """A run from its configuration to its generator file: the plain loop."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from projgan.config import RunConfig
 from projgan.data import PackedImages, load_images
@@ -15,61 +14,22 @@ from projgan.data.conditions import CONDITION_KINDS
 from projgan.data.configured import cache_folder, condition_request
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError
-from projgan.evaluation.evaluator import Listener as EvaluationListener
 from projgan.evaluation.rows import MetricRow
+from projgan.listening import Listener
 from projgan.measuring.run_evaluator import RunEvaluator, run_evaluator
-from projgan.process.interruption import Interruption
 from projgan.process.ranks import Ranks
-from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps, load_checkpoint, save_checkpoint
+from projgan.storage.checkpoints import CheckpointFolder
+from projgan.storage.network_description import NetworkDescription
 from projgan.storage.networks import build_networks
 from projgan.storage.run_directory import RunDirectory
-from projgan.storage.state_file import restore
 from projgan.training.graphs import remark_on_steps
 from projgan.training.guidance import load_start, open_guide
 from projgan.training.outputs import write_networks, write_samples
-from projgan.training.trainer import LossRow, Trainer
+from projgan.training.trainer import Trainer
+from projgan.training_loop import TrainingLoop, TrainingResult
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is, after each step."""
-
-    step: int
-    steps: int
-    images_seen: int
-    losses: Tensor
-    """The last step's generator and discriminator losses, float [2] on the run's device."""
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Where a run reports to; a library user may leave everything as it is."""
-
-    started: Callable[[int, int, int], None] = lambda step, steps, images_per_step: None
-    stepped: Callable[[Progress], None] = lambda progress: None
-    said: Callable[[str], None] = lambda message: None
-    decoded: Callable[[int, int], None] | None = None
-    measuring: Callable[[int, int], None] | None = None
-    fetched: Callable[[int, int], None] | None = None
-    measured: Callable[[Sequence[MetricRow]], None] = lambda rows: None
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """How a call of `train` ended."""
-
-    generator: Path
-    step: int
-    interrupted_by: int | None
-    """Number of the signal that ended the run early, or None."""
-
-    @property
-    def exit_code(self) -> int:
-        """That of a process: 0, or 128 and the number of the signal."""
-        return 128 + self.interrupted_by if self.interrupted_by else 0
-
-
-def train(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener | None = None) -> RunResult:
+def train(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener | None = None) -> TrainingResult:
     """Train from the last checkpoint in `run_dir`, or from the start, to `config.training.steps`.
 
     Every rank of a run calls this; the first one writes the files. SIGTERM and Ctrl-C end it after the
@@ -136,7 +96,7 @@ def read_data(config: RunConfig, listener: Listener) -> PackedImages:
         resolution=stored_resolution(config),
         channels=config.data.channels,
         cache=cache_folder(config.data),
-        progress=listener.decoded,
+        progress=listener.counting("decoding images"),
         on_unreadable=config.data.on_unreadable,
         request=condition_request(config.data),
     )
@@ -165,7 +125,7 @@ def refuse_one_class(config: RunConfig, class_names: Sequence[str]) -> None:
 
 
 class _Run:
-    """The loop, in a fixed order: step, report, log, samples, checkpoint, done?"""
+    """What a run does beside the loop: statistics, pictures, numbers, networks for people."""
 
     def __init__(
         self, config: RunConfig, directory: RunDirectory, data: PackedImages, ranks: Ranks, listener: Listener
@@ -178,42 +138,77 @@ class _Run:
         self.trainer = Trainer(config, images, conditions, len(self.conditions.names), ranks, guide)
         self.evaluator: RunEvaluator | None = None
         if config.evaluation.every:
-            told = EvaluationListener(*(listener.measuring,) * 3, said=listener.said)
-            self.evaluator = run_evaluator(config, directory, data, ranks, told, listener.fetched)
+            self.evaluator = run_evaluator(config, directory, data, ranks, listener)
             self.evaluator.check(self.trainer)
-        self.last_saved: int | None = None
+        self.loop = TrainingLoop(
+            self.trainer,
+            CheckpointFolder(directory.checkpoints, self.settings.keep_checkpoints),
+            name=directory.path,
+            origin={"data_fingerprint": data.fingerprint},
+            refuse=self._refuse_other_images,
+            is_due=lambda step: step % self.settings.checkpoint_every == 0,
+            remedy=self._remedy(),
+            ranks=ranks,
+            listener=listener,
+            work=self._work,
+            saved=self._write_networks,
+        )
 
-    def run(self) -> RunResult:
-        trainer, steps = self.trainer, self.settings.steps
-        self._resume()
+    def run(self) -> TrainingResult:
+        trainer = self.trainer
+        self._start()
         remark = remark_on_steps(self.ranks.device, self.ranks.size, self.settings.acceleration)
         if remark:
             self.listener.said(remark)
-        self.listener.started(trainer.step, steps, trainer.images_per_step)
         self._restart_clock()
         self._measure_where_due()
-        signal = 0  # the same on every rank, whichever got it
-        with Interruption(
-            lambda: self.listener.said("stopping after this step; again to stop at once")
-        ) as interruption:
-            while trainer.step < steps and not signal:
-                trainer.advance()
-                self.listener.stepped(Progress(trainer.step, steps, trainer.images_seen, trainer.pending[-1]))
-                signal = self.ranks.largest(interruption.signal or 0)
-                if trainer.step % self.settings.log_every == 0:
-                    self._log()
-                if self.ranks.is_first and self.sampling.every and trainer.step % self.sampling.every == 0:
-                    write_samples(trainer, self.directory, self.conditions)
-                if not signal:
-                    self._measure_where_due()
-                if signal or trainer.step == steps or trainer.step % self.settings.checkpoint_every == 0:
-                    self._save()
+        interrupted_by = self.loop.run()
+        description = None
         if self.ranks.is_first:
             # Also where nothing was left to do: a kill may have come between checkpoint and networks.
-            write_networks(trainer, self.directory, self.data, self.conditions)
+            description = self._write_networks()
         self.ranks.barrier()  # torchrun ends the others when one fails, also in its last breath
-        finished = trainer.step == steps
-        return RunResult(self.directory.generator, trainer.step, None if finished else signal)
+        return TrainingResult(
+            self.directory.generator, trainer.step, None if interrupted_by else description, interrupted_by
+        )
+
+    def _start(self) -> None:
+        directory, trainer = self.directory, self.trainer
+        if not self.loop.resume() and self.config.finetuning.run is not None:
+            state, path = load_start(self.config.finetuning)
+            self.loop.start_from(state, path)
+            self.listener.said(f"starting from {path}")
+        if trainer.step > trainer.steps:
+            raise UserError(
+                f"{directory.path} is at step {trainer.step}, past the {trainer.steps} steps in all "
+                "that are asked for; ask for more to go on"
+            )
+        if self.ranks.is_first:
+            # Only now, when nothing can refuse the folder any more, is anything in it changed.
+            directory.save_config(self.config)
+            directory.forget_stats_after(trainer.step)
+            directory.forget_metrics_after(trainer.step)
+
+    def _refuse_other_images(self, state: dict[str, Any], path: Path) -> None:
+        if state.get("data_fingerprint") != self.data.fingerprint:
+            raise UserError(
+                f"{self.directory.path} was trained on other images than those of {self.data.name} here; "
+                "give the same data or choose another --run-dir"
+            )
+
+    def _remedy(self) -> str:
+        weight = self.config.finetuning.classifier_weight
+        guided = f" or --weight of `projgan finetune` (here {weight:g})" if weight else ""
+        return f"a lower optimizer.learning_rate{guided} in another --run-dir may help"
+
+    def _work(self, stopping: bool) -> None:
+        step = self.trainer.step
+        if step % self.settings.log_every == 0:
+            self._log()
+        if self.ranks.is_first and self.sampling.every and step % self.sampling.every == 0:
+            write_samples(self.trainer, self.directory, self.conditions)
+        if not stopping:
+            self._measure_where_due()
 
     def _measure_where_due(self) -> None:
         """Measure at the cadence and at the end, unless a run that was stopped here has done so."""
@@ -226,61 +221,12 @@ class _Run:
         rows = self.evaluator.measure(self.trainer)
         if self.ranks.is_first:
             self.directory.append_metrics([row.model_dump(mode="json") for row in rows])
-        self.listener.measured(rows)
+        self.listener.said(numbers_of(rows))
         self.clock += time.perf_counter() - start  # not training
 
-    def _resume(self) -> None:
-        directory, trainer = self.directory, self.trainer
-        self.ranks.barrier()
-        available = checkpoint_steps(directory.checkpoints)
-        if available:
-            state = load_checkpoint(directory.checkpoints, available[-1])
-            self._load(state, checkpoint_path(directory.checkpoints, available[-1]))
-            self.last_saved = trainer.step
-            self.listener.said(f"resuming {directory.path} at step {trainer.step}")
-        elif self.config.finetuning.run is not None:
-            state, path = load_start(self.config.finetuning)
-            self._load(state, path)
-            self.listener.said(f"starting from {path}")
-        if trainer.step > self.settings.steps:
-            raise UserError(
-                f"{directory.path} is at step {trainer.step}, past the {self.settings.steps} steps in all "
-                "that are asked for; ask for more to go on"
-            )
-        if self.ranks.is_first:
-            # Only now, when nothing can refuse the folder any more, is anything in it changed.
-            directory.save_config(self.config)
-            directory.forget_stats_after(trainer.step)
-            directory.forget_metrics_after(trainer.step)
-
-    def _load(self, state: dict[str, object], path: Path) -> None:
-        if state.get("data_fingerprint") != self.data.fingerprint:
-            raise UserError(
-                f"{self.directory.path} was trained on other images than those of {self.data.name} here; "
-                "give the same data or choose another --run-dir"
-            )
-        restore(self.trainer.load_state_dict, state, path, "remove it, or choose another --run-dir")
-
-    def _read_losses(self) -> LossRow | None:
-        try:
-            return self.trainer.read_losses()
-        except UserError as error:
-            raise self._diverged(str(error)) from None
-
-    def _diverged(self, what: str) -> UserError:
-        good = (
-            f"the last good checkpoint is {checkpoint_path(self.directory.checkpoints, self.last_saved)}"
-            if self.last_saved is not None
-            else "no checkpoint had been written"
-        )
-        weight = self.config.finetuning.classifier_weight
-        guided = f" or --weight of `projgan finetune` (here {weight:g})" if weight else ""
-        return UserError(
-            f"{what}; {good}; a lower optimizer.learning_rate{guided} in another --run-dir may help"
-        )
-
     def _log(self) -> None:
-        losses = self._read_losses()
+        self.loop.check_losses()
+        losses = self.trainer.read_losses()
         self.trainer.forget_losses()
         if self.ranks.is_first and losses is not None:
             seen = self.trainer.images_seen
@@ -299,15 +245,11 @@ class _Run:
     def _restart_clock(self) -> None:
         self.clock, self.clock_images = time.perf_counter(), self.trainer.images_seen
 
-    def _save(self) -> None:
-        self._read_losses()
-        # A finite loss may come before the very update that broke the weights.
-        if self.ranks.largest(int(not self.trainer.is_finite())):
-            raise self._diverged(f"step {self.trainer.step}: a weight is not finite")
-        if self.ranks.is_first:
-            state = self.trainer.state_dict() | {"data_fingerprint": self.data.fingerprint}
-            save_checkpoint(
-                self.directory.checkpoints, self.trainer.step, state, self.settings.keep_checkpoints
-            )
-            write_networks(self.trainer, self.directory, self.data, self.conditions)
-        self.last_saved = self.trainer.step
+    def _write_networks(self) -> NetworkDescription:
+        return write_networks(self.trainer, self.directory, self.data, self.conditions)
+
+
+def numbers_of(rows: Sequence[MetricRow]) -> str:
+    """Return what was measured on the way of a run, in one line."""
+    numbers = ", ".join(f"{row.metric} {row.value:.4g}" for row in rows)
+    return f"step {rows[0].subject.step}: {numbers}" if rows else "nothing was measured"

@@ -128,7 +128,7 @@ class Trainer:
             dequantize=config.data.dequantize,
         )
         self.draw_conditions = FAKE_CONDITIONS[config.data.condition]
-        self.step = 0
+        self.step, self.steps = 0, training.steps
         self.pending: list[Tensor] = []
         self.steps_are = suitable_steps(ranks.device, ranks.size, training.acceleration)
         self.update_generator, self.update_discriminator = self._make_steps()
@@ -153,8 +153,17 @@ class Trainer:
         """Whether samples are made with a moving average."""
         return self.average is not None
 
-    def advance(self) -> None:
-        """Do one step: the generator's update first, then the discriminator's, as in the paper's code."""
+    def describe(self, losses: Tensor) -> str:
+        """Say how far the training is."""
+        generator, discriminator = losses.tolist()
+        return f"step {self.step}, loss G {generator:.3f} D {discriminator:.3f}"
+
+    def advance(self) -> Tensor:
+        """Do one step: the generator's update first, then the discriminator's, as in the paper's code.
+
+        Returns:
+            The losses of the generator and of the discriminator [2], detached, on the device.
+        """
         for optimizer, rate in zip(self.optimizers, self._learning_rates(self.step), strict=True):
             set_learning_rate(optimizer, rate)
         generator_loss = self.update_generator(
@@ -173,6 +182,7 @@ class Trainer:
         if self.average:
             self.average.update(self.generator, self.step)
         self.pending.append(torch.stack([generator_loss, discriminator_loss / updates]))
+        return self.pending[-1]
 
     def _make_steps(self) -> list[Step]:
         """Return one update of each network as a function of tensors, called as suits the run."""
@@ -242,6 +252,14 @@ class Trainer:
             )
         generator, discriminator = rows.double().mean(dim=0).tolist()
         return LossRow(generator, discriminator)
+
+    def check_losses(self) -> None:
+        """Refuse losses of the steps since `forget_losses` that are not finite.
+
+        Raises:
+            UserError: as `read_losses`.
+        """
+        self.read_losses()
 
     def is_finite(self) -> bool:
         """Whether all weights and buffers of the networks are finite."""

@@ -1,0 +1,36 @@
+"""What long work tells whoever waits for it; a library user may leave everything as it is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is, after each step."""
+
+    step: int
+    steps: int
+    images_seen: int
+    losses: "Tensor"
+    """Of the last step, on the device: of one network [1], or of generator and discriminator [2]."""
+    describe: Callable[[], str] = lambda: ""
+    """Says the rest in words; asks the device for numbers, so it is called for a line that is shown."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Where trainings and measurements report to."""
+
+    started: Callable[[int, int, int], None] = lambda step, steps, images_per_step: None
+    stepped: Callable[[Progress], None] = lambda progress: None
+    said: Callable[[str], None] = lambda message: None
+    working: Callable[[str, int, int], None] = lambda what, done, total: None
+    """Told what is being done, as in "decoding images", how many are done, and of how many."""
+
+    def counting(self, what: str) -> Callable[[int, int], None]:
+        """Return what takes (done, total) of one kind of work."""
+        return lambda done, total: self.working(what, done, total)
