@@ -1,18 +1,43 @@
-"""Networks asked in lanes: batches of one fixed size, the last one padded.
+"""Networks asked in lanes: batches of one fixed size, the last one padded, each row computed like any other.
 
-Results differ in the last bits between batch sizes, and an answer must not depend on its neighbours.
+An answer must not depend on its neighbours, to the bit. Convolutions round differently for different batch
+sizes, hence lanes; within a batch each image goes through the same instructions. Products of small matrices
+round a row by where it lies in memory, hence `rows_apart`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from projgan.networks.resnet import Discriminator
 from projgan.pictures.pixels import to_float
 
 LANES = {"cpu": 8, "cuda": 64}
 """Images a network sees at once, by device type."""
+
+Answer = TypeVar("Answer")
+
+
+def in_lanes(ask: Callable[..., Answer], lane: int, *rows: Tensor) -> Iterator[tuple[Answer, int]]:
+    """Ask about rows, as many at once as a lane has, without gradients.
+
+    Args:
+        ask: is called with a full lane of each of `rows`.
+        lane: rows in a lane.
+        rows: tensors [N, ...], all of one length.
+
+    Yields:
+        what `ask` says of a lane, and how many of its rows, from the first, were given.
+    """
+    for start in range(0, len(rows[0]), lane):
+        some = [part[start : start + lane] for part in rows]
+        with torch.inference_mode(), rows_apart():
+            answer = ask(*(fill_lane(part, lane) for part in some))
+        yield answer, len(some[0])
 
 
 def lane_size(network: nn.Module) -> int:
@@ -23,6 +48,30 @@ def lane_size(network: nn.Module) -> int:
 def fill_lane(rows: Tensor, lane: int) -> Tensor:
     """Repeat the first row behind the last one until there are `lane` of them: [n, ...] -> [lane, ...]."""
     return torch.cat([rows, rows[:1].expand(lane - len(rows), *rows.shape[1:])])
+
+
+class rows_apart(TorchFunctionMode):  # noqa: N801
+    """While it is entered, `F.linear` on a CPU takes each row by a call of its own, from memory of its own.
+
+    Calls of one shape and alignment are one computation, on every processor. Networks therefore take every
+    product of rows with a matrix by `F.linear`.
+    """
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Called by torch in place of each of its functions."""
+        if function is F.linear and args[0].device.type == "cpu":
+            return _linear_by_row(*args, **kwargs or {})
+        return function(*args, **kwargs or {})
+
+
+def _linear_by_row(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    answers = [F.linear(row.clone(), weight, bias) for row in rows.split(1)]
+    for answer in answers:
+        if answer.requires_grad:
+            answer.register_hook(torch.clone)  # what comes back is a part of a larger tensor too
+    return torch.cat(answers)
 
 
 def as_seen(images: Tensor, discriminator: Discriminator) -> Tensor:
@@ -42,15 +91,15 @@ def logits_of(discriminator: Discriminator, images: Tensor, condition: Tensor | 
         images: uint8 [N, C, R, R].
         condition: labels [N] or float [N, num_classes]; None for an unconditional discriminator.
     """
-    lane = lane_size(discriminator)
-    logits = []
-    for start in range(0, len(images), lane):
-        some = images[start : start + lane]
-        seen = as_seen(fill_lane(some, lane), discriminator)
-        part = None if condition is None else fill_lane(condition[start : start + lane], lane).to(seen.device)
-        with torch.inference_mode():
-            logits.append(discriminator(seen, part).logits[: len(some)].cpu())
-    return torch.cat(logits)
+
+    def ask(images: Tensor, condition: Tensor | None = None) -> Tensor:
+        seen = as_seen(images, discriminator)
+        logits: Tensor = discriminator(seen, None if condition is None else condition.to(seen.device)).logits
+        return logits
+
+    rows = [images] if condition is None else [images, condition]
+    answers = in_lanes(ask, lane_size(discriminator), *rows)
+    return torch.cat([logits[:count].cpu() for logits, count in answers])
 
 
 def features_of(
@@ -60,13 +109,15 @@ def features_of(
 
     `progress` is told of (images done, all).
     """
-    lane = lane_size(discriminator)
     features = []
-    for start in range(0, len(images), lane):
-        some = images[start : start + lane]
-        with torch.inference_mode():
-            seen = discriminator.features(as_seen(fill_lane(some, lane), discriminator))
-        features.append(seen[: len(some)].cpu())
+    done = 0
+    for seen, count in in_lanes(
+        lambda images: discriminator.features(as_seen(images, discriminator)),
+        lane_size(discriminator),
+        images,
+    ):
+        features.append(seen[:count].cpu())
+        done += count
         if progress:
-            progress(start + len(some), len(images))
+            progress(done, len(images))
     return torch.cat(features).clone()  # outside of inference mode, so that a fit may differentiate

@@ -7,7 +7,8 @@ from scipy.stats import multivariate_normal
 from torch import Tensor
 
 from projgan.errors import UserError
-from projgan.inspection.inspection import READINGS, Inspection, inspect, inspection
+from projgan.inspection import inspection
+from projgan.inspection.inspection import READINGS, Inspection, inspect
 from projgan.lanes import logits_of
 from projgan.networks.conditions import CONDITIONS
 from projgan.networks.resnet import Discriminator

@@ -18,6 +18,7 @@ from projgan.networks.convolutions import channels_last
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.storage.network_description import Accuracy, NetworkDescription, Provenance
 from projgan.storage.network_file import load_classifier, load_discriminator, load_generator, save_network
+from small_runs import differences
 
 NETWORK = {"architecture": "resnet-8", "channels": 1, "num_classes": 3, "latent_size": 5, "width": 4}
 NAMES = ("cat", "dog", 'Ωλ "quoted"')
@@ -84,13 +85,22 @@ def refusal(path: Path, load: Callable[[Path], object] = load_generator) -> str:
 
 
 def test_a_generator_comes_back_to_the_bit_with_all_it_says(generator: Generator, file: Path) -> None:
+    """And makes the very images of the one in memory, where both are laid out as training does."""
+    before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
     loaded, words = load_generator(file)
     assert words == description()
     assert not loaded.training
+    assert not differences(dict(loaded.state_dict()), before)
     latents, labels = torch.randn(5, 5), torch.tensor([0, 2, 1, 1, 0])
-    assert torch.equal(loaded(latents, labels), generator(latents, labels))
-    assert loaded.state_dict().keys() == generator.state_dict().keys()
+    assert torch.equal(loaded(latents, labels), channels_last(generator)(latents, labels))
     assert (loaded.resolution, loaded.channels, loaded.num_classes, loaded.latent_size) == (8, 1, 3, 5)
+
+
+def test_tensors_have_places_of_their_own(file: Path) -> None:
+    """Aligned as in training: in a file they are not, and sums over them would round by where they lie."""
+    assert {tensor.data_ptr() % 64 for tensor in load_file(file).values()} != {0}
+    loaded, _ = load_generator(file)
+    assert {tensor.data_ptr() % 64 for tensor in loaded.state_dict().values()} == {0}
 
 
 def test_a_discriminator_comes_back_to_the_bit(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from projgan.errors import UserError
+from projgan.lanes import in_lanes
 
 LANES = {"cpu": 16, "cuda": 128}
 """Images a feature network sees at once, by device type."""
@@ -46,24 +47,23 @@ class FeatureNetwork(ABC):
     def extract(self, images: Tensor) -> Extracted:
         """Return the features and logits of images, uint8 [N, 1 or 3, H, W], on any device.
 
-        The network runs on lanes of a fixed number of images, the last one padded: convolutions round
-        differently for different batch sizes, and a number must not depend on how its images arrived.
+        The network runs on lanes (`projgan.lanes`): a number must not depend on how its images arrived.
 
         Raises:
             UserError: no images, or not of the type, channels or resolution that the network takes.
         """
-        images = self._checked(images)
         lane = LANES.get(self.device.type, LANES["cpu"])
-        parts = [self._of_part(part, lane) for part in images.split(lane)]
+        parts = [
+            [tensor[:count].float().cpu() for tensor in answer]
+            for answer, count in in_lanes(self._exactly, lane, self._checked(images))
+        ]
         features, logits = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
         return Extracted(features, logits)
 
-    def _of_part(self, part: Tensor, lane: int) -> tuple[Tensor, Tensor]:
-        padded = torch.cat([part, part[:1].expand(lane - len(part), -1, -1, -1)]).to(self.device)
+    def _exactly(self, images: Tensor) -> tuple[Tensor, Tensor]:
         # TensorFloat-32 would leave three digits of a feature.
-        with torch.inference_mode(), torch.backends.cudnn.flags(deterministic=True, allow_tf32=False):
-            features, logits = self._of_lane(padded)
-        return features[: len(part)].float().cpu(), logits[: len(part)].float().cpu()
+        with torch.backends.cudnn.flags(deterministic=True, allow_tf32=False):
+            return self._of_lane(images.to(self.device))
 
     @abstractmethod
     def _of_lane(self, images: Tensor) -> tuple[Tensor, Tensor]:

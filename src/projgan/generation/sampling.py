@@ -12,7 +12,7 @@ from torch import Tensor
 from projgan.data.standardization import Standardization
 from projgan.errors import UserError, nearest_name, nearest_of_several
 from projgan.generation.mixtures import named_numbers
-from projgan.lanes import fill_lane, lane_size
+from projgan.lanes import in_lanes, lane_size
 from projgan.networks.resnet import Generator
 from projgan.pictures.pixels import to_uint8
 
@@ -90,14 +90,15 @@ def sample_latents(generator: Generator, latents: Tensor, condition: Tensor | No
         uint8 [lane, channels, R, R] on the CPU in the order of the latents, the last one perhaps short.
     """
     device = next(generator.parameters()).device
-    lane = lane_size(generator)
     if condition is None:
         condition = torch.zeros(len(latents), dtype=torch.int64)
-    for start in range(0, len(latents), lane):
-        some, part = latents[start : start + lane], condition[start : start + lane]
-        with torch.inference_mode():
-            images = generator(fill_lane(some, lane).to(device), fill_lane(part, lane).to(device))
-        yield to_uint8(images[: len(some)]).cpu()
+    for images, count in in_lanes(
+        lambda latents, condition: generator(latents.to(device), condition.to(device)),
+        lane_size(generator),
+        latents,
+        condition,
+    ):
+        yield to_uint8(images[:count]).cpu()
 
 
 def class_label(name: str, class_names: Sequence[str]) -> int:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from projgan.errors import UserError
-from projgan.lanes import as_seen, fill_lane, lane_size
+from projgan.lanes import as_seen, in_lanes, lane_size
 from projgan.networks.resnet import Discriminator
 
 MOST_NUMBERS = 2**26
@@ -184,17 +184,18 @@ def inspect(
             f"{len(images):,} images and {num_classes:,} classes are too many to inspect at once; "
             "give a part of the images"
         )
-    look, lane = READINGS[method].look, lane_size(discriminator)
+    look = READINGS[method].look
     marginals, scores, logits = [], [], []
-    for start in range(0, len(images), lane):
-        some = images[start : start + lane]
-        with torch.inference_mode():
-            opinion = look(discriminator, as_seen(fill_lane(some, lane), discriminator))
-        own = labels[start : start + lane, None].to(opinion.logits.device)
-        marginals.append(opinion.marginal[: len(some)].cpu())
-        logits.append(opinion.logits[: len(some)].gather(1, own).squeeze(1).cpu())
+    done = 0
+    for opinion, count in in_lanes(
+        lambda images: look(discriminator, as_seen(images, discriminator)), lane_size(discriminator), images
+    ):
+        own = labels[done : done + count, None].to(opinion.logits.device)
+        marginals.append(opinion.marginal[:count].cpu())
+        logits.append(opinion.logits[:count].gather(1, own).squeeze(1).cpu())
         if opinion.class_scores is not None:
-            scores.append(opinion.class_scores[: len(some)].cpu())
+            scores.append(opinion.class_scores[:count].cpu())
+        done += count
         if progress:
-            progress(start + len(some), len(images))
+            progress(done, len(images))
     return Inspection(labels, torch.cat(marginals), torch.cat(logits), torch.cat(scores) if scores else None)

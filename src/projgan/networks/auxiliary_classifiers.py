@@ -89,7 +89,7 @@ class DataToData(Unconditional):
     def forward(self, features: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
         """Features [N, num_features] -> logits [N], class logits [N, num_classes] in [-1, 1], embeddings."""
         embeddings = F.normalize(self.embed(features), dim=1)
-        cosines = embeddings @ F.normalize(self.proxies, dim=1).t()
+        cosines = F.linear(embeddings, F.normalize(self.proxies, dim=1))
         output = super().forward(features, condition)
         return dataclasses.replace(output, class_logits=cosines, embeddings=embeddings)
 

@@ -53,7 +53,7 @@ class QuadraticForm(nn.Module):
     def forward(self, condition: Tensor | None) -> Tensor:
         """Labels [N] or a condition float [N, num_columns] -> [N]."""
         vectors = class_weights(condition, len(self.weight)).to(self.weight.dtype)
-        return -((vectors @ self.weight) * vectors).sum(dim=1) / 2
+        return -(F.linear(vectors, self.weight.t()) * vectors).sum(dim=1) / 2
 
 
 class Projection(Unconditional):

@@ -24,7 +24,7 @@ def select(table: Tensor, condition: Tensor | None) -> Tensor:
     if condition is None:
         raise ValueError("this network meets a condition: give labels or weights")
     if condition.is_floating_point():
-        return condition.to(table.dtype) @ table
+        return F.linear(condition.to(table.dtype), table.t())
     return F.embedding(condition, table)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from projgan.errors import UserError
 from projgan.generation.sampling import latents_of
-from projgan.lanes import fill_lane
+from projgan.lanes import fill_lane, rows_apart
 from projgan.networks.classifier import Classifier
 from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.pictures.pixels import to_uint8
@@ -160,18 +160,19 @@ def _walk_lane(
     seeds = [*seeds, *[seeds[0]] * (lane - count)]
     size = networks.encoder.num_features
     noise, score = seeded_noise(seeds, size), CLASS_SCORES[class_score]
-    chain = sample_chain(
-        networks.inverter,
-        networks.encoder.features,
-        lambda images: score(networks.classifier(images), wanted),
-        latents_of(seeds, size).to(device),
-        settings,
-        lambda step: noise(step).to(device),
-        steps=steps,
-        keep_every=keep_every,
-        progress=progress,
-    )
-    with torch.no_grad():
+    with rows_apart():
+        chain = sample_chain(
+            networks.inverter,
+            networks.encoder.features,
+            lambda images: score(networks.classifier(images), wanted),
+            latents_of(seeds, size).to(device),
+            settings,
+            lambda step: noise(step).to(device),
+            steps=steps,
+            keep_every=keep_every,
+            progress=progress,
+        )
+    with torch.no_grad(), rows_apart():
         images = to_uint8(networks.inverter(chain.features)[:count]).cpu()
         frames = torch.stack(
             [to_uint8(networks.inverter(features)[:count]).cpu() for features in chain.trajectory]

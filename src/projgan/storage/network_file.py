@@ -262,7 +262,8 @@ def _fill(network: Any, tensors: dict[str, Tensor], path: Path) -> Any:
             raise UserError(
                 f"{path}: tensor {printable(name)} is not that of the network it describes; damaged"
             )
-    network.load_state_dict(tensors, assign=True)
+    # In a file tensors are not aligned, and sums round by where numbers lie: each gets a place of its own.
+    network.load_state_dict({name: tensor.clone() for name, tensor in tensors.items()}, assign=True)
     return channels_last(network)
 
 
