@@ -16,8 +16,8 @@ import cyclopts
 from cyclopts import App, Parameter
 from cyclopts.argument import ArgumentCollection
 
-import projgan
 from projgan.errors import UserError
+from projgan.version import VERSION
 
 
 def _preset_below_command_line(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
@@ -63,7 +63,7 @@ DATA_COMMANDS = {
 app = App(
     name="projgan",
     help="Train, measure and explore class-conditional GANs with a projection discriminator.",
-    version=projgan.__version__,
+    version=VERSION,
     config=_preset_below_command_line,
     help_format="markdown",
     default_parameter=Parameter(negative_iterable=()),

@@ -3,7 +3,7 @@
 Two numbers may stand in one column only if their `Measurement` is the same; `differing_keys` names the rest.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -84,6 +84,10 @@ class MetricRow(_Checked):
     """Time this number took beyond making images and features."""
     versions: dict[str, str]
     """projgan and torch."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, as in `metrics.jsonl`."""
+        return self.model_dump(mode="json")
 
 
 def differing_keys(one: Measurement, other: Measurement) -> dict[str, tuple[object, object]]:

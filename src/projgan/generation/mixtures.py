@@ -1,10 +1,12 @@
 """How a mixture is written: `cat=0.3,dog=0.7`, also where names have commas and equals signs of their own."""
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from projgan.errors import UserError
 
+Mix = str | Mapping[str, float]
+"""`cat=0.3,dog=0.7` as typed, or the same as a dict."""
 Part = tuple[str, float, int]
 """A name, its number, and where the comma after it is, or the text ends."""
 
@@ -71,3 +73,22 @@ def _number(text: str, equals: int) -> tuple[float | None, int]:
     except ValueError:
         return None, end
     return (value if math.isfinite(value) else None), end
+
+
+def pairs_of(mix: Mix, known: Iterable[str], form: str) -> list[tuple[str, float]]:
+    """Return the names of a mix with their numbers.
+
+    Raises:
+        UserError: as `named_numbers`, or a number that is not finite.
+    """
+    if isinstance(mix, str):
+        return named_numbers(mix, known, form)
+    for name, value in mix.items():
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            raise UserError(f"{place_of(mix)}: {value!r} of {name!r} is no finite number")
+    return [(name, float(value)) for name, value in mix.items()]
+
+
+def place_of(mix: Mix) -> str:
+    """Say in a message where a mix was given."""
+    return f"--mix {mix}" if isinstance(mix, str) else str(dict(mix))

@@ -15,7 +15,8 @@ from projgan.networks.resnet import Discriminator, Generator
 from projgan.pictures.grids import grid, write_png
 from projgan.pictures.pixels import to_pil
 from projgan.storage.network_description import NetworkDescription
-from projgan.storage.network_file import generator_path, load_discriminator, load_generator
+from projgan.storage.network_file import generator_path, load_generator
+from projgan.storage.pairs import discriminator_of
 
 LARGEST_GRID = 10_000
 LARGEST_COUNT = 1_000_000
@@ -126,20 +127,13 @@ def _write_grid(
 
 def _discriminator_beside(path: Path, generator: Generator, description: NetworkDescription) -> Discriminator:
     """Read the discriminator in the folder of a generator; refuse that of another run."""
-    beside = path.with_name("discriminator.safetensors")
-    if not beside.is_file():
+    pair = discriminator_of(path, generator, description)
+    if pair is None:
         raise UserError(
-            f"{beside}: no such file; --reject needs the discriminator of the run beside its generator, and "
-            "generators that come with the package have none"
+            f"{path.with_name('discriminator.safetensors')}: no such file; --reject needs the discriminator "
+            "of the run beside its generator, and generators that come with the package have none"
         )
-    discriminator, of_discriminator = load_discriminator(beside)
-    ours = (generator.resolution, generator.channels, description.class_names)
-    theirs = (discriminator.resolution, discriminator.channels, of_discriminator.class_names)
-    if ours != theirs or (
-        generator.condition is None and of_discriminator.network["condition"] != "unconditional"
-    ):
-        raise UserError(f"{beside}: not the discriminator of {path.name}; put that of the same run beside it")
-    return discriminator
+    return pair[0]
 
 
 def _keep(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from projgan.data.standardization import Standardization
 from projgan.errors import UserError, nearest_name, nearest_of_several
-from projgan.generation.mixtures import named_numbers
+from projgan.generation.mixtures import Mix, pairs_of, place_of
 from projgan.lanes import in_lanes, lane_size
 from projgan.networks.resnet import Generator
 from projgan.pictures.pixels import to_uint8
@@ -136,7 +136,7 @@ def _is_number(name: str) -> bool:
     return True
 
 
-def mixing_weights(text: str, class_names: Sequence[str], units: Standardization | None = None) -> Tensor:
+def mixing_weights(mix: Mix, class_names: Sequence[str], units: Standardization | None = None) -> Tensor:
     """Turn `cat=0.3,dog=0.7` into weights over all classes, float32 [num_classes].
 
     Raises:
@@ -144,26 +144,26 @@ def mixing_weights(text: str, class_names: Sequence[str], units: Standardization
     """
     weights = torch.zeros(len(class_names))
     words = _labels_of_words(class_names)
-    for name, weight in named_numbers(text, words, "class=weight, as in cat=0.3,dog=0.7"):
+    for name, weight in pairs_of(mix, words, "class=weight, as in cat=0.3,dog=0.7"):
         weights[class_label(name, class_names)] += weight
     if abs(weights.sum().item() - 1) > 1e-4:
-        raise UserError(f"--mix {text}: the weights sum to {weights.sum().item():g}; they must sum to 1")
+        raise UserError(f"{place_of(mix)}: the weights sum to {weights.sum().item():g}; they must sum to 1")
     return weights
 
 
-def several_classes(text: str, class_names: Sequence[str], units: Standardization | None = None) -> Tensor:
+def several_classes(mix: Mix, class_names: Sequence[str], units: Standardization | None = None) -> Tensor:
     """Turn `smiling=1,hat=1` into a condition float32 [num_classes]; a class not named is 0.
 
     Raises:
         UserError: not of that form, an unknown class or one named twice.
     """
     condition = torch.zeros(len(class_names))
-    for name, value in _once(text, _labels_of_words(class_names), "class=1, as in smiling=1,hat=1"):
+    for name, value in _once(mix, _labels_of_words(class_names), "class=1, as in smiling=1,hat=1"):
         condition[class_label(name, class_names)] = value
     return condition
 
 
-def vector_in_units(text: str, names: Sequence[str], units: Standardization | None) -> Tensor:
+def vector_in_units(mix: Mix, names: Sequence[str], units: Standardization | None) -> Tensor:
     """Turn `age=30,height=1.7`, in the units of the data, into a condition float32 [K].
 
     A column not named has its mean.
@@ -173,28 +173,28 @@ def vector_in_units(text: str, names: Sequence[str], units: Standardization | No
     """
     assert units is not None, "a vector has units"
     condition = torch.zeros(len(names))
-    for name, value in _once(text, names, "column=value, as in age=30,height=1.7"):
+    for name, value in _once(mix, names, "column=value, as in age=30,height=1.7"):
         if name not in names:
-            raise UserError(f"--mix {text}: unknown column {name!r}{nearest_name(name, names)}")
+            raise UserError(f"{place_of(mix)}: unknown column {name!r}{nearest_name(name, names)}")
         column = list(names).index(name)
         condition[column] = (value - units.means[column]) / units.deviations[column]
     return condition
 
 
-def _once(text: str, known: Iterable[str], form: str) -> list[tuple[str, float]]:
-    pairs = named_numbers(text, known, form)
+def _once(mix: Mix, known: Iterable[str], form: str) -> list[tuple[str, float]]:
+    pairs = pairs_of(mix, known, form)
     twice = [name for index, (name, _) in enumerate(pairs) if name in dict(pairs[:index])]
     if twice:
-        raise UserError(f"--mix {text}: {twice[0]!r} is there twice; name it once")
+        raise UserError(f"{place_of(mix)}: {twice[0]!r} is there twice; name it once")
     return pairs
 
 
-MIXES: dict[str, Callable[[str, Sequence[str], Standardization | None], Tensor]] = {
+MIXES: dict[str, Callable[[Mix, Sequence[str], Standardization | None], Tensor]] = {
     "class": mixing_weights,
     "multi-hot": several_classes,
     "vector": vector_in_units,
 }
-"""How a condition is written in words, by its kind; called with the words, the names and the units."""
+"""How a mix becomes a condition, by its kind; called with the mix, the names and the units."""
 
 Rows = tuple[list[str], Tensor]
 ROW_DEVIATIONS = 1.5

@@ -9,7 +9,6 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-import projgan
 from projgan.errors import UserError
 from projgan.files import write_atomically
 from projgan.report import tables
@@ -17,6 +16,7 @@ from projgan.report.charts import colour_of
 from projgan.report.contents import Report
 from projgan.report.pictures import Picture
 from projgan.report.plain import to_plain
+from projgan.version import VERSION
 
 MARKDOWN_SIGNS = "\\`*_{}[]#!|~$"
 ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
@@ -108,5 +108,5 @@ def _variables(report: Report) -> dict[str, Any]:
         "metrics_table": tables.metrics_table(results),
         "costs_table": tables.costs_table(report.costs),
         "protocol_table": tables.protocol_table(results),
-        "version": projgan.__version__,
+        "version": VERSION,
     }

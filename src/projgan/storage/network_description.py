@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-import projgan
 from projgan.data.standardization import Checked, Finite, Standardization
+from projgan.version import VERSION
 
 NetworkKind = Literal[
     "generator",
@@ -89,4 +89,4 @@ def versions() -> dict[str, str]:
     """Return the versions of what trains and measures."""
     import torch  # takes a second, and a description can be read without it
 
-    return {"projgan": projgan.__version__, "torch": torch.__version__}
+    return {"projgan": VERSION, "torch": torch.__version__}

@@ -1,0 +1,1 @@
+"""What a notebook uses: the functions that `import projgan` offers."""

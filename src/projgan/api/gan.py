@@ -1,0 +1,247 @@
+"""A trained generator as a notebook holds it: sample, mix, morph, and ask the discriminator."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from projgan.errors import UserError
+from projgan.generation.morphing import Morph, class_path, latent_path, morph_images
+from projgan.generation.rejection import most_real, pool_size
+from projgan.generation.sampling import MIXES, class_labels, sample
+from projgan.inspection.inspection import Inspection, inspect
+from projgan.networks.resnet import Discriminator, Generator
+from projgan.pictures.grids import grid
+from projgan.pictures.pixels import to_pil
+from projgan.process.ranks import choose_device
+from projgan.storage.network_description import NetworkDescription
+from projgan.storage.network_file import generator_path, load_generator
+from projgan.storage.pairs import discriminator_of
+
+Classes = str | Sequence[str] | Mapping[str, float] | None
+
+
+class GAN:
+    """A generator with its class names, and the discriminator of its run where that lies beside it.
+
+    Attributes:
+        generator: a torch module in evaluation mode; `generator(latents, condition) -> images in [-1, 1]`.
+        description: what the file says of itself: classes, data, settings, steps, versions.
+        path: the generator's file.
+    """
+
+    def __init__(self, generator: Generator, description: NetworkDescription, path: Path) -> None:
+        self.generator, self.description, self.path = generator, description, path
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, or of the columns of another condition."""
+        return self.description.class_names
+
+    @property
+    def resolution(self) -> int:
+        """Height and width of the images in pixels."""
+        return self.generator.resolution
+
+    @property
+    def discriminator(self) -> Discriminator | None:
+        """The discriminator of the same run, in evaluation mode; None where only the generator is at hand.
+
+        Raises:
+            UserError: the one beside the generator is of another run.
+        """
+        return self._pair[0] if self._pair else None
+
+    @cached_property
+    def _pair(self) -> tuple[Discriminator, NetworkDescription] | None:
+        return discriminator_of(self.path, self.generator, self.description)
+
+    def to(self, device: str | torch.device) -> "GAN":
+        """Move the networks to a device; returns this very object."""
+        self.generator.to(device)
+        if self.discriminator is not None:
+            self.discriminator.to(device)
+        return self
+
+    def sample(
+        self,
+        classes: Classes = None,
+        *,
+        count: int = 1,
+        seed: int = 0,
+        truncation: float | None = None,
+        reject: float | None = None,
+    ) -> list[Image.Image]:
+        """Generate images; one seed and one class are one image, whatever is sampled beside it.
+
+        Args:
+            classes: a class; several, each with its own images; a dict of mixing weights that sum to 1 (or of
+                values, where the condition is no class); None for every class in turn.
+            count: images of each class.
+            seed: of the first image of each class; the next ones follow.
+            truncation: bound of the latents' entries, in (0, 10): less variety, more typical images.
+            reject: share of the seeds that the discriminator rejects, in (0, 1).
+
+        Returns:
+            PIL images, class by class.
+
+        Raises:
+            UserError: an unknown class, weights that do not sum to 1, a number out of its range, or no
+                discriminator to reject with.
+        """
+        images = self.sample_tensor(classes, count=count, seed=seed, truncation=truncation, reject=reject)
+        return [to_pil(image) for image in images]
+
+    def sample_tensor(
+        self,
+        classes: Classes = None,
+        *,
+        count: int = 1,
+        seed: int = 0,
+        truncation: float | None = None,
+        reject: float | None = None,
+    ) -> Tensor:
+        """Generate images as `sample` does; returns uint8 [N, channels, R, R] on the CPU."""
+        _check(count, seed, truncation, reject)
+        rows = self._conditions(classes)
+        pool = range(seed, seed + pool_size(count, reject or 0))
+        seeds = [self._seeds(pool, count, row, truncation, reject) for row in rows]
+        flat = [one for row in seeds for one in row]
+        conditions = None if rows[0] is None else torch.stack([row for row in rows if row is not None])
+        repeated = None if conditions is None else conditions.repeat_interleave(count, dim=0)
+        return torch.cat(list(sample(self.generator, flat, repeated, truncation)))
+
+    def grid(self, *, count: int = 8, seed: int = 0, truncation: float | None = None) -> Image.Image:
+        """Draw one class a row and one seed a column, with the names of the classes."""
+        images = self.sample_tensor(count=count, seed=seed, truncation=truncation)
+        names = None if self.generator.condition is None else self._shown
+        return grid(images, count, names)
+
+    def morph(
+        self,
+        classes: Sequence[str],
+        *,
+        seed: int = 0,
+        to_seed: int | None = None,
+        steps: int = 24,
+        truncation: float | None = None,
+    ) -> list[Image.Image]:
+        """Go from class to class in even steps, at one seed or on the way to another one.
+
+        Args:
+            classes: the stops; one alone, where only the seed changes.
+            seed: of the latent.
+            to_seed: of the latent at the end; None to stay.
+            steps: images in all, at least one for each stop.
+            truncation: bound of the latents' entries.
+
+        Raises:
+            UserError: an unknown class, fewer steps than stops, or a generator of another condition.
+        """
+        _check(1, seed, truncation, None)
+        if self.generator.condition != "class":
+            raise UserError(f"{self.path}: its condition is no class; there is nothing to morph between")
+        labels = class_labels(list(classes), self.class_names)
+        if steps < max(len(labels), 2):
+            raise UserError(f"{steps} steps are too few to pass through {len(labels)} classes")
+        seeds = [seed] if to_seed is None else [seed, to_seed]
+        bounds = None if truncation is None else [truncation]
+        latents = latent_path(seeds, self.generator.latent_size, steps, bounds)
+        weights = class_path(labels, len(self.class_names), steps)
+        images = morph_images(self.generator, Morph(latents[None], weights[None]))
+        return [to_pil(image) for image in images[0]]
+
+    def inspect(self, images: Tensor, labels: Tensor) -> Inspection:
+        """Ask the discriminator about labelled images: how real each is, and whether its label fits.
+
+        Args:
+            images: uint8 [N, channels, resolution, resolution].
+            labels: int64 [N].
+
+        Raises:
+            UserError: there is no discriminator, or the images are too many.
+        """
+        if self._pair is None:
+            raise UserError(f"{self.path}: there is no discriminator.safetensors beside it to ask")
+        discriminator, description = self._pair
+        return inspect(discriminator, str(description.network["condition"]), images, labels)
+
+    def __repr__(self) -> str:
+        provenance = self.description.provenance
+        classes = f"{len(self.class_names)} classes" if self.class_names else "no classes"
+        return (
+            f"<GAN {self.path.name}: {classes}, {self.resolution}x{self.resolution}, "
+            f"trained on {provenance.data} for {provenance.step:,} steps>"
+        )
+
+    @property
+    def _shown(self) -> list[str]:
+        return list(self.class_names)
+
+    def _conditions(self, classes: Classes) -> list[Tensor | None]:
+        """One condition a row; None for an unconditional generator."""
+        kind, names = self.generator.condition, self.class_names
+        if kind is None:
+            if classes is not None:
+                raise UserError(f"{self.path}: an unconditional generator; it takes no classes")
+            return [None]
+        if isinstance(classes, Mapping):
+            return [MIXES[kind](classes, names, self.description.standardization)]
+        if kind != "class":
+            raise UserError(f"{self.path}: its condition is {kind}; give a dict of values")
+        asked = [classes] if isinstance(classes, str) else list(classes or self._shown)
+        return list(torch.tensor(class_labels(asked, names)))
+
+    def _seeds(
+        self,
+        pool: range,
+        count: int,
+        condition: Tensor | None,
+        truncation: float | None,
+        reject: float | None,
+    ) -> Sequence[int]:
+        if reject is None:
+            return pool
+        if self.discriminator is None:
+            raise UserError(f"{self.path}: there is no discriminator.safetensors beside it to reject with")
+        return most_real(self.generator, self.discriminator, pool, count, condition, truncation)
+
+
+def load(source: str | Path | Any, *, device: str = "auto") -> GAN:
+    """Open a generator: a published model by name, a run directory, or a generator's file.
+
+    Args:
+        source: as `projgan models` lists it, or a path, or what `projgan.train` returned.
+        device: `auto` (a GPU where there is one), `cpu` or `cuda`.
+
+    Raises:
+        UserError: there is none, or it is damaged. Nothing in a file is ever executed.
+    """
+    path = generator_path(path_of(source))
+    generator, description = load_generator(path, choose_device(device))
+    return GAN(generator, description, path)
+
+
+def path_of(source: object) -> Path:
+    """Return the path of a run, of a loaded generator, or of what is a path itself."""
+    if isinstance(source, str | Path):
+        return Path(source)
+    path = getattr(source, "path", None)
+    if not isinstance(path, Path):
+        raise UserError(f"{source!r} is no path, run or generator")
+    return path
+
+
+def _check(count: int, seed: int, truncation: float | None, reject: float | None) -> None:
+    if count < 1:
+        raise UserError(f"count is {count}; it must be at least 1")
+    if not 0 <= seed < 2**62:
+        raise UserError(f"seed is {seed}; it must be from 0 to 2**62")
+    if truncation is not None and not 0 < truncation < 10:
+        raise UserError(f"truncation is {truncation}; it must be above 0 and below 10")
+    if reject is not None and not 0 < reject < 1:
+        raise UserError(f"reject is {reject}; it must be above 0 and below 1")

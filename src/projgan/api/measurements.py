@@ -1,0 +1,108 @@
+"""Measuring from a notebook."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from projgan.api.gan import GAN, path_of
+from projgan.api.trainings import Run, listener_of
+from projgan.config import DataConfig, EvaluationConfig, explain
+from projgan.data import PackedImages, load_images
+from projgan.errors import UserError
+from projgan.evaluation.rows import MetricRow
+from projgan.files import chosen_cache
+from projgan.process.ranks import join_ranks
+
+if TYPE_CHECKING:
+    from projgan.report import Report
+
+
+def evaluate(
+    subject: Run | GAN | str | Path,
+    data: str | Path | None = None,
+    *,
+    features: str = "inception",
+    metrics: Sequence[str] | None = None,
+    protocol: str = "standard",
+    real_images: int | None = None,
+    generated_images: int | None = None,
+    seed: int = 0,
+    truncation: float | None = None,
+    device: str = "auto",
+    progress: bool = True,
+) -> list[MetricRow]:
+    """Measure a generator, or images of any origin, as `projgan evaluate` does.
+
+    Args:
+        subject: a run, a loaded generator, a published model's name, a file, or a folder of images.
+        data: real images to compare with; those that a run was trained on if not given.
+        features: `inception`, `inception:FILE`, or `classifier:FILE`.
+        metrics: as `["fd", "precision"]`; all that take no minutes if not given.
+        protocol: `standard`, `paper` or `intra`.
+        real_images: in place of the protocol's count.
+        generated_images: in place of the protocol's count.
+        seed: of the choice of images and of the first generated one.
+        truncation: bound of the latents' entries.
+        device: `auto`, `cpu` or `cuda`.
+        progress: whether to show how far it is.
+
+    Returns:
+        One row a number: `row.metric`, `row.value`, `row.standard_error`, `row.to_dict()`.
+
+    Raises:
+        UserError: nothing to measure, or a metric that cannot be measured on it.
+    """
+    from pydantic import ValidationError
+
+    from projgan.measuring.measuring import evaluate as measure
+
+    try:
+        settings = EvaluationConfig.model_validate(
+            {
+                "features": features,
+                "protocol": protocol,
+                "metrics": None if metrics is None else tuple(metrics),
+                "real_images": real_images,
+                "generated_images": generated_images,
+                "seed": seed,
+            }
+        )
+    except ValidationError as error:
+        raise UserError(explain(error)) from None
+    real = None if data is None else DataConfig(source=str(data))
+    with join_ranks(device) as ranks:
+        listener = listener_of(progress and ranks.is_first)
+        return measure(path_of(subject), real, settings, ranks, truncation=truncation, listener=listener)
+
+
+def compare(runs: Sequence[Run | str | Path], out: str | Path | None = None) -> "Report":
+    """Put several runs into one report, as `projgan compare` does; written where `out` says.
+
+    Raises:
+        UserError: runs of other data, or numbers of unlike protocols.
+    """
+    from projgan.report import build_report, write_report
+
+    report = build_report([path_of(run) for run in runs])
+    if out is not None:
+        write_report(report, Path(out))
+    return report
+
+
+def images(
+    location: str | Path, *, resolution: int, channels: int = 3, split: str | None = None
+) -> PackedImages:
+    """Read a set of labelled images: `.images` uint8 [N, C, R, R], `.labels` int64 [N], `.class_names`.
+
+    Args:
+        location: a folder of class folders, an archive, a Parquet set, an .npz, or `digits`.
+        resolution: height and width in pixels.
+        channels: 1 for grey, 3 for RGB.
+        split: part of the data, such as `test`.
+
+    Raises:
+        UserError: nothing there, or images that cannot be read.
+    """
+    return load_images(
+        str(location), split=split, resolution=resolution, channels=channels, cache=chosen_cache(None)
+    )

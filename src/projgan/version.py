@@ -1,0 +1,3 @@
+"""The version, which files and numbers are stamped with."""
+
+VERSION = "0.2.0"

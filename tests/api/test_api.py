@@ -1,0 +1,187 @@
+"""The public face: what `import projgan` offers does what the commands do."""
+
+import io
+import pydoc
+import subprocess
+import sys
+import tomllib
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import projgan
+from projgan.cli import run_command
+from projgan.generation.sampling import sample
+from projgan.storage.network_file import generator_path, load_generator
+from small_runs import small_config
+
+ROOT = Path(__file__).parents[2]
+
+
+def array(image: Image.Image) -> np.ndarray:
+    return np.asarray(image)
+
+
+@pytest.fixture(scope="module")
+def digits() -> projgan.GAN:
+    return projgan.load("digits", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> projgan.Run:
+    folder = tmp_path_factory.mktemp("api")
+    settings = small_config({"training.steps": 4}).model_dump(mode="json")
+    settings["training"].pop("steps")
+    return projgan.train(
+        "demo",
+        run_dir=folder / "run",
+        progress=False,
+        **settings | {"training": settings["training"] | {"steps": 4}},
+    )
+
+
+def test_importing_it_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, projgan; dir(projgan); projgan.UserError\n"
+        "print({'torch', 'numpy', 'pydantic', 'PIL'} & set(sys.modules))"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "set()"
+
+
+def test_every_public_name_is_there_documented_and_known_to_type_checkers() -> None:
+    stubs = (ROOT / "src/projgan/__init__.py").read_text().partition("if TYPE_CHECKING:")[2].partition(
+        "\n\n__version__"
+    )[0] + "\n"
+    for name in projgan.__all__:
+        assert getattr(projgan, name).__doc__, name
+        assert f" {name}\n" in stubs or f" {name} =" in stubs, name
+    with pytest.raises(AttributeError, match="has no attribute 'lode'"):
+        projgan.lode  # noqa: B018
+    text = pydoc.render_doc(projgan, renderer=pydoc.plaintext)
+    assert "\n    train(preset" in text
+    assert "projgan.load(" in text
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert projgan.__version__ == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+
+def test_images_are_those_of_the_command(digits: projgan.GAN, tmp_path: Path) -> None:
+    assert (
+        run_command(
+            ["sample", "digits", "--class", "3", "--count", "2", "--seed", "5", "--out", str(tmp_path)]
+        )
+        == 0
+    )
+    written = sorted(tmp_path.rglob("*.png"))
+    assert len(written) == 2
+    for image, path in zip(digits.sample("3", count=2, seed=5), written, strict=True):
+        np.testing.assert_array_equal(array(image), array(Image.open(path)))
+
+
+def test_classes_mixtures_and_all_of_them(digits: projgan.GAN) -> None:
+    generator, description = load_generator(generator_path(Path("digits")))
+    labels = torch.tensor([8, 8, 1, 1])
+    expected = torch.cat(list(sample(generator, [4, 5, 4, 5], labels)))
+    torch.testing.assert_close(digits.sample_tensor(["8", "1"], count=2, seed=4), expected, rtol=0, atol=0)
+    weights = torch.zeros(1, 10)
+    weights[0, 3], weights[0, 8] = 0.25, 0.75
+    expected = torch.cat(list(sample(generator, [7], weights, 0.5)))
+    found = digits.sample_tensor({"3": 0.25, "8": 0.75}, seed=7, truncation=0.5)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    assert len(digits.sample()) == 10
+    assert digits.class_names == description.class_names
+    assert digits.grid(count=3).size[1] > 10 * 8
+
+
+def test_a_morph_begins_and_ends_at_its_classes(digits: projgan.GAN) -> None:
+    frames = digits.morph(["3", "8"], seed=2, steps=5)
+    assert len(frames) == 5
+    for frame, name in ((frames[0], "3"), (frames[-1], "8")):
+        np.testing.assert_allclose(
+            array(frame).astype(int), array(digits.sample(name, seed=2)[0]).astype(int), atol=1
+        )
+    assert (array(frames[2]) != array(frames[0])).any()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda gan: gan.sample("dog"), "unknown class 'dog'"),
+        (lambda gan: gan.sample({"3": 0.5}), "the weights sum to 0.5; they must sum to 1"),
+        (lambda gan: gan.sample({"3": float("nan")}), "nan of '3' is no finite number"),
+        (lambda gan: gan.sample(count=0), "count is 0"),
+        (lambda gan: gan.sample(seed=-1), "seed is -1"),
+        (lambda gan: gan.sample(truncation=0), "truncation is 0"),
+        (lambda gan: gan.sample(reject=1.5), "reject is 1.5"),
+        (lambda gan: gan.sample("3", reject=0.5), "no discriminator.safetensors beside it to reject with"),
+        (lambda gan: gan.inspect(torch.zeros(1, 1, 8, 8), torch.zeros(1)), "to ask"),
+        (lambda gan: gan.morph(["3", "8"], steps=1), "1 steps are too few"),
+        (lambda gan: projgan.load("no-such-model"), "no-such-model"),
+        (lambda gan: projgan.load(3), "3 is no path, run or generator"),
+        (lambda gan: projgan.train("demo", training=3), "training is 3; give the settings of a section"),
+        (lambda gan: projgan.train("demo", training={"stepz": 3}), "stepz"),
+        (lambda gan: projgan.evaluate("digits", protocol="fast"), "protocol"),
+    ],
+)
+def test_a_mistake_is_one_line(digits: projgan.GAN, call, words: str) -> None:
+    with pytest.raises(projgan.UserError) as caught:
+        call(digits)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_run_is_trained_loaded_inspected_measured_and_reported(run: projgan.Run, tmp_path: Path) -> None:
+    assert not run.interrupted
+    assert run.config.training.steps == 4
+    assert run.stats[-1]["step"] == 3  # a row every third step
+    gan = run.load(device="cpu")
+    assert gan.description.provenance.step == 4
+    assert gan.discriminator is not None
+    kept = gan.sample_tensor("3", count=2, reject=0.5)
+    assert kept.shape == (2, 1, 8, 8)
+    data = projgan.images("digits", resolution=8, channels=1)
+    found = gan.inspect(torch.tensor(data.images[:20]), torch.tensor(data.labels[:20]))
+    assert found.logits.shape == (20,)
+    classifier = projgan.train_classifier(
+        "digits", tmp_path / "c.safetensors", width=8, epochs=1, progress=False
+    )
+    rows = projgan.evaluate(
+        gan,
+        "digits",
+        features=f"classifier:{classifier}",
+        metrics=["fd"],
+        generated_images=60,
+        progress=False,
+    )
+    assert [row.metric for row in rows] == ["fd"]
+    assert rows[0].to_dict()["value"] == rows[0].value
+    projgan.evaluate(
+        run, features=f"classifier:{classifier}", metrics=["fd"], generated_images=60, progress=False
+    )
+    assert run.metrics[-1]["metric"] == "fd"
+    report = projgan.compare([run], tmp_path / "report")
+    assert report.title
+    assert (tmp_path / "report" / "report.html").is_file()
+
+
+def test_the_same_call_again_resumes_and_a_classifier_guides(run: projgan.Run, tmp_path: Path) -> None:
+    classifier = projgan.train_classifier(
+        "digits", tmp_path / "c.safetensors", width=8, epochs=1, progress=False
+    )
+    said = io.StringIO()
+    with redirect_stdout(said):
+        guided = projgan.finetune(run, classifier, run_dir=tmp_path / "guided", steps=2, progress=False)
+    assert guided.load().description.provenance.step == 6
+    assert said.getvalue() == ""
+
+
+def test_a_distance_of_features_is_public() -> None:
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(50, 3, generator=generator, dtype=torch.float64)
+    assert projgan.frechet_distance(features, features + 2) == pytest.approx(12.0, rel=1e-9)
