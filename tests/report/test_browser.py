@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -13,7 +14,6 @@ import pytest
 from fabricated_runs import fabricate_comparison
 from projgan.report import build_report, write_report
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 QUIET = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --hide-scrollbars --timeout=20000"
@@ -61,18 +61,29 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
 
 
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    """The browser, which is a program of the system and not installed with the package."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        words = "no Chromium here to look at the report's page; install the system's package `chromium`"
+        if os.environ.get("PROJGAN_REQUIRE_BROWSER") == "1":
+            pytest.fail(words)
+        pytest.skip(words)
+    return found
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here, so nobody looked at the report's page")
 @pytest.mark.parametrize("width", [1200, 700, 420, 320])
 def test_the_page_fits_its_window_and_fetches_nothing(
-    report_folder: Path, tmp_path: Path, width: int
+    chromium: str, report_folder: Path, tmp_path: Path, width: int
 ) -> None:
     (report_folder / "measure.html").write_text(MEASURE % width)
     with Server(report_folder) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/measure.html"
         words = [
-            str(CHROMIUM),
+            chromium,
             *QUIET,
             f"--user-data-dir={tmp_path}",
             "--window-size=1300,1000",
