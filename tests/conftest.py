@@ -3,13 +3,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from small_runs import train_small
+from small_runs import THREADS, train_small
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """Small tensors gain nothing from threads, and sums keep one order."""
-    torch.set_num_threads(1)
+def threads() -> None:
+    torch.set_num_threads(THREADS)
 
 
 @pytest.fixture(autouse=True)

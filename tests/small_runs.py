@@ -47,7 +47,9 @@ SMALL: dict[str, Any] = {
     "sampling.every": None,
 }
 
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}  # as in this process: other sums would round differently
+THREADS = int(os.environ.setdefault("OMP_NUM_THREADS", "1"))
+"""Small tensors gain nothing from more, and processes must sum in the same order to give the same bits."""
+ENVIRONMENT = dict(os.environ)
 if sys.dont_write_bytecode:
     # Compiling torch's Python takes many times as long as importing it: let the processes share that once.
     compiled = Path(tempfile.gettempdir()) / f"projgan-tests-bytecode-{os.getuid()}"

@@ -78,7 +78,7 @@ def test_no_gradient_and_no_inference_mode_leaves_a_lane() -> None:
 
 
 @pytest.fixture
-def threads() -> Iterator[None]:
+def other_threads() -> Iterator[None]:
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
@@ -98,7 +98,7 @@ def made(architecture: str, **arguments: Any) -> Generator:
     return channels_last(network).eval()
 
 
-@pytest.mark.usefixtures("threads")
+@pytest.mark.usefixtures("other_threads")
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize(
     "network",

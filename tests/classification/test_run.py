@@ -24,8 +24,6 @@ STEPS = 16
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-import torch
-torch.set_num_threads(1)
 from projgan import training_loop
 from projgan.classification import run
 from projgan.listening import Listener

@@ -138,12 +138,12 @@ def test_the_command_measures_a_run_and_a_file(classifier: Path, tmp_path: Path)
     run = tmp_path / "run"
     train_small(run, measured(classifier))
     words = ["--features", f"classifier:{classifier}", "--generated-images", "60", "--metrics", *METRICS]
-    code, out, err = projgan("evaluate", str(run), *words, "--json", OMP_NUM_THREADS="1")
+    code, out, err = projgan("evaluate", str(run), *words, "--json")
     assert code == 0, err
     rows = [MetricRow.model_validate(row) for row in json.loads(out)]
     assert numbers(rows) == numbers(rows_of(run)[-4:]) == numbers(rows_of(run)[8:12])
     file = run / "generator.safetensors"
-    code, out, err = projgan("evaluate", str(file), "--data", "digits", *words, OMP_NUM_THREADS="1")
+    code, out, err = projgan("evaluate", str(file), "--data", "digits", *words)
     assert code == 0, err
     assert out.splitlines()[0] == "generator.safetensors, step 20"
     assert out.splitlines()[1].split()[:2] == ["fd", f"{rows[0].value:.4g}"]
@@ -209,14 +209,14 @@ def test_two_processes_measure_the_numbers_of_one(classifier: Path, finished: Pa
     words = ["evaluate", str(finished), "--features", f"classifier:{classifier}", "--json"]
     words += ["--generated-images", "61", "--real-images", "1001", "--cache", str(cache), "--data", "digits"]
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    process = start([*launcher, "-m", "projgan", *words], OMP_NUM_THREADS="1")
+    process = start([*launcher, "-m", "projgan", *words])
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     two = [MetricRow.model_validate(row) for row in json.loads(out)]
     assert numbers(rows_of(finished)[-len(two) :]) == numbers(two)
     (kept,) = (cache / "references").iterdir()
     kept.unlink()  # so that one process takes the features anew
-    code, out, err = projgan(*words, OMP_NUM_THREADS="1")
+    code, out, err = projgan(*words)
     assert code == 0, err
     one = [MetricRow.model_validate(row) for row in json.loads(out)]
     assert {"fd", "kd", "precision", "coverage", "intra_fd"} < {row.metric for row in one}

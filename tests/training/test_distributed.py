@@ -36,11 +36,11 @@ HERE = Path(__file__).parent
 
 
 def torchrun(*words: str) -> "subprocess.Popen[str]":
-    """Start two ranks of a command, each with one thread."""
+    """Start two ranks of a command, each with as many threads as this process."""
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     paths = [str(HERE.parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     path = os.pathsep.join(filter(None, paths))
-    return start([*launcher, *words], OMP_NUM_THREADS="1", PYTHONPATH=path)
+    return start([*launcher, *words], PYTHONPATH=path)
 
 
 def train_on_two(
