@@ -247,9 +247,10 @@ def test_an_interrupted_run_says_so_in_its_exit_code_and_json(
 
     advance = Trainer.advance
 
-    def interrupted(trainer: Trainer) -> None:
-        advance(trainer)
+    def interrupted(trainer: Trainer) -> Any:
+        losses = advance(trainer)
         signal.raise_signal(signal.SIGTERM)
+        return losses
 
     monkeypatch.setattr(Trainer, "advance", interrupted)
     code, out, err = run(*brief(), "--json")
@@ -324,6 +325,54 @@ def test_help_needs_no_torch_and_names_every_command(tmp_path: Path) -> None:
     assert "--square" in pages[8]
     assert "--resolution" in pages[11]
     assert list(tmp_path.iterdir()) == []
+
+
+QUICK_MISTAKES = {
+    "an unknown key": "train demo --training.stepz 3",
+    "settings that do not fit": "train demo --data.resolution 32",
+    "a value": "train demo --optimizer.betas 0.5,0.9",
+    "a preset": "train dmeo",
+    "no images named": "train cifar10",
+    "no such images": "train demo --data absent",
+    "a folder of something else": "train demo --run-dir full",
+    "a folder of another run": "train demo --run-dir RUN",
+    "a run among the images": "train demo --data full --run-dir full/run",
+    "no such run": "sample absent",
+    "no such run to morph": "morph absent --classes 1 2",
+    "no such run to inspect": "inspect absent",
+    "no such run to compare": "compare absent --out x",
+    "no such run to go on from": "finetune absent --classifier c --run-dir x",
+    "no such run to enlarge by": "super-resolve absent full --out x",
+    "no such inverter": "plug-and-play absent",
+    "nothing to measure": "evaluate absent",
+    "nothing to compare with": "evaluate RUN --data absent",
+    "nothing to classify": "classifier absent",
+    "nothing to invert": "inverter absent --classifier c",
+    "nothing to describe": "data describe absent",
+    "nothing to pack": "data pack absent x --resolution 8",
+}
+
+
+def test_what_needs_no_torch_to_be_seen_is_told_without_it(trained: Path, tmp_path: Path) -> None:
+    """In one process: what one command imported, the next would not import again."""
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").touch()
+    script = (
+        "import sys\n"
+        "from projgan.cli import run_command\n"
+        "assert run_command(['data', 'describe', 'digits']) == 0\n"
+        "for line in sys.argv[1:]:\n"
+        "    assert run_command(line.split()) == 2, line\n"
+        "    assert not {'torch', 'matplotlib'} & set(sys.modules), line\n"
+    )
+    lines = [line.replace("RUN", str(trained)) for line in QUICK_MISTAKES.values()]
+    environment = ENVIRONMENT | {"HOME": str(tmp_path)}
+    result = subprocess.run(
+        [sys.executable, "-c", script, *lines], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert len(result.stderr.splitlines()) == len(lines)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["full"]
 
 
 def test_sampling_from_a_run_and_from_its_one_file_gives_the_same_bytes(

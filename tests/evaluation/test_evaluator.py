@@ -26,7 +26,7 @@ from projgan.generation.sampling import sample
 from projgan.listening import Listener
 from projgan.networks.resnet import Generator
 from projgan.pictures.grids import write_png
-from projgan.pictures.pixels import to_pil
+from projgan.pictures.pillow import to_pil
 from small_runs import ONE_RANK
 
 NAMES = ("dark", "grey", "light")

@@ -11,7 +11,7 @@ from projgan.errors import UserError
 from projgan.evaluation import metrics
 from projgan.measuring.measuring import evaluate
 from projgan.pictures.grids import write_png
-from projgan.pictures.pixels import to_pil
+from projgan.pictures.pillow import to_pil
 from small_runs import ONE_RANK, save_blank_classifier
 
 COUNTS = {"train": 12, "validation": 3, "test": 5}

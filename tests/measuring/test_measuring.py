@@ -16,7 +16,7 @@ from projgan.evaluation.rows import MetricRow
 from projgan.listening import Progress
 from projgan.measuring.measuring import evaluate
 from projgan.pictures.grids import write_png
-from projgan.pictures.pixels import to_pil
+from projgan.pictures.pillow import to_pil
 from projgan.storage.network_file import load_generator, weights_sha256
 from projgan.storage.run_directory import RunDirectory
 from small_runs import (
@@ -253,7 +253,7 @@ def test_a_file_that_is_no_generator_is_called_so(
     features = ["--features", f"classifier:{classifier}"]
     for subject, message in (
         ("garbage.safetensors", "not a safetensors file"),
-        ("gone", "nothing to measure"),
+        ("gone", "gone: no such file or run, and no published model"),
     ):
         assert run_command(["evaluate", str(tmp_path / subject), *features]) == 2
         assert message in capsys.readouterr().err

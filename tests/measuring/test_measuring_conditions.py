@@ -13,7 +13,7 @@ from projgan.errors import UserError
 from projgan.evaluation.evaluator import Evaluator
 from projgan.measuring import measuring
 from projgan.pictures.grids import write_png
-from projgan.pictures.pixels import to_pil
+from projgan.pictures.pillow import to_pil
 from small_runs import ONE_RANK, save_blank_classifier, train_small
 
 

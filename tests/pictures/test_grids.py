@@ -10,7 +10,8 @@ from PIL import Image
 
 from projgan.errors import UserError
 from projgan.pictures.grids import MARGIN, grid, write_png
-from projgan.pictures.pixels import downscale, enlarge, from_pil, to_float, to_pil, to_uint8
+from projgan.pictures.pillow import from_pil, to_pil
+from projgan.pictures.pixels import downscale, enlarge, to_float, to_uint8
 
 LEVELS = torch.arange(256, dtype=torch.uint8)
 LARGEST_DRAW = 1 - 2**-24

@@ -22,6 +22,10 @@ def compare(*runs: Path, out: NewPath, json: Json = False) -> None:
     json
         Print what `report.json` holds.
     """
+    from projgan.storage.run_directory import refuse_no_run
+
+    for run in runs:
+        refuse_no_run(run)
     from projgan.report import build_report, to_plain, write_report
 
     report = build_report(runs, counted("sampling", " images"))

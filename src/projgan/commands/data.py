@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Literal
 
-from projgan.commands.paths import NewPath
+from projgan.commands.paths import DataSource, NewPath
 from projgan.commands.printing import Json, dumps
 from projgan.commands.progress import counted
 
@@ -13,7 +13,7 @@ Condition = Literal["class", "multi-hot", "vector"]
 
 
 def describe(
-    path: str,
+    path: DataSource,
     *,
     split: str | None = None,
     condition: Condition = "class",
@@ -43,7 +43,7 @@ def describe(
 
 
 def pack(
-    path: str,
+    path: DataSource,
     out: NewPath,
     *,
     resolution: int,

@@ -1,13 +1,12 @@
 """`projgan evaluate`."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from pydantic import ValidationError
 
-from projgan.commands.paths import NewPath
+from projgan.commands.paths import DataSource, NewPath, RunOrModel
 from projgan.commands.printing import Json, dumps
 from projgan.commands.progress import bar_listener
 from projgan.config import DataConfig, EvaluationConfig, explain
@@ -18,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    subject: Path,
+    subject: RunOrModel,
     *,
-    data: str | None = None,
+    data: DataSource | None = None,
     split: str | None = None,
     features: str = "inception",
     protocol: Literal["paper", "standard", "intra"] = "standard",

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from projgan.commands.paths import NewPath
+from projgan.commands.paths import NewPath, RunPath
 from projgan.commands.printing import Json
 from projgan.commands.progress import bar_listener
 from projgan.commands.train import report_training
 
 
 def finetune(
-    run: Path,
+    run: RunPath,
     /,
     *,
     classifier: Path,

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from projgan.commands.paths import NewPath
+from projgan.commands.paths import DataSource, NewPath, RunPath
 from projgan.commands.printing import Json, dumps
 from projgan.commands.progress import Say, counted
 from projgan.errors import UserError
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    run: Path,
-    data: str | None = None,
+    run: RunPath,
+    data: DataSource | None = None,
     *,
     split: str | None = None,
     out: NewPath = Path("inspection"),

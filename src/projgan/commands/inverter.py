@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from projgan.commands.paths import NewPath
+from projgan.commands.paths import DataSource, NewPath
 from projgan.commands.printing import Json, dumps
 from projgan.commands.progress import Say, bar_listener, counted
 from projgan.files import chosen_cache
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def inverter(
-    data: str,
+    data: DataSource,
     /,
     *,
     classifier: Path,

@@ -7,13 +7,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from projgan.commands.paths import NewPath
+from projgan.commands.paths import NewPath, RunOrModel
 from projgan.commands.printing import Json, dumps
 from projgan.commands.progress import counted
 
 
 def morph(
-    run: Path,
+    run: RunOrModel,
     *,
     classes: Annotated[
         list[str] | None, Parameter(name=("--classes", "--class"), consume_multiple=True)

@@ -1,16 +1,49 @@
-"""How a command takes the path of something it makes."""
+"""How a command takes the path of something it makes, and of what must be there.
+
+What is not there is refused while the words are read, before torch is imported.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from projgan.errors import UserError
 from projgan.files import without_detours
 
 
-def _read(kind: Any, words: Any) -> Path:
+def _read_new(kind: Any, words: Any) -> Path:
     return without_detours(Path(words[0].value))
 
 
-NewPath = Annotated[Path, Parameter(converter=_read)]
+def _read_run(kind: Any, words: Any) -> Path:
+    run = Path(words[0].value)
+    if not run.exists():
+        raise UserError(f"{run}: no such file or run")
+    return run
+
+
+def _read_run_or_model(kind: Any, words: Any) -> Path:
+    from projgan.storage.published_models import existing_run_or_model
+
+    run = Path(words[0].value)
+    existing_run_or_model(run)
+    return run
+
+
+def _read_data(kind: Any, words: Any) -> str:
+    from projgan.data.sources.opening import refuse_absent
+
+    location: str = words[0].value
+    refuse_absent(location)
+    return location
+
+
+NewPath = Annotated[Path, Parameter(converter=_read_new)]
 """A file or folder that may not be there yet; see `without_detours`."""
+RunPath = Annotated[Path, Parameter(converter=_read_run)]
+"""A run directory or one file of it."""
+RunOrModel = Annotated[Path, Parameter(converter=_read_run_or_model)]
+"""The same, or the name of a published model."""
+DataSource = Annotated[str, Parameter(converter=_read_data)]
+"""Labelled images: a path, or `digits`."""

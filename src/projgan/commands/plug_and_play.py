@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from projgan.commands.paths import NewPath
+from projgan.commands.paths import NewPath, RunPath
 from projgan.commands.printing import Json, dumps
 from projgan.commands.progress import counted
 
 
 def plug_and_play(
-    run: Path,
+    run: RunPath,
     *,
     classifier: Path | None = None,
     class_: Annotated[list[str] | None, Parameter(name="--class", consume_multiple=True)] = None,

@@ -5,13 +5,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from projgan.commands.paths import NewPath
+from projgan.commands.paths import NewPath, RunOrModel
 from projgan.commands.printing import Json, dumps
 from projgan.commands.progress import counted
 
 
 def sample(
-    run: Path,
+    run: RunOrModel,
     *,
     class_: Annotated[list[str] | None, Parameter(name="--class", consume_multiple=True)] = None,
     mix: list[str] | None = None,

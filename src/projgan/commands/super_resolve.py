@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from projgan.commands.paths import NewPath
+from projgan.commands.paths import NewPath, RunPath
 from projgan.commands.printing import Json, dumps
 from projgan.commands.progress import Say, counted
 from projgan.errors import UserError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def super_resolve(
-    run: Path,
+    run: RunPath,
     images: str | None = None,
     *,
     out: NewPath,

@@ -1,5 +1,6 @@
 """`projgan train`."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +41,11 @@ def train(
     json
         Print the result as JSON.
     """
+    from projgan.training.refusals import refuse_at_once
+
+    run_dir = run_dir or Path("runs") / Path(preset).stem
+    if "RANK" not in os.environ:  # processes of one run find it out together
+        refuse_at_once(config, run_dir)
     from projgan.process.ranks import join_ranks
 
     with join_ranks(config.training.device) as ranks:
@@ -53,7 +59,6 @@ def train(
         from projgan.listening import Listener
         from projgan.training.run import train as train_run
 
-        run_dir = run_dir or Path("runs") / Path(preset).stem
         listener = bar_listener() if ranks.is_first else Listener()
         result = train_run(config, run_dir, ranks, listener)
         if ranks.is_first:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from projgan.errors import UserError
-from projgan.pictures.pixels import from_pil
+from projgan.pictures.pillow import from_pil
 
 DECODE_VERSION = 1
 """Part of every fingerprint: raise it when the same file would give other pixels than before."""

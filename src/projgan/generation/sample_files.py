@@ -13,7 +13,7 @@ from projgan.generation.rejection import most_real, pool_size
 from projgan.generation.sampling import LARGEST_VECTOR_ROWS, MIXES, ROWS, class_labels, sample
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.pictures.grids import grid, write_png
-from projgan.pictures.pixels import to_pil
+from projgan.pictures.pillow import to_pil
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import generator_path, load_generator
 from projgan.storage.pairs import discriminator_of

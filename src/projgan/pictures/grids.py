@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from projgan.files import make_folder, write_atomically
-from projgan.pictures.pixels import to_pil
+from projgan.pictures.pillow import to_pil
 
 MARGIN = 2
 LONGEST_NAME = 40

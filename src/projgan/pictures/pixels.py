@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from projgan.pictures.pillow import to_pil
+
 LEVELS = 128.0
 LARGEST_NOISE = 1 - 2**-16
 """In float32 a level of 128 and more, plus anything closer to 1, would round up to the next level."""
@@ -45,18 +47,3 @@ def enlarge(images: Tensor, factor: int, filter_: Image.Resampling) -> Tensor:
     height, width = images.shape[2] * factor, images.shape[3] * factor
     larger = [np.asarray(to_pil(image).resize((width, height), filter_)) for image in images]
     return torch.from_numpy(np.stack(larger)).reshape(len(images), height, width, -1).permute(0, 3, 1, 2)
-
-
-def to_pil(image: Tensor | np.ndarray) -> Image.Image:
-    """uint8 [C, H, W] with 1 or 3 channels -> a grey or RGB picture."""
-    array = np.asarray(image)
-    return Image.fromarray(
-        array[0] if array.shape[0] == 1 else np.ascontiguousarray(array.transpose(1, 2, 0))
-    )
-
-
-def from_pil(image: Image.Image, channels: int) -> np.ndarray:
-    """A picture in mode "L" or "RGB" -> uint8 [channels, H, W], converted to grey or RGB if need be."""
-    if channels == 1:
-        return np.array(image.convert("L"), dtype=np.uint8)[None]
-    return np.ascontiguousarray(np.asarray(image.convert("RGB"), dtype=np.uint8).transpose(2, 0, 1))

@@ -19,7 +19,7 @@ from projgan.files import file_names, make_folder, write_atomically
 from projgan.generation.sampling import class_labels
 from projgan.pictures.animation import write_gif
 from projgan.pictures.grids import grid, write_png
-from projgan.pictures.pixels import to_pil
+from projgan.pictures.pillow import to_pil
 from projgan.plug_and_play.chains import PlugAndPlay, Samples, load_plug_and_play, sample_classes, step_scale
 from projgan.plug_and_play.run import InverterRun
 from projgan.plug_and_play.sampler import CLASS_SCORES, STEP_RULES, ChainSettings, log_probability

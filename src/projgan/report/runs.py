@@ -13,7 +13,7 @@ from projgan.errors import UserError, printable
 from projgan.evaluation.rows import MetricRow
 from projgan.storage.network_description import Provenance
 from projgan.storage.network_file import load_discriminator, load_generator
-from projgan.storage.run_directory import RunDirectory
+from projgan.storage.run_directory import RunDirectory, refuse_no_run
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,7 @@ def _names(resolved: Sequence[Path]) -> list[str]:
 
 def _read(path: Path, name: str) -> Run:
     directory = RunDirectory(path)
-    if not directory.config.is_file():
-        raise UserError(f"{path}: no run directory (it has no config.yaml)")
+    refuse_no_run(path)
     if not directory.generator.is_file():
         raise UserError(f"{path}: no generator.safetensors there; the run has not reached a checkpoint yet")
     generator, description = load_generator(directory.generator)

@@ -23,7 +23,7 @@ from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.networks.super_resolution import SuperResolutionDiscriminator, SuperResolutionGenerator
 from projgan.storage.network_description import NetworkDescription, NetworkKind
-from projgan.storage.published_models import model_names, resolve_model
+from projgan.storage.published_models import existing_run_or_model
 
 METADATA_KEY = "projgan"
 Count = Annotated[int, Field(gt=0, le=1_000_000)]
@@ -112,10 +112,7 @@ def generator_path(run: Path) -> Path:
     Raises:
         UserError: a folder without one, or neither a path nor a name.
     """
-    found = resolve_model(run)
-    if not found.exists():
-        raise UserError(f"{run}: no such file or run, and no published model ({', '.join(model_names())})")
-    return _network_path(found, "generator")
+    return _network_path(existing_run_or_model(run), "generator")
 
 
 def discriminator_path(run: Path) -> Path:

@@ -5,6 +5,8 @@ Each is `models/NAME.safetensors` with a card `models/NAME.md`: data, commands, 
 
 from pathlib import Path
 
+from projgan.errors import UserError
+
 FOLDER = Path(__file__).parents[1] / "models"
 
 
@@ -29,3 +31,15 @@ def resolve_model(path: Path) -> Path:
     What is on the disk comes first; a path of neither kind is returned as it is.
     """
     return path if path.exists() else model_path(str(path)) or path
+
+
+def existing_run_or_model(run: Path) -> Path:
+    """Return what is at a path, or the file of the published model of this name.
+
+    Raises:
+        UserError: neither is there.
+    """
+    found = resolve_model(run)
+    if not found.exists():
+        raise UserError(f"{run}: no such file or run, and no published model ({', '.join(model_names())})")
+    return found

@@ -16,6 +16,16 @@ LEFTOVERS = ".*.tmp"
 """What `write_atomically` calls a file while it is being written; only a kill leaves one."""
 
 
+def refuse_no_run(path: Path, reason: str = "") -> None:
+    """Refuse what is no run directory.
+
+    Raises:
+        UserError: there is no configuration in it; `reason` says why that matters.
+    """
+    if not RunDirectory(path).config.is_file():
+        raise UserError(f"{path}: no run directory (it has no config.yaml){reason}")
+
+
 class RunDirectory:
     """A folder that is the whole truth of one run; the same command on it again resumes."""
 
@@ -70,6 +80,17 @@ class RunDirectory:
                     self.path.rmdir()
             raise
 
+    def refuse(self, config: RunConfig) -> None:
+        """Check that the folder is new or holds this very run; nothing in it is changed.
+
+        Raises:
+            UserError: as `prepare`.
+        """
+        with self._writing():
+            self._refuse_other_things()
+            if self.config.exists() and any(self.checkpoints.glob("*.pt")):
+                self._refuse_another_run(config)
+
     def prepare(self, config: RunConfig) -> None:
         """Check that the folder is new or holds this very run, and remove what a kill left half written.
 
@@ -78,10 +99,8 @@ class RunDirectory:
         Raises:
             UserError: the folder holds a run of another configuration, or something else.
         """
+        self.refuse(config)
         with self._writing():
-            self._refuse_other_things()
-            if self.config.exists() and any(self.checkpoints.glob("*.pt")):
-                self._refuse_another_run(config)
             for folder in (self.path, self.checkpoints, self.samples):
                 for leftover in folder.glob(LEFTOVERS):
                     leftover.unlink()

@@ -16,7 +16,7 @@ from projgan.errors import UserError, printable
 from projgan.files import make_folder
 from projgan.networks.super_resolution import FACTOR
 from projgan.pictures.grids import write_png
-from projgan.pictures.pixels import from_pil, to_pil
+from projgan.pictures.pillow import from_pil, to_pil
 from projgan.storage.network_file import generator_path, load_super_resolution_generator
 from projgan.super_resolution.enlarging import comparison, super_resolve
 

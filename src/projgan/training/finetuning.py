@@ -8,7 +8,7 @@ from projgan.config import RunConfig, check_config, load_config
 from projgan.download import sha256_of_file
 from projgan.errors import UserError
 from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps
-from projgan.storage.run_directory import RunDirectory
+from projgan.storage.run_directory import RunDirectory, refuse_no_run
 
 SHARE_OF_STEPS = 8
 """The paper fine-tunes for 50,000 updates after 400,000."""
@@ -35,11 +35,7 @@ def finetuned_config(request: FinetuningRequest) -> RunConfig:
         UserError: no run, one without a checkpoint, no classifier file, or settings that cannot be.
     """
     directory = RunDirectory(request.run)
-    if not directory.config.is_file():
-        raise UserError(
-            f"{request.run}: no run directory (it has no config.yaml); a generator's file alone cannot be "
-            "trained further"
-        )
+    refuse_no_run(request.run, "; a generator's file alone cannot be trained further")
     if not 0 <= request.weight < math.inf:
         raise UserError(f"--weight is {request.weight}; it must be 0 or more, and finite")
     rate = request.learning_rate

@@ -16,7 +16,7 @@ from projgan.data.configured import condition_request
 from projgan.errors import UserError
 from projgan.process.ranks import Ranks
 from projgan.training.guidance import open_guide
-from projgan.training.run import data_location, refuse_one_class
+from projgan.training.refusals import data_location, refuse_one_class
 from projgan.training.trainer import Trainer, refuse_unequal_shares
 
 PROBE_BATCH = 8

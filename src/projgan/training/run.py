@@ -25,6 +25,7 @@ from projgan.storage.run_directory import RunDirectory
 from projgan.training.graphs import remark_on_steps
 from projgan.training.guidance import load_start, open_guide
 from projgan.training.outputs import write_networks, write_samples
+from projgan.training.refusals import data_location, refuse_one_class, refuse_run_among_images
 from projgan.training.trainer import Trainer
 from projgan.training_loop import TrainingLoop, TrainingResult
 
@@ -60,30 +61,6 @@ def stored_resolution(config: RunConfig) -> int:
     return round(config.data.resolution / (config.data.random_crop or 1.0))
 
 
-def data_location(config: RunConfig) -> str:
-    """Where the images are.
-
-    Raises:
-        UserError: neither the preset nor the person says so.
-    """
-    if config.data.source is None:
-        raise UserError(
-            "these settings name no images; add --data with a folder, an archive or a Parquet set"
-        )
-    return config.data.source
-
-
-def refuse_run_among_images(config: RunConfig, run_dir: Path) -> None:
-    """Keep a run's files out of the folder its images come from, where they would be taken for a class.
-
-    Raises:
-        UserError: the run directory lies in the folder of images, or there are no images.
-    """
-    images = Path(data_location(config))
-    if images.is_dir() and run_dir.resolve().is_relative_to(images.resolve()):
-        raise UserError(f"{run_dir} lies among the images of {images}; choose a --run-dir outside")
-
-
 def read_data(config: RunConfig, listener: Listener) -> PackedImages:
     """Open or decode the run's images.
 
@@ -109,19 +86,6 @@ def read_data(config: RunConfig, listener: Listener) -> PackedImages:
     if data.upscaled:
         listener.said(f"{data.name}: {data.upscaled} images are smaller than wanted and were enlarged")
     return data
-
-
-def refuse_one_class(config: RunConfig, class_names: Sequence[str]) -> None:
-    """A condition can only be learned from two classes or more.
-
-    Raises:
-        UserError: there is one class, and the networks are to meet it.
-    """
-    if config.data.condition == "class" and config.generator.condition and len(class_names) < 2:
-        raise UserError(
-            f"{config.data.source}: one class only ({class_names[0]}), so there is no condition to "
-            "learn; use --generator.condition None --discriminator.condition unconditional"
-        )
 
 
 class _Run:

@@ -67,9 +67,27 @@ def _recognise(path: Path, split: str | None, request: ConditionRequest) -> Sour
         ) from error
     if exists:
         raise UserError(f"{path} is neither a file nor a folder; accepted are {ACCEPTED}")
-    offered = nearest_name(str(path), [DIGITS])
+    raise _no_data(str(path))
+
+
+def refuse_absent(location: str) -> None:
+    """Refuse a location where nothing is, before anything is imported that would read it.
+
+    Raises:
+        UserError: there is nothing; what is wrong with something is for `open_source` to say.
+    """
+    try:
+        absent = location != DIGITS and not Path(location).exists()
+    except (OSError, ValueError):
+        return
+    if absent:
+        raise _no_data(location)
+
+
+def _no_data(location: str) -> UserError:
+    offered = nearest_name(location, [DIGITS])
     hint = offered if "did you mean" in offered else f"; accepted are {ACCEPTED}"
-    raise UserError(f"no data at {str(path)!r}{hint}")
+    return UserError(f"no data at {location!r}{hint}")
 
 
 def _open_folder(folder: Path, split: str | None, request: ConditionRequest) -> Source:

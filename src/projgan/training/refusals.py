@@ -1,0 +1,57 @@
+"""What is refused before a run begins, as far as neither its images nor torch are needed to say so."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from projgan.config import RunConfig
+from projgan.data.sources.opening import refuse_absent
+from projgan.errors import UserError
+from projgan.storage.run_directory import RunDirectory
+
+
+def refuse_at_once(config: RunConfig, run_dir: Path) -> None:
+    """Refuse what can be refused in no time; nothing is written.
+
+    Raises:
+        UserError: no images named or none there, or a folder that is none for this run.
+    """
+    refuse_absent(data_location(config))
+    refuse_run_among_images(config, run_dir)
+    RunDirectory(run_dir).refuse(config)
+
+
+def data_location(config: RunConfig) -> str:
+    """Where the images are.
+
+    Raises:
+        UserError: neither the preset nor the person says so.
+    """
+    if config.data.source is None:
+        raise UserError(
+            "these settings name no images; add --data with a folder, an archive or a Parquet set"
+        )
+    return config.data.source
+
+
+def refuse_run_among_images(config: RunConfig, run_dir: Path) -> None:
+    """Keep a run's files out of the folder its images come from, where they would be taken for a class.
+
+    Raises:
+        UserError: the run directory lies in the folder of images, or there are no images.
+    """
+    images = Path(data_location(config))
+    if images.is_dir() and run_dir.resolve().is_relative_to(images.resolve()):
+        raise UserError(f"{run_dir} lies among the images of {images}; choose a --run-dir outside")
+
+
+def refuse_one_class(config: RunConfig, class_names: Sequence[str]) -> None:
+    """A condition can only be learned from two classes or more.
+
+    Raises:
+        UserError: there is one class, and the networks are to meet it.
+    """
+    if config.data.condition == "class" and config.generator.condition and len(class_names) < 2:
+        raise UserError(
+            f"{config.data.source}: one class only ({class_names[0]}), so there is no condition to "
+            "learn; use --generator.condition None --discriminator.condition unconditional"
+        )
