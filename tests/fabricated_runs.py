@@ -167,6 +167,7 @@ def run_in_memory(
         config=config,
         provenance=provenance_at(step),
         class_names=class_names,
+        present_classes=tuple(range(len(class_names))),
         generator_parameters=7,
         discriminator_parameters=5,
         stats=tuple(stats or ()),

@@ -130,7 +130,7 @@ def test_classes_without_images_are_named(tmp_path):
         packed = load_images(tmp_path / "a.npz", resolution=4, channels=1, cache=cache)
         assert packed.empty_classes == ("cat", "emu")
         assert packed.num_classes == 3
-    assert "2 classes have no images here: cat, emu" in describe(tmp_path / "a.npz").remarks
+    assert "2 of 3 classes have no images and are left out: cat, emu" in describe(tmp_path / "a.npz").remarks
 
 
 def test_as_a_rule_no_class_is_without_images(store):

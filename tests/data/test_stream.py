@@ -133,7 +133,7 @@ def test_without_noise_levels_are_exact() -> None:
 
 
 def test_labels_of_fakes_are_uniform() -> None:
-    labels = uniform_labels(7, 7000, torch.Generator().manual_seed(0))
+    labels = uniform_labels(torch.arange(7), 7000, torch.Generator().manual_seed(0))
     assert labels.dtype == torch.int64
     assert stats.chisquare(torch.bincount(labels, minlength=7)).pvalue > 1e-4
     assert (labels.min(), labels.max()) == (0, 6)
@@ -143,14 +143,40 @@ def test_other_conditions_of_fakes_are_rows_of_the_data_as_often_as_there() -> N
     """Whole rows: the columns of one are never mixed with those of another."""
     rows = torch.tensor([[1.0, 10.0], [2.0, 20.0], [2.0, 20.0], [3.0, 30.0]])
     source = SimpleNamespace(conditions=rows)
-    drawn = as_in_the_data(source, 2, 8000, torch.Generator().manual_seed(0))
+    drawn = as_in_the_data(source, 8000, torch.Generator().manual_seed(0))
     assert torch.equal(drawn[:, 1], 10 * drawn[:, 0])
     counts = torch.bincount(drawn[:, 0].long())[1:]
     assert stats.chisquare(counts, [2000, 4000, 2000]).pvalue > 1e-4
-    again = as_in_the_data(source, 2, 8000, torch.Generator().manual_seed(0))
+    again = as_in_the_data(source, 8000, torch.Generator().manual_seed(0))
     assert torch.equal(drawn, again)
-    labels = FAKE_CONDITIONS["class"](source, 3, 9, torch.Generator().manual_seed(1))
-    assert torch.equal(labels, uniform_labels(3, 9, torch.Generator().manual_seed(1)))
+
+
+@pytest.mark.parametrize(("present", "declared"), [((1, 2), 3), ((3, 5), 10), ((1001, 1002), 1003)])
+def test_labels_of_fakes_are_those_of_classes_that_have_images(
+    present: tuple[int, ...], declared: int
+) -> None:
+    """Uniform over them, however unlike their numbers of images are."""
+    labels = torch.tensor([present[0]] * 9 + list(present[1:]))
+    source = ImageStream(
+        numbered(len(labels)),
+        labels,
+        resolution=4,
+        batch_size=2,
+        share=slice(None),
+        seed=0,
+        device=torch.device("cpu"),
+    )
+    drawn = FAKE_CONDITIONS["class"](source, 8000, torch.Generator().manual_seed(0))
+    counts = torch.bincount(drawn, minlength=declared)
+    assert counts[list(present)].sum() == 8000
+    assert stats.chisquare(counts[list(present)]).pvalue > 1e-4
+
+
+def test_where_every_class_has_images_the_draws_are_those_of_their_number_alone() -> None:
+    """A run trained before it was looked at which classes have images goes on to the bit."""
+    source = SimpleNamespace(classes=torch.arange(7))
+    found = FAKE_CONDITIONS["class"](source, 500, torch.Generator().manual_seed(3))
+    assert torch.equal(found, torch.randint(7, (500,), generator=torch.Generator().manual_seed(3)))
 
 
 def test_a_batch_has_the_rows_of_its_images() -> None:
@@ -205,7 +231,7 @@ def test_small_images_for_fakes_are_those_of_the_data_alike_often() -> None:
     ramp = torch.arange(16, dtype=torch.uint8).expand(16, 16) * 4
     images = torch.stack([ramp + 60 * number for number in range(4)])[:, None]
     source = pairs(images)
-    drawn = FAKE_CONDITIONS["low-resolution"](source, 0, 4000, torch.Generator().manual_seed(0))
+    drawn = FAKE_CONDITIONS["low-resolution"](source, 4000, torch.Generator().manual_seed(0))
     levels = to_uint8(drawn)
     kinds = [downscale(images, 4), downscale(images.flip(3), 4)]
     counts = [
@@ -214,7 +240,7 @@ def test_small_images_for_fakes_are_those_of_the_data_alike_often() -> None:
     assert sum(counts) == 4000
     assert stats.chisquare(counts).pvalue > 1e-4
     assert len(drawn.unique(dim=0)) == 4000
-    again = FAKE_CONDITIONS["low-resolution"](source, 0, 4000, torch.Generator().manual_seed(0))
+    again = FAKE_CONDITIONS["low-resolution"](source, 4000, torch.Generator().manual_seed(0))
     assert torch.equal(again, drawn)
 
 

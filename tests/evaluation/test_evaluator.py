@@ -99,7 +99,7 @@ def test_every_number_is_that_of_its_own_metric(tmp_path: Path) -> None:
         evaluator(data, protocol=protocol, seed=5, cache=tmp_path).measure(StoredImages(other))
     )
     assert len(list((tmp_path / "references").iterdir())) == 1
-    draw = StoredImages(other).draw(protocol, RealConditions(torch.zeros(1), 3), seed=5)
+    draw = StoredImages(other).draw(protocol, RealConditions(torch.zeros(1), torch.arange(3)), seed=5)
     images, network = torch.cat(list(draw.read(torch.arange(90)))), QuarterMeans(NAMES)
     made = network.extract(images)
     chosen = choose_real(protocol, 150, 5)
@@ -163,7 +163,9 @@ SUBJECT = Subject(kind="generator", name="g", sha256="d" * 64, step=7, images_se
 def test_a_generator_is_asked_for_the_classes_and_seeds_of_the_protocol() -> None:
     images = GeneratorImages(generator(), NAMES, SUBJECT)
     draw = images.draw(
-        choose_protocol("standard", None, 30), RealConditions(torch.tensor([0, 0, 1]), 3), seed=40
+        choose_protocol("standard", None, 30),
+        RealConditions(torch.tensor([0, 0, 1]), torch.arange(3)),
+        seed=40,
     )
     assert torch.bincount(draw.labels, minlength=3).tolist() == [20, 10, 0]
     expected = torch.cat(list(sample(generator(), list(range(40, 70)), draw.labels)))
@@ -178,7 +180,9 @@ def test_class_by_class_is_the_same_number() -> None:
     data = classes(90, 0)
     images = GeneratorImages(generator(), NAMES, SUBJECT)
     (row,) = evaluator(data, protocol=choose_protocol("intra", None, None, 20)).measure(images)
-    draw = images.draw(choose_protocol("intra", None, None, 20), RealConditions(torch.zeros(1), 3), seed=0)
+    draw = images.draw(
+        choose_protocol("intra", None, None, 20), RealConditions(torch.zeros(1), torch.arange(3)), seed=0
+    )
     network = QuarterMeans()
     generated = network.extract(torch.cat(list(draw.read(torch.arange(60))))).features
     real = network.extract(torch.from_numpy(data.images)).features
@@ -294,9 +298,8 @@ def test_inception_numbers_have_their_own_names() -> None:
         (
             classes(60, 1, ("dark", "gray", "light")),
             ("standard", None, 60),
-            "'gray' where the data has 'grey'",
+            "levels is of other classes than levels: 'gray' is none of them; did you mean 'grey'",
         ),
-        (classes(60, 1, ("dark", "grey")), ("standard", None, 60), "2 classes where the data has 3"),
         (classes(60, 1), ("standard", None, 61), "measures 61 images, and there are 60; .* 60"),
         (classes(60, 1), ("standard", 121, 60), "compares with 121 real images, and there are 120"),
         (classes(60, 1), ("intra", None, None, 21), "class dark has 20 images to measure of the 21 wanted"),
@@ -319,15 +322,108 @@ def test_a_class_with_too_few_real_images_is_named() -> None:
     data = classes(61, 0)
     lonely = PackedImages(data.images, np.minimum(np.arange(61), 1) * 2, NAMES, "lonely", "f" * 64)
     images = GeneratorImages(generator(), NAMES, SUBJECT)
-    with pytest.raises(UserError, match=r"class grey has 0 real image\(s\), and intra_fd needs 2 of each"):
-        evaluator(lonely).check(images)
-    few = evaluator(data, protocol=choose_protocol("standard", None, 14))
+    with pytest.raises(UserError, match=r"class dark has 1 real image\(s\), and intra_fd needs 2 of each"):
+        evaluator(lonely, metrics=["intra_fd"]).check(images)
+    with pytest.raises(UserError, match=r"class dark has 1 real image\(s\), and intra_fd needs 2 of each"):
+        evaluator(lonely, protocol=choose_protocol("intra", None, None, 5)).check(images)
+    few = evaluator(data, protocol=choose_protocol("standard", None, 14), metrics=["kd", "intra_fd"])
     for refuse in (few.check, few.measure):  # a run is told before it trains
         with pytest.raises(UserError, match=r"class light has 4 generated image\(s\), and intra_fd needs 5"):
             refuse(images)
     fewer = evaluator(data, protocol=choose_protocol("standard", None, 5), metrics=["ms_ssim"])
     with pytest.raises(UserError, match=r"class light has 1 generated image\(s\), and ms_ssim needs 2"):
         fewer.check(images)
+
+
+def test_what_a_class_is_too_small_for_is_left_out_where_nobody_asked_for_it() -> None:
+    data = classes(61, 0)
+    lonely = PackedImages(data.images, np.minimum(np.arange(61), 1) * 2, NAMES, "lonely", "f" * 64)
+    images, said = GeneratorImages(generator(), NAMES, SUBJECT), []
+    asked = evaluator(lonely, listener=Listener(said=said.append))
+    for _ in range(2):
+        assert by_name(asked.measure(images)).keys() == {
+            *("fd", "kd", "classifier_score", "precision", "recall", "density", "coverage", "accuracy_top1")
+        }
+    # As real: 1 of 61 generated images is dark, so there is no pair of them either. Each is said once.
+    assert [words for words in said if "left out" in words] == [
+        "intra_fd is left out: class dark has 1 real image(s), and intra_fd needs 2 of each",
+        "ms_ssim is left out: class dark has 1 generated image(s), and ms_ssim needs 2 of each",
+    ]
+
+
+# --- classes without images ------------------------------------------------------------------------
+
+DECLARED = ("void", "dark", "hollow", "grey", "light")
+"""Of which the first and the third have no images."""
+
+
+def declared(data: PackedImages) -> PackedImages:
+    """The same images, among more classes than have any."""
+    labels = np.array([1, 3, 4])[data.labels]
+    return PackedImages(data.images, labels, DECLARED, data.name, data.fingerprint, split=data.split)
+
+
+def wide_generator(never_seen: tuple[int, ...] = ()) -> GeneratorImages:
+    """Classes that are those of `generator`, with others between, which would change every number."""
+    narrow = generator()
+    wide = Generator("resnet-8", channels=1, num_classes=5, latent_size=4, width=4).eval()
+    state = narrow.state_dict()
+    for name, tensor in wide.state_dict().items():
+        own = state[name]
+        if tensor.shape != own.shape:
+            own = torch.full_like(tensor, 7.0).index_copy(0, torch.tensor([1, 3, 4]), own)
+        state[name] = own
+    wide.load_state_dict(state)
+    return GeneratorImages(wide, DECLARED, SUBJECT, never_seen=never_seen)
+
+
+@pytest.mark.parametrize("protocol", [("standard", None, 90), ("paper", 100, 90), ("intra", None, None, 20)])
+def test_declared_classes_without_images_change_no_number(protocol: tuple[Any, ...]) -> None:
+    """The same images and generator, with classes between that nothing is known of: generated of none."""
+    data, chosen = classes(120, 0), choose_protocol(*protocol)
+    metrics = None if protocol[0] == "intra" else ("fd", "intra_fd", "accuracy", "ms_ssim", "kd")
+    alone = evaluator(data, protocol=chosen, metrics=metrics).measure(
+        GeneratorImages(generator(), NAMES, SUBJECT)
+    )
+    network = QuarterMeans(DECLARED)
+    among = evaluator(declared(data), protocol=chosen, metrics=metrics, network=network).measure(
+        wide_generator()
+    )
+    assert [row.metric for row in among] == [row.metric for row in alone]
+    for ours, theirs in zip(among, alone, strict=True):
+        if ours.metric != "accuracy_top1":  # the classifiers are not the same
+            assert (ours.value, ours.standard_error) == pytest.approx((theirs.value, theirs.standard_error))
+        assert set(ours.per_class or ()) == set(theirs.per_class or ()) <= set(NAMES)
+
+
+def test_a_generator_is_not_asked_for_what_it_has_never_seen() -> None:
+    said: list[str] = []
+    data = declared(classes(120, 0))
+    asked = evaluator(data, network=QuarterMeans(DECLARED), listener=Listener(said=said.append))
+    rows = by_name(asked.measure(wide_generator(never_seen=(0, 3))))
+    assert "g has seen no image of grey, so none is made of that" in said
+    assert set(rows["intra_fd"].per_class or ()) == {"dark", "light"}
+    with pytest.raises(UserError, match="has seen no image of any class that there are real images of"):
+        asked.check(wide_generator(never_seen=(1, 3, 4)))
+
+
+def test_images_of_some_of_the_classes_in_any_order_are_matched_by_name() -> None:
+    """As a folder of samples has them: its classes are those that were asked for, in the order of names."""
+    data, names = classes(120, 0), ("light", "dark")
+    part = classes(60, 1)
+    kept = part.labels != 1
+    some = PackedImages(
+        part.images[kept], np.where(part.labels[kept] == 2, 0, 1), names, "some", "e" * 64, split=None
+    )
+    said: list[str] = []
+    rows = by_name(
+        evaluator(
+            data, protocol=choose_protocol("standard", None, 40), listener=Listener(said=said.append)
+        ).measure(StoredImages(some))
+    )
+    assert rows["accuracy_top1"].value == 1  # each is of the class that it is said to be
+    assert set(rows["accuracy_top1"].per_class or ()) == {"dark", "light"}
+    assert "intra_fd is left out: class grey has 0 generated image(s), and intra_fd needs 5 of each" in said
 
 
 def test_a_folder_of_images_is_measured_at_its_own_size(tmp_path: Path) -> None:
@@ -366,7 +462,7 @@ def test_a_generator_of_vectors_is_given_those_of_real_images() -> None:
     vectors = torch.randn(7, 3)
     images = GeneratorImages(generator(), ("age", "height", "width"), SUBJECT, kind="vector")
     assert images.class_names is None
-    real = RealConditions(torch.zeros(7, dtype=torch.int64), 1, vectors)
+    real = RealConditions(torch.zeros(7, dtype=torch.int64), torch.arange(1), vectors=vectors)
     draw = images.draw(choose_protocol("standard", None, 14), real, seed=3)
     made = torch.cat(list(draw.read(torch.arange(14))))
     # Each real vector twice, in two random orders: found by making every image of every vector.

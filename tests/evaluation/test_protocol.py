@@ -50,23 +50,29 @@ def test_real_images_are_drawn_without_repeats_by_the_seed() -> None:
 
 def test_labels_are_in_the_proportions_of_the_real_ones() -> None:
     real = torch.tensor([0] * 50 + [1] * 30 + [3] * 20)
-    labels = choose_labels(choose_protocol("standard", generated_images=10), real, 4, seed=0)
+    labels = choose_labels(choose_protocol("standard", generated_images=10), real, torch.arange(4), seed=0)
     assert torch.bincount(labels, minlength=4).tolist() == [5, 3, 0, 2]
     # 7 x (0.5, 0.3, 0.2) = 3.5, 2.1, 1.4: whole parts 3, 2, 1, and the largest remainder is the first's.
-    labels = choose_labels(choose_protocol("standard", generated_images=7), real, 4, seed=0)
+    labels = choose_labels(choose_protocol("standard", generated_images=7), real, torch.arange(4), seed=0)
     assert torch.bincount(labels, minlength=4).tolist() == [4, 2, 0, 1]
 
 
 def test_balanced_labels_are_as_many_of_each_in_random_order() -> None:
     real = torch.tensor([0] * 99 + [1, 2])
-    labels = choose_labels(choose_protocol("paper", generated_images=300), real, 3, seed=0)
+    labels = choose_labels(choose_protocol("paper", generated_images=300), real, torch.arange(3), seed=0)
     assert torch.bincount(labels).tolist() == [100, 100, 100]
     # Splits of the Inception score are consecutive images: each must see every class.
     assert all(len(part.unique()) == 3 for part in labels.split(30))
-    assert not torch.equal(labels, choose_labels(choose_protocol("paper", generated_images=300), real, 3, 1))
-    assert torch.bincount(choose_labels(choose_protocol("intra", None, None, 4), real, 3, 0)).tolist() == [
+    assert not torch.equal(
+        labels, choose_labels(choose_protocol("paper", generated_images=300), real, torch.arange(3), 1)
+    )
+    assert torch.bincount(
+        choose_labels(choose_protocol("intra", None, None, 4), real, torch.arange(3), 0)
+    ).tolist() == [
         4,
         4,
         4,
     ]
-    assert torch.bincount(choose_labels(choose_protocol("paper", None, 4), real, 3, 0)).tolist() == [2, 1, 1]
+    assert torch.bincount(
+        choose_labels(choose_protocol("paper", None, 4), real, torch.arange(3), 0)
+    ).tolist() == [2, 1, 1]

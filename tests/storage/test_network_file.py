@@ -289,6 +289,10 @@ def test_a_tampered_network_is_refused_before_anything_is_allocated(
         (lambda d: d.update(class_names=[1, 2, 3]), "class_names.0: Input should be a valid string"),
         (lambda d: d.pop("provenance"), "provenance: Field required"),
         (lambda d: d["provenance"].update(step="x"), "provenance.step: Input should be a valid integer"),
+        (lambda d: d.update(empty_classes=[3]), "empty_classes are not some of the classes, in order"),
+        (lambda d: d.update(empty_classes=[-1]), "empty_classes are not some of the classes, in order"),
+        (lambda d: d.update(empty_classes=[1, 1]), "empty_classes are not some of the classes, in order"),
+        (lambda d: d.update(empty_classes=[0, 1, 2]), "empty_classes are not some of the classes, in order"),
         (lambda d: d["network"].pop("width"), "width: Field required"),
         (lambda d: d["network"].update(width=[1]), "network.width"),
     ],
@@ -339,6 +343,7 @@ def test_a_file_of_before_has_classes(tampered: Callable[..., Path]) -> None:
     def forget(words: dict[str, Any]) -> None:
         assert words["network"].pop("condition", "class") == "class"
         assert words.pop("standardization") is None
+        assert words.pop("empty_classes") == []
 
     generator, description = load_generator(tampered(forget))
     assert (generator.condition, description.standardization) == ("class", None)

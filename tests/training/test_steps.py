@@ -312,7 +312,9 @@ def test_a_run_equals_the_algorithm_written_out() -> None:
 
     def fakes(stream: str, position: int, count: int) -> tuple[Tensor, Tensor]:
         draws = generator_at(0, stream, position)
-        return torch.randn(count, LATENT, generator=draws), uniform_labels(CLASSES, count, draws)
+        return torch.randn(count, LATENT, generator=draws), uniform_labels(
+            torch.arange(CLASSES), count, draws
+        )
 
     generator, discriminator = shadow
     for step in range(3):

@@ -80,7 +80,7 @@ class GAN:
 
         Args:
             classes: a class; several, each with its own images; a dict of mixing weights that sum to 1 (or of
-                values, where the condition is no class); None for every class in turn.
+                values, where the condition is no class); None for every class with images in turn.
             count: images of each class.
             seed: of the first image of each class; the next ones follow.
             truncation: bound of the latents' entries, in (0, 10): less variety, more typical images.
@@ -145,7 +145,7 @@ class GAN:
         _check(1, seed, truncation, None)
         if self.generator.condition != "class":
             raise UserError(f"{self.path}: its condition is no class; there is nothing to morph between")
-        labels = class_labels(list(classes), self.class_names)
+        labels = class_labels(list(classes), self.class_names, self.description.empty_classes)
         if steps < max(len(labels), 2):
             raise UserError(f"{steps} steps are too few to pass through {len(labels)} classes")
         seeds = [seed] if to_seed is None else [seed, to_seed]
@@ -163,12 +163,14 @@ class GAN:
             labels: int64 [N].
 
         Raises:
-            UserError: there is no discriminator, or the images are too many.
+            UserError: there is no discriminator, the images are too many, or a label is of a class without
+                images in training.
         """
         if self._pair is None:
             raise UserError(f"{self.path}: there is no discriminator.safetensors beside it to ask")
         discriminator, description = self._pair
-        return inspect(discriminator, str(description.network["condition"]), images, labels)
+        method, classes = str(description.network["condition"]), torch.tensor(description.present_classes)
+        return inspect(discriminator, method, images, labels, classes=classes)
 
     def __repr__(self) -> str:
         provenance = self.description.provenance
@@ -180,21 +182,21 @@ class GAN:
 
     @property
     def _shown(self) -> list[str]:
-        return list(self.class_names)
+        return [self.class_names[label] for label in self.description.present_classes]
 
     def _conditions(self, classes: Classes) -> list[Tensor | None]:
         """One condition a row; None for an unconditional generator."""
-        kind, names = self.generator.condition, self.class_names
+        kind, names, empty = self.generator.condition, self.class_names, self.description.empty_classes
         if kind is None:
             if classes is not None:
                 raise UserError(f"{self.path}: an unconditional generator; it takes no classes")
             return [None]
         if isinstance(classes, Mapping):
-            return [MIXES[kind](classes, names, self.description.standardization)]
+            return [MIXES[kind](classes, names, self.description.standardization, empty)]
         if kind != "class":
             raise UserError(f"{self.path}: its condition is {kind}; give a dict of values")
         asked = [classes] if isinstance(classes, str) else list(classes or self._shown)
-        return list(torch.tensor(class_labels(asked, names)))
+        return list(torch.tensor(class_labels(asked, names, empty)))
 
     def _seeds(
         self,

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from projgan.data import PackedImages, load_images, open_source
 from projgan.data.decoding import OnUnreadable
+from projgan.data.empty_classes import empty_classes
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError, printable
 from projgan.randomness import generator_at
@@ -27,6 +28,7 @@ class LabelledParts:
         test_images, test_labels: the same of those to measure on.
         test_split: the data's part these are, or "held-out" for a tenth of its training part.
         class_names: names by label.
+        empty: labels of declared classes of which there is no image to learn from.
         name: the data set's.
         fingerprint: sha256 of the training part with what was held out of it, as packed.
     """
@@ -39,6 +41,7 @@ class LabelledParts:
     class_names: tuple[str, ...]
     name: str
     fingerprint: str
+    empty: tuple[int, ...] = ()
 
 
 def load_parts(
@@ -74,6 +77,8 @@ def load_parts(
 
     splits = open_source(location).splits
     learned = load(None)
+    if learned.empty_words:
+        said(learned.empty_words)
     present = [name for name in learned.class_names if name not in learned.empty_classes]
     if len(present) < 2:
         raise UserError(
@@ -100,6 +105,7 @@ def load_parts(
         learned.class_names,
         learned.name,
         learned.fingerprint,
+        empty_classes(learned.labels, learned.num_classes),
     )
 
 

@@ -95,6 +95,7 @@ def describe(trainer: ClassifierTrainer, parts: LabelledParts) -> NetworkDescrip
             "width": settings.width,
         },
         class_names=parts.class_names,
+        empty_classes=parts.empty,
         provenance=Provenance(
             data=parts.name,
             data_fingerprint=parts.fingerprint,

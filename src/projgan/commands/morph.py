@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from projgan.commands.paths import NewPath, RunOrModel
 from projgan.commands.printing import Json, dumps
-from projgan.commands.progress import counted
+from projgan.commands.progress import Say, counted
 
 
 def morph(
@@ -76,5 +76,5 @@ def morph(
         out=out,
         ffmpeg=shutil.which("ffmpeg"),
     )
-    written = write_morph(request, counted("morphing", " images"), counted("writing", " frames"))
+    written = write_morph(request, counted("morphing", " images"), counted("writing", " frames"), Say.line)
     print(dumps(dataclasses.asdict(written)) if json else written.out)

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from projgan.commands.paths import NewPath, RunPath
 from projgan.commands.printing import Json, dumps
-from projgan.commands.progress import counted
+from projgan.commands.progress import Say, counted
 
 
 def plug_and_play(
@@ -93,7 +93,7 @@ def plug_and_play(
         out=out,
         device=str(choose_device(device)),
     )
-    written = write_samples(request, counted("walking", " steps"))
+    written = write_samples(request, counted("walking", " steps"), Say.line)
     if json:
         print(dumps(dataclasses.asdict(written)))
     else:

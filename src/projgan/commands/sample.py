@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from projgan.commands.paths import NewPath, RunOrModel
 from projgan.commands.printing import Json, dumps
-from projgan.commands.progress import counted
+from projgan.commands.progress import Say, counted
 
 
 def sample(
@@ -67,7 +67,7 @@ def sample(
         batch_size=batch_size,
         out=out,
     )
-    written = write_images(request, counted("sampling", " images"), counted("choosing", " images"))
+    written = write_images(request, counted("sampling", " images"), counted("choosing", " images"), Say.line)
     if json:
         print(dumps(written.to_dict()))
     else:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from projgan.data.empty_classes import empty_classes
 from projgan.errors import UserError
 
 
@@ -37,6 +38,8 @@ class Conditions:
     """int64 labels `[N]`, or float32 `[N,K]`; labels too where the stream makes the condition itself."""
     names: tuple[str, ...]
     """Of the classes or of the columns."""
+    empty: tuple[int, ...] = ()
+    """Labels, or columns of several classes, that no image has."""
     means: tuple[float, ...] | None = None
     """Of the columns, in the units of the data, where they were standardised."""
     deviations: tuple[float, ...] | None = None
@@ -45,12 +48,14 @@ class Conditions:
 
 def one_class(data: Labelled) -> Conditions:
     """One label per image."""
-    return Conditions(data.labels, data.class_names)
+    empty = empty_classes(data.labels, len(data.class_names))
+    return Conditions(data.labels, data.class_names, empty)
 
 
 def several_classes(data: Labelled) -> Conditions:
     """0 or 1 per class and image."""
-    return Conditions(conditions_of(data), data.condition_names)
+    values = conditions_of(data)
+    return Conditions(values, data.condition_names, tuple(np.flatnonzero(~values.any(axis=0)).tolist()))
 
 
 def standardized_vectors(data: Labelled) -> Conditions:
@@ -68,7 +73,8 @@ def standardized_vectors(data: Labelled) -> Conditions:
             "learned of it; leave it out of --data.condition-columns"
         )
     standardized = standardize(values, means.tolist(), deviations.tolist())
-    return Conditions(standardized, data.condition_names, tuple(means.tolist()), tuple(deviations.tolist()))
+    units = tuple(means.tolist()), tuple(deviations.tolist())
+    return Conditions(standardized, data.condition_names, (), *units)
 
 
 def standardize(values: np.ndarray, means: Sequence[float], deviations: Sequence[float]) -> np.ndarray:

@@ -35,7 +35,7 @@ def load_real(
         data: which images.
         size: resolution and channels of the generated images, any of both.
         split: another part of the data.
-        said: told how many images were left out, if any were.
+        said: told how many images were left out, and which classes have none, if any.
     """
     if data.source is None:
         raise UserError("there is no data set to compare with; give one with --data")
@@ -48,8 +48,9 @@ def load_real(
         on_unreadable=data.on_unreadable,
         request=condition_request(data),
     )
-    if said is not None and images.skipped_words:
-        said(images.skipped_words)
+    for words in (images.skipped_words, images.empty_words):
+        if said is not None and words:
+            said(words)
     return images
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from projgan.data.decode import Unreadable, UnreadableImageError, one_line, to_eight_bits
 from projgan.data.decoding import Progress
+from projgan.data.empty_classes import empty_classes, listed, words_on_empty
 from projgan.data.parallel import map_items
 from projgan.data.sources import Item, Source, open_source
 from projgan.data.sources.columns import ONE_CLASS, ConditionRequest
@@ -46,7 +47,8 @@ class Description(BaseModel):
 
     Attributes:
         count: all images listed, readable or not.
-        classes: images per class name, in the order of labels.
+        classes: images per class name, in the order of labels, of the classes that have some.
+        empty_classes: names of declared classes without any image.
         imbalance: largest class divided by the smallest that has images.
         width, height: of the readable images; None when there are none.
         sizes: the most common sizes ("32x32") with their counts.
@@ -77,6 +79,7 @@ class Description(BaseModel):
     fingerprint: str
     remarks: tuple[str, ...]
     columns: dict[str, Column] = {}
+    empty_classes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """Return the facts as plain values for JSON."""
@@ -101,9 +104,13 @@ def describe(
     source = open_source(location, split, request)
     seen = _look(source, progress)
     counts = Counter(source.labels.tolist())
-    classes = {name: counts[label] for label, name in enumerate(source.class_names)}
-    present = [count for count in classes.values() if count]
-    condition_remarks = _class_remarks(classes) if source.conditions is None else _column_remarks(source)
+    classes = {source.class_names[label]: counts[label] for label in sorted(counts)}
+    empty = tuple(
+        source.class_names[label] for label in empty_classes(source.labels, len(source.class_names))
+    )
+    condition_remarks = (
+        _class_remarks(classes, empty) if source.conditions is None else _column_remarks(source)
+    )
     return Description(
         kind=source.kind,
         name=source.name,
@@ -112,7 +119,8 @@ def describe(
         splits=source.splits,
         count=len(source),
         classes=classes,
-        imbalance=max(present) / min(present),
+        empty_classes=empty,
+        imbalance=max(classes.values()) / min(classes.values()),
         width=_span([width for width, _ in seen.sizes.elements()]),
         height=_span([height for _, height in seen.sizes.elements()]),
         sizes={f"{width}x{height}": count for (width, height), count in seen.sizes.most_common(_SHOWN)},
@@ -153,7 +161,7 @@ def _column_remarks(source: Source) -> list[str]:
     same = [name for name, column in _columns(source).items() if column.minimum == column.maximum]
     if not same:
         return []
-    return [f"{len(same)} columns are the same for every image, so they teach nothing: {_some(same)}"]
+    return [f"{len(same)} columns are the same for every image, so they teach nothing: {listed(same)}"]
 
 
 @dataclass
@@ -194,16 +202,14 @@ def _span(lengths: Sequence[int]) -> Span | None:
     return Span(minimum=ordered[0], median=ordered[len(ordered) // 2], maximum=ordered[-1])
 
 
-def _class_remarks(classes: dict[str, int]) -> list[str]:
-    present = {name: count for name, count in classes.items() if count}
+def _class_remarks(classes: dict[str, int], empty: Sequence[str]) -> list[str]:
     remarks = []
-    if len(present) == 1:
+    if len(classes) == 1:
         remarks.append("one class only: conditional training needs two")
-    absent = [name for name, count in classes.items() if not count]
-    if absent:
-        remarks.append(f"{len(absent)} classes have no images here: {_some(absent)}")
-    largest = max(present.values())
-    rare = sorted((count, name) for name, count in present.items() if count * _RARE <= largest)
+    if empty:
+        remarks.append(words_on_empty(empty, len(classes) + len(empty)))
+    largest = max(classes.values())
+    rare = sorted((count, name) for name, count in classes.items() if count * _RARE <= largest)
     for count, name in rare[:_SHOWN]:
         images = "1 image" if count == 1 else f"{count} images"
         remarks.append(f"class {name} has {images}, 1/{round(largest / count)} of the largest")
@@ -245,10 +251,6 @@ def _pixel_remarks(seen: _Seen) -> list[str]:
             "with --on-unreadable skip"
         )
     return remarks
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
 def _lines(description: Description) -> list[str]:

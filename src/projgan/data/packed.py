@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from projgan.data.decode import DECODE_VERSION
+from projgan.data.empty_classes import empty_classes, words_on_empty
 from projgan.errors import UserError
 
 MANIFEST = "manifest.json"
@@ -83,8 +84,13 @@ class PackedImages:
     @cached_property
     def empty_classes(self) -> tuple[str, ...]:
         """Names of declared classes without any image, which nothing can be learned of."""
-        counts = np.bincount(self.labels, minlength=self.num_classes)
-        return tuple(name for name, count in zip(self.class_names, counts, strict=True) if not count)
+        return tuple(self.class_names[label] for label in empty_classes(self.labels, self.num_classes))
+
+    @property
+    def empty_words(self) -> str:
+        """Which classes have no images, for a person; "" where each has some."""
+        words = words_on_empty(self.empty_classes, self.num_classes)
+        return words and f"{self.name}: {words}"
 
     @property
     def resolution(self) -> int:

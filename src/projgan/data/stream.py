@@ -30,6 +30,9 @@ class ImageStream:
         share: the part of each batch that is this process's.
         seed: of the run.
         device: where batches are wanted.
+
+    Attributes:
+        classes: int64 [K], the labels that some image has; none where conditions are not labels.
     """
 
     def __init__(
@@ -50,6 +53,8 @@ class ImageStream:
         self.resolution, self.batch_size, self.share = resolution, batch_size, share
         self.seed, self.device = seed, device
         self.horizontal_flip, self.dequantize = horizontal_flip, dequantize
+        labels = conditions if conditions.ndim == 1 else conditions.new_empty(0, dtype=torch.int64)
+        self.classes = labels.unique().to(device)
         self._epochs: dict[int, Tensor] = {}
 
     def batch(self, position: int) -> tuple[Tensor, Tensor]:
@@ -150,29 +155,29 @@ STREAMS: dict[str, type[ImageStream]] = {
 """What draws real images with their conditions, by the kind of condition."""
 
 
-def uniform_labels(num_classes: int, count: int, generator: torch.Generator) -> Tensor:
-    """Draw `count` labels uniformly over the classes, int64 [count], as the paper's code does for fakes."""
-    return torch.randint(num_classes, (count,), generator=generator, device=generator.device)
+def uniform_labels(classes: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Draw `count` of the labels [K] uniformly, int64 [count], as the paper's code does for fakes."""
+    return classes[torch.randint(len(classes), (count,), generator=generator, device=generator.device)]
 
 
-def uniform_class(stream: ImageStream, num_classes: int, count: int, generator: torch.Generator) -> Tensor:
-    """Draw labels for fakes without a look at how often each class is there; see `uniform_labels`."""
-    return uniform_labels(num_classes, count, generator)
+def uniform_class(stream: ImageStream, count: int, generator: torch.Generator) -> Tensor:
+    """Draw labels for fakes of the classes that have images, whatever their share; see `uniform_labels`."""
+    return uniform_labels(stream.classes, count, generator)
 
 
-def as_in_the_data(stream: ImageStream, num_columns: int, count: int, generator: torch.Generator) -> Tensor:
+def as_in_the_data(stream: ImageStream, count: int, generator: torch.Generator) -> Tensor:
     """Draw `count` of the data's conditions [N, K], each alike and with replacement: float [count, K]."""
     rows = torch.randint(len(stream.conditions), (count,), generator=generator, device=generator.device)
     return stream.conditions[rows]
 
 
-def small_images(stream: ImageStream, num_columns: int, count: int, generator: torch.Generator) -> Tensor:
+def small_images(stream: ImageStream, count: int, generator: torch.Generator) -> Tensor:
     """Draw low-resolution images of the data; see `PairStream.small_images`."""
     assert isinstance(stream, PairStream)
     return stream.small_images(count, generator)
 
 
-FAKE_CONDITIONS: dict[str, Callable[[ImageStream, int, int, torch.Generator], Tensor]] = {
+FAKE_CONDITIONS: dict[str, Callable[[ImageStream, int, torch.Generator], Tensor]] = {
     "class": uniform_class,
     "multi-hot": as_in_the_data,
     "vector": as_in_the_data,
@@ -180,5 +185,5 @@ FAKE_CONDITIONS: dict[str, Callable[[ImageStream, int, int, torch.Generator], Te
 }
 """How the conditions of generated images are drawn, by the kind of condition.
 
-Called with the stream of the data, the classes or columns, how many are wanted, and the source of randomness.
+Called with the stream of the data, how many are wanted, and the source of randomness.
 """

@@ -19,6 +19,13 @@ from projgan.evaluation.feature_sets import FeatureSet, extract, real_features
 from projgan.evaluation.frechet import CovarianceFactor, factor_of_features, remark_on_counts
 from projgan.evaluation.image_sources import Draw, ImageSource, RealConditions
 from projgan.evaluation.intra_class import class_estimates
+from projgan.evaluation.measured_classes import (
+    classes_to_measure,
+    classes_with_images,
+    names_of,
+    rarest,
+    shortage,
+)
 from projgan.evaluation.metrics import (
     INTRA_CLASS_GROUPS,
     METRICS,
@@ -69,7 +76,9 @@ class Evaluator:
         self.seed, self.ranks, self.cache, self.held_out = seed, ranks, cache, held_out
         self.vectors = vectors
         self.listener = listener or Listener()
+        self.classes = classes_with_images(data)
         self._unremarked = {"fid", "intra_fid"}
+        self._said: set[str] = set()
         self._reference: tuple[FeatureSet, CovarianceFactor] | None = None
         if network.resolution not in (None, data.resolution):
             raise UserError(
@@ -83,13 +92,13 @@ class Evaluator:
         Raises:
             UserError: images that cannot be compared with the data, or a metric that cannot be measured.
         """
-        names = self.check(source)
+        names, classes = self.check(source), self._classes_of(source)
         real, reference = self._look_at_real()
         draw = self._draw(source, real.labels)
-        self._remark(names, real.labels, draw.labels)
+        self._remark(names, classes, real.labels, draw.labels)
         if self.protocol.generated_per_class is not None:
             start = time.perf_counter()
-            return [self._row(self._class_by_class(real, draw), source, draw, start)]
+            return [self._row(self._class_by_class(classes, real, draw), source, draw, start)]
         generated = extract(
             draw.read,
             draw.labels,
@@ -102,6 +111,7 @@ class Evaluator:
             generated=generated,
             reference=reference,
             class_names=self.data.class_names,
+            classes=classes,
             images_at=lambda positions: torch.cat(list(draw.read(positions))),
             held_out=self._load_held_out,
             seed=self.seed,
@@ -123,20 +133,26 @@ class Evaluator:
         """
         self._check_images(source)
         chosen = choose_real(self.protocol, len(self.data), self.seed)
-        names = self._choose(source)
+        names, classes = self._choose(source), self._classes_of(source)
         real = torch.from_numpy(self.data.labels)[chosen]
-        if "intra_fid" in names:
-            self._check_classes("intra_fid", "real", real, 2)
         generated = self._draw(source, real).labels
-        for name in names:
-            self._check_classes(name, "generated", generated, METRICS[name].of_each_class)
+        names = [name for name in names if self._is_large_enough(name, classes, real, generated)]
         if "classification_accuracy_score" in names:
             self._loader_of_held_out()
         return names
 
     def _draw(self, source: ImageSource, real_labels: Tensor) -> Draw:
-        conditions = RealConditions(real_labels, self.data.num_classes, self.vectors)
+        conditions = RealConditions(
+            real_labels, self._classes_of(source), self.data.class_names, self.vectors
+        )
         return source.draw(self.protocol, conditions, self.seed)
+
+    def _classes_of(self, source: ImageSource) -> Tensor:
+        """Labels of the classes that there are images of, on both sides as far as is known; int64 [K]."""
+        names = self.data.class_names
+        classes, words = classes_to_measure(self.classes, source.never_seen, names, source.subject.name)
+        self._say_once(words)
+        return classes
 
     def _check_images(self, source: ImageSource) -> None:
         if (source.resolution, source.channels) != (self.data.resolution, self.data.channels):
@@ -144,16 +160,9 @@ class Evaluator:
                 f"{source.subject.name}: images of {source.resolution} pixels and {source.channels} "
                 f"channel(s), not {self.data.resolution} and {self.data.channels} as the real ones"
             )
-        if source.class_names is not None and source.class_names != self.data.class_names:
-            pairs = zip(source.class_names, self.data.class_names, strict=False)
-            shown = next(
-                (f"{ours!r} where the data has {theirs!r}" for ours, theirs in pairs if ours != theirs),
-                f"{len(source.class_names)} classes where the data has {self.data.num_classes}",
-            )
-            raise UserError(
-                f"{source.subject.name} is of other classes than {self.data.name}: {shown}; "
-                "give the data it was trained on"
-            )
+        difference = source.differing_classes(self.data.class_names)
+        if difference:
+            raise UserError(f"{source.subject.name} is of other classes than {self.data.name}: {difference}")
 
     def _choose(self, source: ImageSource) -> list[str]:
         conditional = source.class_names is not None
@@ -192,33 +201,35 @@ class Evaluator:
             self._reference = real, factor_of_features(real.features)
         return self._reference
 
-    def _check_classes(self, name: str, kind: str, labels: Tensor, least: int) -> None:
-        counts = torch.bincount(labels, minlength=self.data.num_classes)
-        if int(counts.min()) < least:
-            metric = public_name(name, self.network.is_inception)
-            rarest, count = self.data.class_names[int(counts.argmin())], int(counts.min())
-            raise UserError(
-                f"class {rarest} has {count} {kind} image(s), and {metric} needs {least} of each; "
-                f"add images, or name the metrics to measure without {metric}"
-            )
+    def _is_large_enough(self, name: str, classes: Tensor, real: Tensor, generated: Tensor) -> bool:
+        """Whether every class has the images that a metric needs; leave out one that nobody asked for."""
+        metric, needs = public_name(name, self.network.is_inception), METRICS[name]
+        needed = [("real", real, needs.real_of_each_class), ("generated", generated, needs.of_each_class)]
+        short = shortage(metric, needed, classes, self.data.class_names)
+        if short and (self.metrics is not None or self.protocol.generated_per_class is not None):
+            raise UserError(f"{short}; add images, or name the metrics to measure without {metric}")
+        self._say_once(short and f"{metric} is left out: {short}")
+        return not short
 
-    def _remark(self, names: Sequence[str], real: Tensor, generated: Tensor) -> None:
+    def _say_once(self, words: str) -> None:
+        if words and words not in self._said:
+            self.listener.said(words)
+        self._said.add(words)
+
+    def _remark(self, names: Sequence[str], classes: Tensor, real: Tensor, generated: Tensor) -> None:
         """Say once what few images mean for a Frechet distance."""
         counts = {"fid": min(len(real), len(generated))}
         if "intra_fid" in names:
-            classes = range(self.data.num_classes)
-            counts["intra_fid"] = min(
-                int((part == label).sum()) for part in (real, generated) for label in classes
-            )
+            counts["intra_fid"] = min(rarest(part, classes)[1] for part in (real, generated))
         for name in self._unremarked & set(names):
             remark = remark_on_counts(counts[name], self.network.num_features)
             if remark:
                 self.listener.said(f"{public_name(name, self.network.is_inception)}: {remark}")
             self._unremarked.discard(name)
 
-    def _class_by_class(self, real: FeatureSet, draw: Draw) -> Finding:
+    def _class_by_class(self, classes: Tensor, real: FeatureSet, draw: Draw) -> Finding:
         """Make, look at and compare one class at a time, so that memory does not grow with their number."""
-        of_class = [(draw.labels == label).nonzero().squeeze(1) for label in range(self.data.num_classes)]
+        of_class = [(draw.labels == label).nonzero().squeeze(1) for label in classes]
         done = 0
 
         def generated() -> Iterator[Tensor]:
@@ -229,7 +240,7 @@ class Evaluator:
                 done += len(positions)
                 self.listener.working("looking at generated images", done, len(draw.labels))
 
-        of_real = (real.features[real.labels == label] for label in range(self.data.num_classes))
+        of_real = (real.features[real.labels == label] for label in classes)
         found = list(class_estimates(of_real, generated(), INTRA_CLASS_GROUPS))
         values = torch.tensor([estimate.value for estimate in found], dtype=torch.float64)
         errors = torch.tensor([estimate.standard_error for estimate in found], dtype=torch.float64)
@@ -239,7 +250,7 @@ class Evaluator:
             errors.norm().item() / len(found),  # classes are drawn independently
             len(real),
             len(draw.labels),
-            dict(zip(self.data.class_names, values.tolist(), strict=True)),
+            dict(zip(names_of(classes, self.data.class_names), values.tolist(), strict=True)),
         )
 
     def _loader_of_held_out(self) -> Callable[[], PackedImages]:

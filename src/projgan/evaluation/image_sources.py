@@ -16,7 +16,7 @@ from projgan.data import PackedImages, Source, load_images, open_source
 from projgan.data.decode import UnreadableImageError
 from projgan.data.decoding import OnUnreadable, unreadable_images
 from projgan.data.standardization import Standardization
-from projgan.errors import UserError
+from projgan.errors import UserError, nearest_name
 from projgan.evaluation.protocol import Protocol, choose_labels
 from projgan.evaluation.rows import Subject
 from projgan.generation.sampling import sample
@@ -35,7 +35,10 @@ class RealConditions:
 
     labels: Tensor
     """int64 [M], of those compared with."""
-    num_classes: int
+    classes: Tensor
+    """int64 [K], labels of the classes to measure, ascending: there are images of each."""
+    class_names: tuple[str, ...] = ()
+    """By label."""
     vectors: Tensor | None = None
     """float32 [L, K], several classes or a vector of each real image, where the networks meet these."""
 
@@ -63,6 +66,19 @@ class ImageSource(ABC):
     truncation: float | None = None
     standardization: Standardization | None = None
     """Units in which a generator has learned vectors."""
+    never_seen: tuple[int, ...] = ()
+    """Labels of classes that a generator was trained without."""
+
+    def differing_classes(self, class_names: tuple[str, ...]) -> str:
+        """Say how the classes differ from the real images'; "" where they do not, or where there are none."""
+        if self.class_names in (None, class_names):
+            return ""
+        pairs = zip(self.class_names or (), class_names, strict=False)
+        difference = next(
+            (f"{ours!r} where the data has {theirs!r}" for ours, theirs in pairs if ours != theirs),
+            f"{len(self.class_names or ())} classes where the data has {len(class_names)}",
+        )
+        return f"{difference}; give the data it was trained on"
 
     @abstractmethod
     def draw(self, protocol: Protocol, real: RealConditions, seed: int) -> Draw:
@@ -88,6 +104,7 @@ class GeneratorImages(ImageSource):
         truncation: bound of the latents' entries, or None.
         kind: of the condition, a name in `CONDITION_KINDS`.
         standardization: of the vectors it was trained with, or None.
+        never_seen: labels of which it has seen no image.
     """
 
     def __init__(
@@ -98,16 +115,18 @@ class GeneratorImages(ImageSource):
         truncation: float | None = None,
         kind: str = "class",
         standardization: Standardization | None = None,
+        never_seen: tuple[int, ...] = (),
     ) -> None:
         self.generator, self.subject, self.truncation, self.kind = generator, subject, truncation, kind
         self.standardization = standardization
         self.class_names = class_names if generator.num_classes and kind == "class" else None
+        self.never_seen = never_seen if self.class_names else ()
         self.condition_names = class_names
         self.resolution, self.channels = generator.resolution, generator.channels
 
     def draw(self, protocol: Protocol, real: RealConditions, seed: int) -> Draw:
         """Choose classes by the protocol, or real conditions at random; image i has the seed `seed + i`."""
-        labels = choose_labels(protocol, real.labels, real.num_classes, seed)
+        labels = choose_labels(protocol, real.labels, real.classes, seed)
         conditions = labels if self.generator.num_classes else None
         if self.kind != "class":
             assert real.vectors is not None, "the data was opened for one class per image"
@@ -150,7 +169,13 @@ def generator_images(
     )
     kind = str(description.network.get("condition", "class"))
     return GeneratorImages(
-        generator, description.class_names, subject, truncation, kind, description.standardization
+        generator,
+        description.class_names,
+        subject,
+        truncation,
+        kind,
+        description.standardization,
+        description.empty_classes,
     )
 
 
@@ -166,10 +191,10 @@ class StoredImages(ImageSource):
 
     def draw(self, protocol: Protocol, real: RealConditions, seed: int) -> Draw:
         """Choose at random among the images, whatever their classes, or as many of each class."""
-        labels = torch.from_numpy(self.images.labels)
+        labels = self._labels_as(real.class_names)
         order = torch.randperm(len(labels), generator=generator_at(seed, "evaluation-images", 0))
         if protocol.generated_per_class is not None:
-            order = _first_of_each(order, labels, protocol.generated_per_class, self.images.class_names)
+            order = _first_of_each(order, labels, protocol.generated_per_class, real)
         elif protocol.generated_images is not None:
             _check_count(len(labels), protocol)
             order = order[: protocol.generated_images]
@@ -181,6 +206,22 @@ class StoredImages(ImageSource):
         chosen = labels[order] if self.class_names else torch.zeros(len(order), dtype=torch.int64)
         return Draw(chosen, "as-given", read)
 
+    def differing_classes(self, class_names: tuple[str, ...]) -> str:
+        """Say which class of these images is none of the real ones'; they may be some, in any order."""
+        if self.class_names is None:
+            return ""
+        known, present = set(class_names), sorted(set(self.images.labels.tolist()))
+        unknown = [self.class_names[label] for label in present if self.class_names[label] not in known]
+        return f"{unknown[0]!r} is none of them{nearest_name(unknown[0], class_names)}" if unknown else ""
+
+    def _labels_as(self, class_names: Sequence[str]) -> Tensor:
+        """The images' labels, int64 [N], in the numbering of the real images, by name."""
+        labels = torch.from_numpy(self.images.labels)
+        if self.class_names is None or not class_names:
+            return labels
+        place = {name: label for label, name in enumerate(class_names)}
+        return torch.tensor([place.get(name, -1) for name in self.class_names])[labels]
+
 
 def _check_count(available: int, protocol: Protocol) -> None:
     assert protocol.generated_images is not None
@@ -191,14 +232,14 @@ def _check_count(available: int, protocol: Protocol) -> None:
         )
 
 
-def _first_of_each(order: Tensor, labels: Tensor, wanted: int, class_names: Sequence[str]) -> Tensor:
+def _first_of_each(order: Tensor, labels: Tensor, wanted: int, real: RealConditions) -> Tensor:
     parts = []
-    for label, name in enumerate(class_names):
+    for label in real.classes.tolist():
         of_class = order[labels[order] == label]
         if len(of_class) < wanted:
             raise UserError(
-                f"class {name} has {len(of_class):,} images to measure of the {wanted:,} wanted; "
-                f"give generated_per_class {len(of_class)} or more images"
+                f"class {real.class_names[label]} has {len(of_class):,} images to measure of the {wanted:,} "
+                f"wanted; give generated_per_class {len(of_class)} or more images"
             )
         parts.append(of_class[:wanted])
     return torch.cat(parts)

@@ -14,6 +14,7 @@ from torch import Tensor
 from projgan.classification.settings import ClassifierSettings
 from projgan.classification.trainer import ClassifierTrainer
 from projgan.classification.training import class_logits
+from projgan.data.tensors import places_of
 from projgan.errors import UserError, nearest_of_several
 from projgan.evaluation.classification_accuracy import Classify, classification_accuracy_score
 from projgan.evaluation.diversity import within_class_ms_ssim
@@ -21,6 +22,7 @@ from projgan.evaluation.feature_sets import FeatureSet
 from projgan.evaluation.frechet import CovarianceFactor
 from projgan.evaluation.frechet_error import frechet_distance_with_error
 from projgan.evaluation.intra_class import intra_class_distances
+from projgan.evaluation.measured_classes import names_of
 from projgan.evaluation.neighbours import density_coverage, precision_recall
 from projgan.evaluation.scores import inception_score, kernel_distance, top_k_accuracy
 
@@ -45,6 +47,9 @@ class Compared:
     reference: CovarianceFactor
     """The Gaussian of the real features."""
     class_names: tuple[str, ...]
+    """Of all labels."""
+    classes: Tensor
+    """int64 [K], labels of the classes to measure, ascending."""
     images_at: Callable[[Tensor], Tensor]
     """Positions [n] of generated images -> the images, uint8 [n, C, R, R]."""
     held_out: Callable[[], tuple[Tensor, Tensor]]
@@ -81,6 +86,8 @@ class Metric:
     """It takes minutes, so it must be asked for by name."""
     of_each_class: int = 0
     """Generated images that it needs of every class."""
+    real_of_each_class: int = 0
+    """Real images that it needs of every class."""
 
 
 def _frechet_distance(compared: Compared) -> list[Finding]:
@@ -90,17 +97,22 @@ def _frechet_distance(compared: Compared) -> list[Finding]:
 
 
 def _intra_class_frechet_distance(compared: Compared) -> list[Finding]:
-    real, generated = compared.real, compared.generated
-    found = intra_class_distances(
-        real.features,
-        real.labels,
-        generated.features,
-        generated.labels,
-        len(compared.class_names),
-        groups=INTRA_CLASS_GROUPS,
-    )
-    per_class = dict(zip(compared.class_names, found.distances.tolist(), strict=True))
-    return [Finding("intra_fid", found.mean, found.standard_error, len(real), len(generated), per_class)]
+    real, generated = (_of_classes(part, compared.classes) for part in (compared.real, compared.generated))
+    found = intra_class_distances(*real, *generated, len(compared.classes), groups=INTRA_CLASS_GROUPS)
+    per_class = _by_name(compared, found.distances)
+    counts = len(compared.real), len(compared.generated)
+    return [Finding("intra_fid", found.mean, found.standard_error, *counts, per_class)]
+
+
+def _of_classes(part: FeatureSet, classes: Tensor) -> tuple[Tensor, Tensor]:
+    """Features and labels of the images of some classes, which are numbered anew."""
+    positions, labels = places_of(part.labels, classes)
+    return part.features if len(positions) == len(part) else part.features[positions], labels
+
+
+def _by_name(compared: Compared, values: Tensor) -> dict[str, float]:
+    """A value for each class that is measured."""
+    return dict(zip(names_of(compared.classes, compared.class_names), values.tolist(), strict=True))
 
 
 def _kernel_distance(compared: Compared) -> list[Finding]:
@@ -148,7 +160,7 @@ def _accuracy(compared: Compared) -> list[Finding]:
     generated, names = compared.generated, compared.class_names
     findings = []
     for k in (1, 5):
-        if k < len(names):
+        if k < len(compared.classes):
             found = top_k_accuracy(generated.logits, generated.labels, k)
             per_class = _share_right_by_class(generated, names) if k == 1 else None
             findings.append(
@@ -167,12 +179,15 @@ def _share_right_by_class(generated: FeatureSet, names: tuple[str, ...]) -> dict
 
 
 def _ms_ssim(compared: Compared) -> list[Finding]:
-    labels, names = compared.generated.labels, compared.class_names
     positions = torch.cat(
-        [(labels == label).nonzero().squeeze(1)[: 2 * PAIRS_PER_CLASS] for label in range(len(names))]
+        [
+            (compared.generated.labels == label).nonzero().squeeze(1)[: 2 * PAIRS_PER_CLASS]
+            for label in compared.classes
+        ]
     )
+    _, labels = places_of(compared.generated.labels[positions], compared.classes)
     found = within_class_ms_ssim(
-        compared.images_at(positions), labels[positions], len(names), PAIRS_PER_CLASS, compared.seed
+        compared.images_at(positions), labels, len(compared.classes), PAIRS_PER_CLASS, compared.seed
     )
     return [
         Finding(
@@ -181,7 +196,7 @@ def _ms_ssim(compared: Compared) -> list[Finding]:
             found.standard_error,
             0,
             len(positions),
-            dict(zip(names, found.per_class.tolist(), strict=True)),
+            _by_name(compared, found.per_class),
             {"pairs_per_class": PAIRS_PER_CLASS, "scales": found.scales},
         )
     ]
@@ -189,7 +204,10 @@ def _ms_ssim(compared: Compared) -> list[Finding]:
 
 def _classification_accuracy_score(compared: Compared) -> list[Finding]:
     images, labels = compared.held_out()
-    generated, names = compared.generated, compared.class_names
+    kept, labels = places_of(labels, compared.classes)
+    images = images if len(kept) == len(images) else images[kept]
+    of_generated, generated_labels = places_of(compared.generated.labels, compared.classes)
+    count = len(compared.classes)
     settings = ClassifierSettings(
         resolution=images.shape[2],
         channels=1 if images.shape[1] == 1 else 3,
@@ -199,23 +217,23 @@ def _classification_accuracy_score(compared: Compared) -> list[Finding]:
     )
 
     def train(images: Tensor, labels: Tensor) -> Classify:
-        trainer = ClassifierTrainer(settings, images, labels, len(names), compared.device)
+        trainer = ClassifierTrainer(settings, images, labels, count, compared.device)
         while trainer.step < trainer.steps:
             trainer.advance()
             if compared.progress:
                 compared.progress(trainer.step, trainer.steps)
         return partial(class_logits, trainer.classifier.eval())
 
-    made = compared.images_at(torch.arange(len(generated)))
-    found = classification_accuracy_score(made, generated.labels, images, labels, len(names), train)
+    made = compared.images_at(of_generated)
+    found = classification_accuracy_score(made, generated_labels, images, labels, count, train)
     return [
         Finding(
             "classification_accuracy_score",
             found.top1.value,
             found.top1.standard_error,
             len(labels),
-            len(generated),
-            dict(zip(names, found.per_class.tolist(), strict=True)),
+            len(made),
+            _by_name(compared, found.per_class),
             {"width": SCORING_WIDTH, "epochs": SCORING_EPOCHS},
         )
     ]
@@ -227,7 +245,12 @@ METRICS: dict[str, Metric] = {
     "inception_score": Metric(_inception_score),
     "precision_recall": Metric(_precision_recall),
     "density_coverage": Metric(_density_coverage),
-    "intra_fid": Metric(_intra_class_frechet_distance, conditional=True, of_each_class=INTRA_CLASS_GROUPS),
+    "intra_fid": Metric(
+        _intra_class_frechet_distance,
+        conditional=True,
+        of_each_class=INTRA_CLASS_GROUPS,
+        real_of_each_class=2,
+    ),
     "accuracy": Metric(_accuracy, conditional=True, classifies=True),
     "ms_ssim": Metric(_ms_ssim, conditional=True, of_each_class=2),
     "classification_accuracy_score": Metric(

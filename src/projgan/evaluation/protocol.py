@@ -83,25 +83,38 @@ def choose_real(protocol: Protocol, available: int, seed: int) -> Tensor:
     return order[: protocol.real_images].sort().values
 
 
-def choose_labels(protocol: Protocol, real_labels: Tensor, num_classes: int, seed: int) -> Tensor:
+def choose_labels(protocol: Protocol, real_labels: Tensor, classes: Tensor, seed: int) -> Tensor:
     """Return the classes of the images to be generated, int64 [N], in random order.
 
     `as-real` is the proportions of the real labels rounded by largest remainder; `balanced` gives the first
     classes one more where the number of classes does not divide N.
+
+    Args:
+        protocol: how many.
+        real_labels: int64 [M], of the real images compared with.
+        classes: int64 [K], labels to choose among, ascending.
+        seed: of the order.
+
+    Raises:
+        UserError: no real image is of any of these classes, whose proportions are wanted.
     """
     if protocol.generated_per_class is not None:
-        counts = torch.full((num_classes,), protocol.generated_per_class)
+        counts = torch.full((len(classes),), protocol.generated_per_class)
     else:
         assert protocol.generated_images is not None
-        shares = torch.bincount(real_labels, minlength=num_classes).double()
+        shares = torch.bincount(real_labels, minlength=int(classes.max()) + 1)[classes].double()
         if protocol.labels == "balanced":
-            shares = torch.ones(num_classes, dtype=torch.float64)
+            shares = torch.ones(len(classes), dtype=torch.float64)
         counts = _apportion(shares, protocol.generated_images)
-    labels = torch.arange(num_classes).repeat_interleave(counts)
+    labels = classes.repeat_interleave(counts)
     return labels[torch.randperm(len(labels), generator=generator_at(seed, "evaluation-labels", 0))]
 
 
 def _apportion(shares: Tensor, total: int) -> Tensor:
+    if not shares.any():
+        raise UserError(
+            "none of the real images compared with is of a class to be generated; compare with more"
+        )
     exact = shares / shares.sum() * total
     counts = (exact + 1e-9).floor().long()  # a share that rounding left just below a whole number is whole
     missing = total - int(counts.sum())

@@ -17,6 +17,7 @@ from projgan.generation.sampling import class_labels
 from projgan.networks.resnet import Generator
 from projgan.pictures.animation import SHORTEST_GIF_FRAME, there_and_back, write_gif, write_mp4
 from projgan.pictures.grids import enlargement, grid, write_png
+from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import generator_path, load_generator
 
 Progress = Callable[[int, int], None]
@@ -93,7 +94,10 @@ class WrittenMorph:
 
 
 def write_morph(
-    request: MorphRequest, sampled: Progress | None = None, written: Progress | None = None
+    request: MorphRequest,
+    sampled: Progress | None = None,
+    written: Progress | None = None,
+    said: Callable[[str], None] = lambda message: None,
 ) -> WrittenMorph:
     """Generate a morph and write it as PNG, GIF or MP4, by the name of the file.
 
@@ -101,6 +105,7 @@ def write_morph(
         request: what to morph.
         sampled: told of (images made, all).
         written: told of (frames written, all).
+        said: told which classes are left out of all, if any are.
 
     Raises:
         UserError: an unknown class, nothing that changes, a number out of range, a file that is not a
@@ -109,7 +114,9 @@ def write_morph(
     _check(request)
     path = generator_path(request.run)
     generator, description = load_generator(path)
-    labels = _labels(request, generator, description.class_names)
+    labels = _labels(request, generator, description)
+    if request.classes == ["all"] and description.words_on_empty:
+        said(description.words_on_empty)
     _check_size(request, generator)
     make_folder(request.out.parent)
     if not os.access(request.out.parent, os.W_OK):
@@ -203,8 +210,9 @@ def _check_options(request: MorphRequest) -> None:
         raise UserError("--square goes from class to class alone; give one --seed and one --truncation")
 
 
-def _labels(request: MorphRequest, generator: Generator, class_names: tuple[str, ...]) -> list[int] | None:
+def _labels(request: MorphRequest, generator: Generator, description: NetworkDescription) -> list[int] | None:
     """Return the classes of the stops; refuse a request in which nothing changes."""
+    class_names = description.class_names
     moves = len(set(request.seeds)) > 1 or len(set(request.truncations or ())) > 1
     if generator.num_classes is None:
         if request.classes is not None or request.square:
@@ -214,7 +222,7 @@ def _labels(request: MorphRequest, generator: Generator, class_names: tuple[str,
         return None
     if not request.classes:
         raise UserError("--classes: name the classes to pass through, or one that stays")
-    labels = class_labels(request.classes, class_names)
+    labels = class_labels(request.classes, class_names, description.empty_classes)
     if request.square and len(labels) != 4:
         raise UserError(f"--square has four corners, and --classes names {len(labels)}; name four")
     if len(set(labels)) == 1 and not moves:

@@ -67,6 +67,7 @@ def write_images(
     request: SampleRequest,
     progress: Callable[[int, int], None] | None = None,
     judged: Callable[[int, int], None] | None = None,
+    said: Callable[[str], None] = lambda message: None,
 ) -> Written:
     """Generate what is asked for and write it as one grid or as a folder of PNGs.
 
@@ -74,6 +75,7 @@ def write_images(
         request: what to generate.
         progress: told of (images written, all).
         judged: told of (images that the discriminator has seen, all), where it rejects some.
+        said: told which classes are left out of all, if any are.
 
     Raises:
         UserError: an unknown class, a number out of range, a file that is not a generator.
@@ -82,6 +84,8 @@ def write_images(
     path = generator_path(request.run)
     generator, description = load_generator(path)
     names, stems, conditions = _rows(request, generator, description)
+    if not request.mixes and request.classes in (None, ["all"]) and description.words_on_empty:
+        said(description.words_on_empty)
     pool = list(range(request.seed, request.seed + pool_size(request.count, request.reject or 0)))
     kept = None
     if request.reject is not None:
@@ -188,26 +192,28 @@ def _rows(
     request: SampleRequest, generator: Generator, description: NetworkDescription
 ) -> tuple[list[str], list[str], Tensor | None]:
     """Name each row and its files, which do not depend on what else is asked for, and its condition."""
-    names, units = description.class_names, description.standardization
+    names, units, empty = description.class_names, description.standardization, description.empty_classes
     if generator.condition is None:
         if request.classes or request.mixes:
             raise UserError(f"{request.run}: an unconditional generator; leave --class and --mix out")
         return ["sample"], ["sample"], None
     if request.mixes:
         read = MIXES[generator.condition]
-        conditions = torch.stack([read(mix, names, units) for mix in request.mixes])
+        conditions = torch.stack([read(mix, names, units, empty) for mix in request.mixes])
         return list(request.mixes), file_names(request.mixes), conditions
     if units is not None and request.classes:
         shown = ", ".join(f"{name}={mean:.4g}" for name, mean in zip(names[:3], units.means, strict=False))
         raise UserError(
             f"{request.run}: has no classes but numbers; give them as --mix {shown.replace(' ', '')}"
         )
-    rows, conditions = ROWS[generator.condition](names, units, max(len(names), LARGEST_VECTOR_ROWS))
-    stems = file_names(rows)
-    if request.classes is None:
-        return rows, stems, conditions
-    labels = list(dict.fromkeys(class_labels(request.classes, names)))
-    return [rows[label] for label in labels], [stems[label] for label in labels], torch.tensor(labels)
+    if units is not None or request.classes is None:
+        rows, conditions = ROWS[generator.condition](
+            names, units, max(len(names), LARGEST_VECTOR_ROWS), empty
+        )
+        return rows, file_names(rows), conditions
+    labels = list(dict.fromkeys(class_labels(request.classes, names, empty)))
+    stems = file_names(names)
+    return [names[label] for label in labels], [stems[label] for label in labels], torch.tensor(labels)
 
 
 def _tell(progress: Callable[[int, int], None] | None, done: int, total: int) -> None:

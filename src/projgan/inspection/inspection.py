@@ -25,7 +25,7 @@ MOST_NUMBERS = 2**26
 
 
 class Opinion(NamedTuple):
-    """What is read off a discriminator for N images and all K labels."""
+    """What is read off a discriminator for N images and K of its labels."""
 
     marginal: Tensor
     """r(x), float [N]."""
@@ -35,47 +35,45 @@ class Opinion(NamedTuple):
     """Float [N, K], of each image with each label."""
 
 
-def decomposed(discriminator: Discriminator, images: Tensor) -> Opinion:
+def decomposed(discriminator: Discriminator, images: Tensor, classes: Tensor) -> Opinion:
     """Both terms of the logit; the trunk does not see the label, so it runs once."""
-    count, num_classes = len(images), discriminator.condition.shape.num_classes
-    features = discriminator.features(images).repeat_interleave(num_classes, dim=0)
-    labels = torch.arange(num_classes, device=images.device).repeat(count)
-    output = discriminator.condition(features, labels)
-    conditional = output.conditional.view(count, num_classes)
+    shape = len(images), len(classes)
+    features = discriminator.features(images).repeat_interleave(len(classes), dim=0)
+    output = discriminator.condition(features, classes.repeat(len(images)))
     return Opinion(
-        output.marginal.view(count, num_classes)[:, 0], conditional, output.logits.view(count, num_classes)
+        output.marginal.view(shape)[:, 0], output.conditional.view(shape), output.logits.view(shape)
     )
 
 
-def undecomposed(discriminator: Discriminator, images: Tensor) -> Opinion:
+def undecomposed(discriminator: Discriminator, images: Tensor, classes: Tensor) -> Opinion:
     """One pass a label; r(x) = log mean exp f(x, y), by the identity sum p(y|x) exp f = q(x)/p(x)."""
-    num_classes = discriminator.condition.shape.num_classes
-    labels = torch.arange(num_classes, device=images.device)
-    logits = torch.stack([discriminator(images, label.expand(len(images))).logits for label in labels], dim=1)
-    marginal = logits.logsumexp(dim=1) - math.log(num_classes)
+    logits = torch.stack(
+        [discriminator(images, label.expand(len(images))).logits for label in classes], dim=1
+    )
+    marginal = logits.logsumexp(dim=1) - math.log(len(classes))
     return Opinion(marginal, logits - marginal[:, None], logits)
 
 
-def classified(discriminator: Discriminator, images: Tensor) -> Opinion:
+def classified(discriminator: Discriminator, images: Tensor, classes: Tensor) -> Opinion:
     """A logit that does not see the label, beside a classifier of the real images."""
-    num_classes = discriminator.condition.shape.num_classes
     output = discriminator(images)
     assert output.class_logits is not None, "the method classifies"
     return Opinion(
-        output.logits, output.class_logits[:, :num_classes], output.logits[:, None].expand(-1, num_classes)
+        output.logits, output.class_logits[:, classes], output.logits[:, None].expand(-1, len(classes))
     )
 
 
-def indifferent(discriminator: Discriminator, images: Tensor) -> Opinion:
+def indifferent(discriminator: Discriminator, images: Tensor, classes: Tensor) -> Opinion:
     """r(x) alone."""
     logits = discriminator(images).logits
-    return Opinion(logits, None, logits[:, None].expand(-1, discriminator.condition.shape.num_classes))
+    return Opinion(logits, None, logits[:, None].expand(-1, len(classes)))
 
 
 class Reading(NamedTuple):
     """How a method is read, and what its class scores are."""
 
-    look: Callable[[Discriminator, Tensor], Opinion]
+    look: Callable[[Discriminator, Tensor, Tensor], Opinion]
+    """Given the discriminator, images and the labels [K] to read."""
     score_name: str = ""
     shares_features: bool = False
     """Whether phi(x) does not see the label and r(y|x) is linear in it, so that p(y|x) can be fitted."""
@@ -101,7 +99,7 @@ class Inspection:
     """What a discriminator says of N labelled images; tensors are on the CPU."""
 
     labels: Tensor
-    """Int64 [N], as given."""
+    """Int64 [N], numbered among the K classes that were read."""
     marginal: Tensor
     """r(x), float32 [N]."""
     logits: Tensor
@@ -165,6 +163,7 @@ def inspect(
     images: Tensor,
     labels: Tensor,
     progress: Callable[[int, int], None] | None = None,
+    classes: Tensor | None = None,
 ) -> Inspection:
     """Ask a discriminator about labelled images, in lanes of a fixed size (see `projgan.lanes`).
 
@@ -172,23 +171,31 @@ def inspect(
         discriminator: in evaluation mode, on any device.
         method: its condition, a name in `READINGS`.
         images: uint8 [N, C, R, R] of the discriminator's resolution and channels.
-        labels: int64 [N].
+        labels: int64 [N], each one of `classes`.
         progress: told of (images done, all).
+        classes: int64 [K], ascending, the labels to read: those of which there were images. None for all.
 
     Raises:
-        UserError: more numbers than memory should hold.
+        UserError: more numbers than memory should hold, or a label that is none of the classes.
     """
-    num_classes = discriminator.condition.shape.num_classes
-    if len(images) * num_classes > MOST_NUMBERS:
+    if classes is None:
+        classes = torch.arange(discriminator.condition.shape.num_classes)
+    if len(images) * len(classes) > MOST_NUMBERS:
         raise UserError(
-            f"{len(images):,} images and {num_classes:,} classes are too many to inspect at once; "
+            f"{len(images):,} images and {len(classes):,} classes are too many to inspect at once; "
             "give a part of the images"
         )
-    look = READINGS[method].look
+    if not torch.isin(labels, classes).all():
+        other = int(labels[~torch.isin(labels, classes)][0])
+        raise UserError(f"label {other} is none of the {len(classes)} classes that can be asked about")
+    labels = torch.searchsorted(classes, labels)
+    look, on_device = READINGS[method].look, classes.to(next(discriminator.parameters()).device)
     marginals, scores, logits = [], [], []
     done = 0
     for opinion, count in in_lanes(
-        lambda images: look(discriminator, as_seen(images, discriminator)), lane_size(discriminator), images
+        lambda images: look(discriminator, as_seen(images, discriminator), on_device),
+        lane_size(discriminator),
+        images,
     ):
         own = labels[done : done + count, None].to(opinion.logits.device)
         marginals.append(opinion.marginal[:count].cpu())

@@ -64,6 +64,7 @@ def label_posterior_of(
     discriminator: Discriminator,
     per_class: int,
     progress: Callable[[int, int], None] | None = None,
+    classes: Tensor | None = None,
 ) -> LabelPosterior:
     """Fit p(y|x) to generated images of seeds 0, 1, ..., as many of each class.
 
@@ -74,9 +75,12 @@ def label_posterior_of(
         discriminator: of the same run, in evaluation mode; its features must not see the label.
         per_class: images of each class.
         progress: told of (images generated, all).
+        classes: int64 [K], the labels to generate: those of which there were images. None for all.
     """
-    num_classes = discriminator.condition.shape.num_classes
-    labels = torch.arange(per_class * num_classes) % num_classes
+    if classes is None:
+        classes = torch.arange(discriminator.condition.shape.num_classes)
+    places = torch.arange(per_class * len(classes)) % len(classes)
+    labels = classes[places]
     features = []
     done = 0
     for images in sample(generator, range(len(labels)), labels):
@@ -84,4 +88,4 @@ def label_posterior_of(
         done += len(images)
         if progress:
             progress(done, len(labels))
-    return fit_label_posterior(torch.cat(features), labels, num_classes)
+    return fit_label_posterior(torch.cat(features), places, len(classes))

@@ -112,9 +112,10 @@ def write_inspection(
     images = _load(settings, decoded)
     if images.skipped_words:
         said(images.skipped_words)
-    labels = _labels(images, description.class_names, READINGS[method].score_name != "")
-    found = inspect(discriminator, method, as_tensor(images.images), labels, inspected)
-    names = description.class_names if found.class_scores is not None else images.class_names
+    labels, classes, names = _labels(images, description, READINGS[method].score_name != "")
+    if description.words_on_empty:
+        said(f"{path}: {description.words_on_empty}")
+    found = inspect(discriminator, method, as_tensor(images.images), labels, inspected, classes)
     learned = READINGS[method].shares_features and found.knows_classes and request.generated_per_class > 0
     if learned:
         posterior = label_posterior_of(
@@ -122,6 +123,7 @@ def write_inspection(
             discriminator,
             request.generated_per_class,
             generated,
+            classes,
         )
         features = features_of(discriminator, as_tensor(images.images), inspected)
         found = dataclasses.replace(found, generated=posterior.log_probabilities(features))
@@ -210,19 +212,33 @@ def _load(settings: DataConfig, decoded: Progress | None) -> PackedImages:
     )
 
 
-def _labels(images: PackedImages, class_names: Sequence[str], meets_labels: bool) -> Tensor:
-    """Return the images' labels as the discriminator numbers its classes, by name; int64 [N]."""
-    labels = as_tensor(images.labels)
+def _labels(
+    images: PackedImages, description: NetworkDescription, meets_labels: bool
+) -> tuple[Tensor, Tensor, Sequence[str]]:
+    """Return the images' labels, the labels to read and the names of these.
+
+    Where the discriminator meets labels, they are numbered as it numbers its classes, by name.
+    """
+    labels, class_names = as_tensor(images.labels), description.class_names
     if not meets_labels:
-        return labels
-    unknown = [name for name in images.class_names if name not in class_names]
+        return labels, torch.arange(images.num_classes), images.class_names
+    present = [name for name in images.class_names if name not in images.empty_classes]
+    unknown = [name for name in present if name not in class_names]
     if unknown:
         raise UserError(
             f"{images.name}: the discriminator knows no class {printable(unknown[0])!r}"
             f"{nearest_name(unknown[0], class_names)}"
         )
+    never_seen = {class_names[label] for label in description.empty_classes}.intersection(present)
+    if never_seen:
+        raise UserError(
+            f"{images.name}: the discriminator was trained without images of class "
+            f"{printable(min(never_seen))!r}, so it can say nothing of them; leave them out"
+        )
     place = {name: label for label, name in enumerate(class_names)}
-    return torch.tensor([place[name] for name in images.class_names])[labels]
+    numbers = torch.tensor([place.get(name, -1) for name in images.class_names])[labels]
+    classes = description.present_classes
+    return numbers, torch.tensor(classes), [class_names[label] for label in classes]
 
 
 def _item_names(settings: DataConfig, images: PackedImages) -> Iterator[str]:

@@ -82,6 +82,7 @@ def _checkpoints(run: Path, truncation: float | None, device: torch.device) -> I
             truncation,
             config.data.condition,
             description.standardization,
+            description.empty_classes,
         )
 
 
@@ -95,6 +96,7 @@ def images_at_step(
     truncation: float | None = None,
     kind: str = "class",
     standardization: Standardization | None = None,
+    never_seen: tuple[int, ...] = (),
 ) -> GeneratorImages:
     """Return the images of a run's generator as it was at a step, in evaluation mode.
 
@@ -108,6 +110,7 @@ def images_at_step(
         truncation: bound of the latents' entries, or None.
         kind: of the condition.
         standardization: where that is a vector.
+        never_seen: labels of which it has seen no image.
     """
     subject = Subject(
         kind="generator",
@@ -118,4 +121,4 @@ def images_at_step(
         averaged=averaged,
         batch_norm="running statistics",
     )
-    return GeneratorImages(generator, class_names, subject, truncation, kind, standardization)
+    return GeneratorImages(generator, class_names, subject, truncation, kind, standardization, never_seen)

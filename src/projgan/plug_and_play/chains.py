@@ -35,16 +35,17 @@ class PlugAndPlay:
 
     Attributes:
         inverter, encoder, classifier: in evaluation mode, without gradients, on one device.
-        class_names: the classifier's, by label.
         largest_feature: of images, the scale of steps and clipping.
+        description: the inverter's.
+        words: the classifier's description, which names the classes.
     """
 
     inverter: InvertingGenerator
     encoder: Classifier
     classifier: Classifier
-    class_names: tuple[str, ...]
     largest_feature: float
     description: NetworkDescription
+    words: NetworkDescription
 
     @property
     def device(self) -> torch.device:
@@ -89,7 +90,7 @@ def load_plug_and_play(
     for network in (inverter, encoder, steering):
         network.requires_grad_(False)
     largest = description.inversion.largest_feature
-    return PlugAndPlay(inverter, encoder, steering, words.class_names, largest, description)
+    return PlugAndPlay(inverter, encoder, steering, largest, description, words)
 
 
 def step_scale(largest_feature: float) -> tuple[float, tuple[float, float]]:

@@ -183,6 +183,7 @@ def describe(
             "width": trainer.settings.width,
         },
         class_names=words.class_names,
+        empty_classes=words.empty_classes,
         provenance=Provenance(
             data=parts.name,
             data_fingerprint=parts.fingerprint,

@@ -99,7 +99,11 @@ class _Plan:
         }
 
 
-def write_samples(request: PlugAndPlayRequest, progress: Progress | None = None) -> Written:
+def write_samples(
+    request: PlugAndPlayRequest,
+    progress: Progress | None = None,
+    said: Callable[[str], None] = lambda message: None,
+) -> Written:
     """Sample what is asked for, and write it.
 
     A folder that was left half written by the same request is gone on with.
@@ -107,6 +111,7 @@ def write_samples(request: PlugAndPlayRequest, progress: Progress | None = None)
     Args:
         request: what to sample.
         progress: told of (steps done, all).
+        said: told which classes are left out of all, if any are.
 
     Raises:
         UserError: an unknown class, a number out of range, files that do not belong together.
@@ -114,6 +119,8 @@ def write_samples(request: PlugAndPlayRequest, progress: Progress | None = None)
     _check(request)
     networks = load_plug_and_play(InverterRun(request.run), request.classifier, request.device)
     plan = _plan(request, networks)
+    if request.classes in (None, ["all"]) and networks.words.words_on_empty:
+        said(networks.words.words_on_empty)
     write = {".png": _write_grid, ".gif": _write_animation}.get(request.out.suffix.lower(), _write_folder)
     files, images = write(networks, plan, progress)
     logits = torch.cat([class_logits(networks.classifier, batch) for batch in images])
@@ -153,7 +160,10 @@ def _check(request: PlugAndPlayRequest) -> None:
 
 
 def _plan(request: PlugAndPlayRequest, networks: PlugAndPlay) -> _Plan:
-    chosen = class_labels(request.classes or [str(n) for n in networks.class_names], networks.class_names)
+    words = networks.words
+    chosen = words.present_classes
+    if request.classes is not None:
+        chosen = class_labels(request.classes, words.class_names, words.empty_classes)
     labels = list(dict.fromkeys(chosen))
     total = len(labels) * request.count
     largest = {".png": LARGEST_GRID, ".gif": LARGEST_ANIMATION}.get(request.out.suffix.lower(), LARGEST_COUNT)
@@ -173,7 +183,7 @@ def _plan(request: PlugAndPlayRequest, networks: PlugAndPlay) -> _Plan:
     assert request.step_rule in STEP_RULES
     assert request.class_gradient in CLASS_SCORES
     return _Plan(
-        names=tuple(networks.class_names[label] for label in labels),
+        names=tuple(networks.words.class_names[label] for label in labels),
         labels=[label for label in labels for _ in range(request.count)],
         seeds=[request.seed + number for _ in labels for number in range(request.count)],
         settings=settings,
@@ -227,7 +237,7 @@ def _write_folder(
     _claim(networks, plan)
     folders = dict(zip(plan.names, file_names(plan.names), strict=True))
     chains = [
-        (label, seed, plan.out / folders[networks.class_names[label]] / f"seed{seed:06d}.png")
+        (label, seed, plan.out / folders[networks.words.class_names[label]] / f"seed{seed:06d}.png")
         for label, seed in zip(plan.labels, plan.seeds, strict=True)
     ]
     missing = [chain for chain in chains if not chain[2].exists()]

@@ -31,11 +31,11 @@ class Grid:
     height: int
 
 
-def shown_labels(num_classes: int) -> list[int]:
-    """Return the labels of the rows: all classes, or ten spread evenly."""
-    if num_classes <= CLASSES:
-        return list(range(num_classes))
-    return [index * (num_classes - 1) // (CLASSES - 1) for index in range(CLASSES)]
+def shown_labels(present: Sequence[int]) -> list[int]:
+    """Return the labels of the rows: of all classes that have images, or of ten spread evenly."""
+    if len(present) <= CLASSES:
+        return list(present)
+    return [present[index * (len(present) - 1) // (CLASSES - 1)] for index in range(CLASSES)]
 
 
 def draw_grids(
@@ -45,7 +45,7 @@ def draw_grids(
 
     An unconditional generator has no classes: its rows are further seeds.
     """
-    labels = shown_labels(len(methods[0].runs[0].class_names))
+    labels = shown_labels(methods[0].runs[0].present_classes)
     resolution = methods[0].runs[0].config.data.resolution
     columns = SEEDS if resolution < LARGE else SEEDS_OF_LARGE_IMAGES
     count = len(labels) * columns

@@ -27,6 +27,8 @@ class Run:
     provenance: Provenance
     """Of the generator."""
     class_names: tuple[str, ...]
+    present_classes: tuple[int, ...]
+    """Labels of the classes that have images."""
     generator_parameters: int
     discriminator_parameters: int | None
     """None where no discriminator was kept."""
@@ -85,6 +87,7 @@ def _read(path: Path, name: str) -> Run:
         config=check_config(*read_preset(str(directory.config))),
         provenance=description.provenance,
         class_names=description.class_names,
+        present_classes=tuple(description.present_classes),
         generator_parameters=_count_parameters(generator),
         discriminator_parameters=_count_parameters(discriminator) if discriminator else None,
         stats=tuple(directory.read_stats()),

@@ -24,7 +24,7 @@ def what_was_compared(methods: Sequence[Method]) -> str:
         else f"One method, {methods[0].name}, was trained"
     )
     return (
-        f"{what} on {run.provenance.data} ({_counted(len(run.class_names), 'class', 'classes')}, "
+        f"{what} on {run.provenance.data} ({_counted(len(run.present_classes), 'class', 'classes')}, "
         f"{size}×{size} pixels), with {count}{each}."
     )
 

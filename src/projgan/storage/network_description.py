@@ -1,9 +1,11 @@
 """What a network's file says about itself: all that is needed to use it, and where it came from."""
 
+import itertools
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from projgan.data.empty_classes import words_on_empty
 from projgan.data.standardization import Checked, Finite, Standardization
 from projgan.version import VERSION
 
@@ -78,11 +80,35 @@ class NetworkDescription(Checked):
     """In the order of the labels, or of the columns of another condition; none where that is an image."""
     standardization: Standardization | None = None
     """Where the condition is a vector of real numbers."""
+    empty_classes: Annotated[tuple[int, ...], Field(max_length=1_000_000)] = ()
+    """Labels, or columns of several classes, of which the network has seen no image."""
     provenance: Provenance
     accuracy: Accuracy | None = None
     """Of a classifier."""
     inversion: Inversion | None = None
     """Of an inverting generator."""
+
+    @model_validator(mode="after")
+    def _empty_classes_are_some_of_them(self) -> "NetworkDescription":
+        empty, count = self.empty_classes, len(self.class_names)
+        if empty and not (
+            all(one < other for one, other in itertools.pairwise((-1, *empty, count))) and len(empty) < count
+        ):
+            raise ValueError("empty_classes are not some of the classes, in order")
+        return self
+
+    @property
+    def words_on_empty(self) -> str:
+        """Which of its classes it has seen no image of, in one line; "" where it has seen all."""
+        return words_on_empty(
+            [self.class_names[label] for label in self.empty_classes], len(self.class_names)
+        )
+
+    @property
+    def present_classes(self) -> list[int]:
+        """Labels, or columns, of which there were images: those that can be asked for."""
+        empty = set(self.empty_classes)
+        return [label for label in range(len(self.class_names)) if label not in empty]
 
 
 def versions() -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from projgan.config import FinetuningConfig, RunConfig
+from projgan.data.conditions import Conditions
 from projgan.download import sha256_of_file
 from projgan.errors import UserError, printable
 from projgan.networks.classifier import Classifier
@@ -15,12 +16,12 @@ from projgan.storage.network_file import load_classifier
 from projgan.storage.run_directory import RunDirectory
 
 
-def open_guide(config: RunConfig, class_names: Sequence[str], device: torch.device) -> Classifier | None:
+def open_guide(config: RunConfig, conditions: Conditions, device: torch.device) -> Classifier | None:
     """Read the classifier that guides a run, or return None where none does.
 
     Args:
         config: of the run.
-        class_names: those of the run, in the order of its labels.
+        conditions: those of the run, which name its classes.
         device: where the run trains.
 
     Raises:
@@ -43,22 +44,30 @@ def open_guide(config: RunConfig, class_names: Sequence[str], device: torch.devi
                 f"{path}: a classifier of {word} {theirs}, but the run makes images of {word} {ours}; "
                 f"train one with `projgan classifier DATA --{word} {ours}`"
             )
-    _refuse_other_classes(path, description.class_names, class_names)
+    _refuse_other_classes(path, description.class_names, conditions.names)
+    never_seen = set(description.empty_classes) - set(conditions.empty)
+    if never_seen:
+        raise UserError(
+            f"{path}: a classifier that has seen no image of class "
+            f"{printable(description.class_names[min(never_seen)])}, of which the run makes some; {_REMEDY}"
+        )
     return classifier
 
 
+_REMEDY = "train one on the run's own data with `projgan classifier`"
+
+
 def _refuse_other_classes(path: Path, theirs: Sequence[str], ours: Sequence[str]) -> None:
-    remedy = "train one on the run's own data with `projgan classifier`"
     if len(theirs) != len(ours):
         raise UserError(
-            f"{path}: a classifier of {len(theirs)} classes, but the run has {len(ours)}; {remedy}"
+            f"{path}: a classifier of {len(theirs)} classes, but the run has {len(ours)}; {_REMEDY}"
         )
     for number, (their, our) in enumerate(zip(theirs, ours, strict=True)):
         if their != our:
             what = "in another order" if sorted(theirs) == sorted(ours) else "other ones"
             raise UserError(
                 f"{path}: its classes are not those of the run but {what} (class {number} is "
-                f"{printable(their)}, not {printable(our)}); {remedy}"
+                f"{printable(their)}, not {printable(our)}); {_REMEDY}"
             )
 
 

@@ -47,6 +47,7 @@ def _describe(
         kind=kind,
         network=arguments,
         class_names=conditions.names,
+        empty_classes=conditions.empty,
         standardization=standardization_of(conditions),
         provenance=Provenance(
             data=data.name,
@@ -102,7 +103,7 @@ def _grid_of_conditions(trainer: Trainer, conditions: Conditions) -> Image.Image
         seeds = list(range(settings.seed, settings.seed + rows * settings.columns))
     else:
         names, given = ROWS[generator.condition](
-            conditions.names, standardization_of(conditions), settings.classes
+            conditions.names, standardization_of(conditions), settings.classes, conditions.empty
         )
         repeated = given.repeat_interleave(settings.columns, dim=0)
         seeds = list(range(settings.seed, settings.seed + settings.columns)) * len(names)

@@ -80,8 +80,8 @@ def probe(config: RunConfig, ranks: Ranks, said: Callable[[str], None] = lambda 
     source = open_source(data_location(config), config.data.split, condition_request(config.data))
     if source.problems:
         raise UserError(source.problems[0])
-    refuse_one_class(config, source.class_names)
     given = CONDITION_KINDS[config.data.condition](source)
+    refuse_one_class(config, source)
     num_classes = len(given.names)
     size = config.training.batch_size
     batch = size if ranks.device.type == "cuda" else max(min(size, PROBE_BATCH) // ranks.size, 1) * ranks.size
@@ -92,7 +92,7 @@ def probe(config: RunConfig, ranks: Ranks, said: Callable[[str], None] = lambda 
     images = torch.randint(0, 256, shape, dtype=torch.uint8)
     conditions = torch.from_numpy(given.values[np.arange(batch) % len(given.values)])
     said(f"probing {config.generator.architecture} on {ranks.device} with batches of {batch}")
-    guide = open_guide(config, given.names, ranks.device)
+    guide = open_guide(config, given, ranks.device)
     small_config = config.model_copy(update={"training": small})
     trainer = Trainer(small_config, images, conditions, num_classes, ranks, guide)
     activations = _largest_activations(trainer)
@@ -157,7 +157,7 @@ def _largest_activations(trainer: Trainer) -> int:
     count = trainer.generator_batch_size // trainer.ranks.size
     latents = torch.randn(count, generator.latent_size, device=device)
     draws = torch.Generator(device)
-    given = trainer.draw_conditions(trainer.stream, trainer.num_classes, count, draws)
+    given = trainer.draw_conditions(trainer.stream, count, draws)
     own = {parameter.untyped_storage().data_ptr() for parameter in generator.parameters()}
     own |= {parameter.untyped_storage().data_ptr() for parameter in trainer.discriminator.parameters()}
     kept: dict[int, int] = {}
@@ -184,6 +184,6 @@ def _largest_activations(trainer: Trainer) -> int:
             generator.resolution,
             device=device,
         )
-        given = trainer.draw_conditions(trainer.stream, trainer.num_classes, len(images), draws)
+        given = trainer.draw_conditions(trainer.stream, len(images), draws)
         for_discriminator = measure(images, given)
     return max(for_generator, for_discriminator)

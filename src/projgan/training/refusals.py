@@ -1,9 +1,9 @@
 """What is refused before a run begins, as far as neither its images nor torch are needed to say so."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from projgan.config import RunConfig
+from projgan.data.conditions import Labelled
 from projgan.data.sources.opening import refuse_absent
 from projgan.errors import UserError
 from projgan.storage.run_directory import RunDirectory
@@ -44,14 +44,16 @@ def refuse_run_among_images(config: RunConfig, run_dir: Path) -> None:
         raise UserError(f"{run_dir} lies among the images of {images}; choose a --run-dir outside")
 
 
-def refuse_one_class(config: RunConfig, class_names: Sequence[str]) -> None:
-    """A condition can only be learned from two classes or more.
+def refuse_one_class(config: RunConfig, data: Labelled) -> None:
+    """A condition can only be learned from two classes or more that have images.
 
     Raises:
         UserError: there is one class, and the networks are to meet it.
     """
-    if config.data.condition == "class" and config.generator.condition and len(class_names) < 2:
+    present = set(data.labels.tolist())
+    if config.data.condition == "class" and config.generator.condition and len(present) < 2:
+        name = data.class_names[present.pop()]
         raise UserError(
-            f"{config.data.source}: one class only ({class_names[0]}), so there is no condition to "
+            f"{config.data.source}: one class only ({name}), so there is no condition to "
             "learn; use --generator.condition None --discriminator.condition unconditional"
         )

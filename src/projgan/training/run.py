@@ -77,12 +77,9 @@ def read_data(config: RunConfig, listener: Listener) -> PackedImages:
         on_unreadable=config.data.on_unreadable,
         request=condition_request(config.data),
     )
-    refuse_one_class(config, data.class_names)
-    if data.skipped_words:
-        listener.said(data.skipped_words)
-    if data.empty_classes:
-        named = ", ".join(data.empty_classes[:5]) + (", …" if len(data.empty_classes) > 5 else "")
-        listener.said(f"{data.name}: {len(data.empty_classes)} classes have no image at all: {named}")
+    refuse_one_class(config, data)
+    for words in filter(None, (data.skipped_words, data.empty_words)):
+        listener.said(words)
     if data.upscaled:
         listener.said(f"{data.name}: {data.upscaled} images are smaller than wanted and were enlarged")
     return data
@@ -98,7 +95,7 @@ class _Run:
         self.directory, self.data, self.ranks, self.listener = directory, data, ranks, listener
         self.conditions = CONDITION_KINDS[config.data.condition](data)
         images, conditions = as_tensor(data.images), as_tensor(self.conditions.values)
-        guide = open_guide(config, self.conditions.names, ranks.device)
+        guide = open_guide(config, self.conditions, ranks.device)
         self.trainer = Trainer(config, images, conditions, len(self.conditions.names), ranks, guide)
         self.evaluator: RunEvaluator | None = None
         if config.evaluation.every:

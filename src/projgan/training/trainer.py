@@ -219,7 +219,7 @@ class Trainer:
         device = self.ranks.device
         generator = generator_at(self.config.training.seed, stream, position, device)
         latents = torch.randn(count, self.generator.latent_size, generator=generator, device=device)
-        conditions = self.draw_conditions(self.stream, self.num_classes, count, generator)
+        conditions = self.draw_conditions(self.stream, count, generator)
         share = self.ranks.share(count)
         return latents[share], conditions[share]
 
