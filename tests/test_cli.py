@@ -554,3 +554,66 @@ def test_a_message_after_an_unfinished_progress_line_has_a_line_of_its_own(
     progress.Say.line("few images")
     progress.Say.line("another")
     assert capsys.readouterr().err == "\ntraining: 10%\nfew images\nanother\n"
+
+
+NO_PATHS = {
+    "no name of a new file": (["sample", "digits", "--out", ""], "--out is given an empty path"),
+    "no name of a run": (["train", "demo", "--run-dir", ""], "--run-dir is given an empty path"),
+    "no run": (["sample", ""], "empty path"),
+    "a run among others": (["compare", "runs/demo", "", "--out", "x"], "empty path"),
+    "no images": (["data", "describe", ""], "the place of the images is empty"),
+    "a NUL": (["sample", "digits", "--out", "a\0b"], r"--out 'a\x00b': no path has a NUL"),
+    "bytes that are no text": (["train", "demo", "--run-dir", "runs/\udcff"], "not valid UTF-8"),
+    "a folder above that is no text": (["demo", "\udcff/run"], "not valid UTF-8"),
+    "words that the parser fails at": (["train", "demo", "--training.steps", "9" * 5000], "training.steps"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_PATHS)
+def test_a_path_that_is_none_is_refused_before_anything_is_made(run: Run, kind: str) -> None:
+    words, part = NO_PATHS[kind]
+    assert part in assert_one_line_error(*run(*words))
+    assert not list(Path.cwd().iterdir())
+
+
+def test_what_a_terminal_obeys_is_shown_and_long_words_are_cut(run: Run) -> None:
+    line = assert_one_line_error(*run("sample", "\x1b[31mred"))
+    assert r"\x1b[31mred: no such file" in line
+    line = assert_one_line_error(*run("sample", "digits", "--class", f"'{'x' * 10_000}"))
+    assert "unknown class" in line
+    assert "known: 0, 1, 2" in line
+    assert len(line) <= 310
+    line = assert_one_line_error(*run("sample", "a" * 200 + "/" + "b" * 10_000))
+    assert len(line) <= 310
+
+
+def test_settings_that_yaml_makes_something_else_of_are_one_line(run: Run) -> None:
+    for text, part in (
+        ("training: {steps: 2024-13-45}", "not valid YAML: month must be in 1..12"),
+        ("training: {steps: 0x_}", "not valid YAML"),
+        ("data: {horizontal_flip: !!bool maybe}", "not valid YAML"),
+        ("optimizer: {betas: null}", "optimizer.betas is None"),
+        ("training: {steps: 2024-10-05}", "training.steps is datetime.date(2024, 10, 5)"),
+        ("a: " + "[" * 30_000, "not valid YAML: nested too deeply"),
+    ):
+        Path("odd.yaml").write_text(text)
+        line = assert_one_line_error(*run("train", "odd.yaml"))
+        assert line.startswith(f"projgan: odd.yaml: {part}"), line
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("[enforce] can't allocate memory: you tried")])
+def test_no_memory_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr("projgan.generation.sample_files.write_images", fail)
+    assert "not enough memory" in assert_one_line_error(*run("sample", "digits"))
+
+
+def test_another_error_of_ours_is_no_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("a mistake of this program")
+
+    monkeypatch.setattr("projgan.generation.sample_files.write_images", fail)
+    with pytest.raises(RuntimeError, match="mistake of this program"):
+        run("sample", "digits")

@@ -9,14 +9,15 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from inspect import BoundArguments
 from types import FrameType
 
 import cyclopts
 from cyclopts import App, Parameter
 from cyclopts.argument import ArgumentCollection
 
-from projgan.errors import UserError
+from projgan.errors import UserError, reason_of, shortened, visible
 from projgan.version import VERSION
 
 
@@ -97,11 +98,27 @@ def _forget_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
+def _parsed(words: Sequence[str]) -> tuple[Callable[..., int | None], BoundArguments]:
+    """Find the command and its arguments, whatever the words may be.
+
+    Raises:
+        UserError, CycloptsError: they ask for nothing there is.
+    """
+    try:
+        command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
+        return command, bound
+    except (UserError, cyclopts.CycloptsError, ImportError):
+        raise
+    except Exception as error:  # of the parser, about words that it did not expect
+        raise UserError(f"these words are no command ({reason_of(error)}); see --help") from error
+
+
 def run_command(words: Sequence[str]) -> int:
     """Run one command line; returns its exit code."""
     words = _expand_short_options(words)
     try:
-        code = app(words, exit_on_error=False, print_error=False, result_action="return_value")
+        command, bound = _parsed(words)
+        code = command(*bound.args, **bound.kwargs)
         sys.stdout.flush()
         return code or 0
     except UserError as error:
@@ -120,8 +137,18 @@ def run_command(words: Sequence[str]) -> int:
         if error.filename is None:
             _forget_output()
         message = f"{error.filename or 'output'}: {error.strerror or error}"
-    print(f"projgan: {message}", file=sys.stderr)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        message = f"not enough memory ({reason_of(error)}); ask for less at once, or use smaller widths"
+    print(f"projgan: {shortened(visible(message))}", file=sys.stderr)
     return 2
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether Python or torch had no room; torch says so in words."""
+    words = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -1,7 +1,14 @@
 """The one kind of error a person is meant to read, and the nearest name for a mistyped one."""
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+LONGEST_MESSAGE = 300
+"""Letters; what is echoed of a file or a command line may have any number."""
+LONGEST_WORD = 100
+LONGEST_REASON = 120
 
 
 class UserError(ValueError):
@@ -9,6 +16,66 @@ class UserError(ValueError):
 
     The command line prints it without a traceback and exits with code 2.
     """
+
+
+@contextmanager
+def reading(place: object, what: str, remedy: str) -> Iterator[None]:
+    """Turn whatever a library raises about a file that anyone may have made into one line.
+
+    Parsers raise what their authors thought of and what they did not, memory and recursion included, so
+    nothing is named here.
+
+    Args:
+        place: the file, or a part of it.
+        what: the file was read as.
+        remedy: what a person can do.
+
+    Raises:
+        UserError: in place of any other exception.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{place}: cannot be read as {what} ({reason_of(error)}); {remedy}") from error
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what an exception says in a few words on one line."""
+    if isinstance(error, MemoryError):
+        return "it does not fit into memory"
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    text = visible(" ".join(said.split()))
+    return shortened(text, LONGEST_REASON) or type(error).__name__
+
+
+def visible(text: str) -> str:
+    r"""Return `text` with escapes (`\x1b`) for what a terminal obeys, hides or cannot show."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
+    )
+
+
+def shortened(text: str, longest: int = LONGEST_MESSAGE) -> str:
+    """Cut what is too long in its middle: words and quotes first, so that the rest stays whole."""
+    if len(text) <= longest:
+        return text
+    endless = rf"'[^']{{{LONGEST_WORD},}}'|\"[^\"]{{{LONGEST_WORD},}}\"|\S{{{LONGEST_WORD},}}"
+    return _without_middle(
+        re.sub(endless, lambda found: _without_middle(found[0], LONGEST_WORD), text), longest
+    )
+
+
+def _without_middle(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    half = (longest - 1) // 2
+    return f"{text[: longest - 1 - half]}…{text[-half:]}"
 
 
 def printable(name: str) -> str:

@@ -54,6 +54,19 @@ def without_detours(path: Path) -> Path:
     return Path(os.path.realpath(path)) if ".." in path.parts else path
 
 
+def refuse_unnameable(path: Path, option: str = "") -> None:
+    """Refuse a path that could be neither stored in a file nor shown.
+
+    Raises:
+        UserError: a NUL in it, or bytes that are not UTF-8, in the folders above it too.
+    """
+    if "\0" in str(path):
+        raise UserError(f"{option}{str(path)!r}: no path has a NUL in it")
+    # Python keeps bytes that are no text as lone surrogates, which no encoding accepts.
+    if any("\ud800" <= letter <= "\udfff" for letter in str(path.absolute())):
+        raise UserError(f"{option}{str(path)!r}: the name is not valid UTF-8; rename it, or choose another")
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it, if need be.
 

@@ -143,8 +143,12 @@ class TrainingLoop:
         Raises:
             UserError: it is of another training.
         """
-        self.refuse(state, path)
-        restore(self.trained.load_state_dict, state, path, self.checkpoints.remedy)
+
+        def take(found: dict[str, Any]) -> None:
+            self.refuse(found, path)
+            self.trained.load_state_dict(found)
+
+        restore(take, state, path, self.checkpoints.remedy)
 
     def run(self) -> int | None:
         """Train to the end, or until a signal, whose number is returned; SIGTERM and Ctrl-C wait for a step.

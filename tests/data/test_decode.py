@@ -195,4 +195,4 @@ def test_our_own_mistakes_are_not_blamed_on_the_image(monkeypatch):
 def test_control_characters_of_a_name_do_not_reach_the_terminal():
     with pytest.raises(UnreadableImageError) as caught:
         open_image(b"x", "a\n\x1b[2Jb.png")
-    assert str(caught.value).startswith("a  [2Jb.png: not an image")
+    assert str(caught.value).startswith(r"a\n\x1b[2Jb.png: not an image")

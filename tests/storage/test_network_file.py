@@ -378,13 +378,32 @@ def test_units_that_do_not_fit_are_refused(tmp_path: Path) -> None:
             Standardization(**UNITS | bad)
 
 
-def test_a_classifier_that_is_not_finite_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "c.safetensors"
-    save_network(Classifier(**CLASSIFIER), description("classifier", **CLASSIFIER), path)
-    with safe_open(path, "pt") as file:
-        metadata = file.metadata()
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_network_that_is_not_finite_is_refused(file: Path, tmp_path: Path, value: float) -> None:
+    classifier = tmp_path / "c.safetensors"
+    save_network(Classifier(**CLASSIFIER), description("classifier", **CLASSIFIER), classifier)
+    for path, name, load in (
+        (file, "linear.bias", load_generator),
+        (classifier, "linear.bias", load_classifier),
+        (classifier, "stages.0.norm1.running_mean", load_classifier),
+    ):
+        other = with_tensor(path, name, lambda tensor: tensor.fill_(value), tmp_path)
+        with pytest.raises(UserError, match=f"{name} has weights that are not finite"):
+            load(other)
+
+
+def test_variances_below_zero_are_refused_and_zero_is_not(file: Path, tmp_path: Path) -> None:
+    name = "blocks.0.norm1.running_var"
+    load_generator(with_tensor(file, name, torch.Tensor.zero_, tmp_path))
+    with pytest.raises(UserError, match=f"{name} has variances below zero"):
+        load_generator(with_tensor(file, name, lambda tensor: tensor.fill_(-1e-9), tmp_path))
+
+
+def with_tensor(path: Path, name: str, change: Callable[[torch.Tensor], object], folder: Path) -> Path:
+    """A copy of a network's file with one tensor changed."""
+    with safe_open(path, "pt") as opened:
+        metadata = opened.metadata()
     tensors = load_file(path)
-    tensors["linear.bias"][0] = float("nan")
-    save_file(tensors, path, metadata)
-    with pytest.raises(UserError, match="not finite; train another one"):
-        load_classifier(path)
+    change(tensors[name])
+    save_file(tensors, folder / "changed.safetensors", metadata)
+    return folder / "changed.safetensors"

@@ -16,7 +16,7 @@ from projgan.generation.sampling import MIXES, class_labels, sample
 from projgan.inspection.inspection import Inspection, inspect
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.pictures.grids import grid
-from projgan.pictures.pixels import to_pil
+from projgan.pictures.pillow import to_pil
 from projgan.process.ranks import choose_device
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import generator_path, load_generator

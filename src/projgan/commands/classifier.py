@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from projgan.commands.paths import DataSource, NewPath
-from projgan.commands.printing import Json, dumps
+from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import Say, bar_listener, counted
 from projgan.files import chosen_cache
 
@@ -113,9 +113,9 @@ def _report(result: "TrainingResult", *, as_json: bool) -> None:
     if as_json:
         facts = accuracy and {**accuracy.model_dump(), "accuracy": accuracy.value}
         finished = result.description is not None
-        print(dumps({"step": result.step, "out": str(result.path), "finished": finished, "test": facts}))
+        show(dumps({"step": result.step, "out": str(result.path), "finished": finished, "test": facts}))
     elif accuracy:
-        print(
+        show(
             f"{result.path}: right on {accuracy.correct} of {accuracy.count} {accuracy.split} images "
             f"({accuracy.value:.2%})"
         )

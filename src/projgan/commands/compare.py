@@ -1,13 +1,11 @@
 """`projgan compare`."""
 
-from pathlib import Path
-
-from projgan.commands.paths import NewPath
-from projgan.commands.printing import Json, dumps
+from projgan.commands.paths import GivenPath, NewPath
+from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import counted
 
 
-def compare(*runs: Path, out: NewPath, json: Json = False) -> None:
+def compare(*runs: GivenPath, out: NewPath, json: Json = False) -> None:
     """Put several runs into one report: results with intervals over seeds, curves, images, cost, protocol.
 
     Runs that differ in their seed only are seeds of one method. Runs of other data and numbers of unlike
@@ -30,4 +28,4 @@ def compare(*runs: Path, out: NewPath, json: Json = False) -> None:
 
     report = build_report(runs, counted("sampling", " images"))
     written = write_report(report, out)
-    print(dumps(to_plain(report)) if json else "\n".join(map(str, written)))
+    show(dumps(to_plain(report)) if json else "\n".join(map(str, written)))

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Literal
 
 from projgan.commands.paths import DataSource, NewPath
-from projgan.commands.printing import Json, dumps
+from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import counted
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def describe(
 
     request = _request(condition, condition_columns)
     description = describe_images(path, split, counted("reading", " images"), request)
-    print(dumps(description.to_dict()) if json else description.to_text())
+    show(dumps(description.to_dict()) if json else description.to_text())
 
 
 def pack(
@@ -89,9 +89,9 @@ def pack(
         on_unreadable=on_unreadable,
     )
     if json:
-        print(dumps({"out": str(out), "images": len(packed), "classes": list(packed.class_names)}))
+        show(dumps({"out": str(out), "images": len(packed), "classes": list(packed.class_names)}))
     else:
-        print(f"{out}: {len(packed)} images of {_condition_text(packed)}, {resolution}x{resolution}")
+        show(f"{out}: {len(packed)} images of {_condition_text(packed)}, {resolution}x{resolution}")
 
 
 def _request(kind: Condition, columns: list[str] | None) -> "ConditionRequest":

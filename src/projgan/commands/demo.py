@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from projgan.commands.paths import NewPath
-from projgan.commands.printing import Json, dumps
+from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import Say, bar_listener
 from projgan.config import load_config
 
@@ -31,11 +31,11 @@ def demo(run_dir: NewPath = Path("runs/demo"), *, json: Json = False) -> int:
         return run.exit_code
     result = score_demo(RunDirectory(run_dir))
     if json:
-        print(dumps(vars(result)))
+        show(dumps(vars(result)))
         return 0
     share = result.recognised / result.samples
-    print(f"samples, one class a row: {result.grid}")
-    print(
+    show(f"samples, one class a row: {result.grid}")
+    show(
         f"recognised as the digit asked for: {result.recognised} of {result.samples} ({share:.1%}), "
         "by a classifier trained on real digits only "
         f"(right on {result.classifier_accuracy:.1%} of held-out ones)"

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from pydantic import ValidationError
 
 from projgan.commands.paths import DataSource, NewPath, RunOrModel
-from projgan.commands.printing import Json, dumps
+from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import bar_listener
 from projgan.config import DataConfig, EvaluationConfig, explain
 from projgan.errors import UserError
@@ -105,7 +105,7 @@ def evaluate(
             listener=bar_listener() if ranks.is_first else None,
         )
         if ranks.is_first:
-            print(dumps([row.model_dump(mode="json") for row in rows]) if json else _text(rows))
+            show(dumps([row.model_dump(mode="json") for row in rows]) if json else _text(rows))
     return 0
 
 

@@ -1,8 +1,6 @@
 """`projgan finetune`."""
 
-from pathlib import Path
-
-from projgan.commands.paths import NewPath, RunPath
+from projgan.commands.paths import GivenPath, NewPath, RunPath
 from projgan.commands.printing import Json
 from projgan.commands.progress import bar_listener
 from projgan.commands.train import report_training
@@ -12,7 +10,7 @@ def finetune(
     run: RunPath,
     /,
     *,
-    classifier: Path,
+    classifier: GivenPath,
     weight: float = 1.0,
     steps: int | None = None,
     learning_rate: float | None = None,

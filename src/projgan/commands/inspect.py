@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from projgan.commands.paths import DataSource, NewPath, RunPath
-from projgan.commands.printing import Json, dumps
+from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import Say, counted
 from projgan.errors import UserError
 
@@ -80,7 +80,7 @@ def inspect(
         counted("writing", " rows"),
         Say.line,
     )
-    print(dumps(dataclasses.asdict(written)) if json else _text(written))
+    show(dumps(dataclasses.asdict(written)) if json else _text(written))
 
 
 def _text(written: "WrittenInspection") -> str:

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from projgan.commands.paths import DataSource, NewPath
-from projgan.commands.printing import Json, dumps
+from projgan.commands.paths import DataSource, GivenPath, NewPath
+from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import Say, bar_listener, counted
 from projgan.files import chosen_cache
 
@@ -16,7 +16,7 @@ def inverter(
     data: DataSource,
     /,
     *,
-    classifier: Path,
+    classifier: GivenPath,
     out: NewPath = Path("runs/inverter"),
     width: int | None = None,
     steps: int = 2000,
@@ -114,9 +114,9 @@ def _report(result: "TrainingResult", split: str, *, as_json: bool) -> None:
         facts = inversion and inversion.model_dump()
         finished = inversion is not None
         out = str(result.path)
-        print(dumps({"step": result.step, "out": out, "finished": finished, "inversion": facts}))
+        show(dumps({"step": result.step, "out": out, "finished": finished, "inversion": facts}))
     elif inversion:
-        print(
+        show(
             f"{result.path}: features of {split} images come back with an error of "
             f"{inversion.feature_error:.3g} (0: all, 1: no better than their mean)"
         )

@@ -4,6 +4,7 @@ from cyclopts import CycloptsError, MissingArgumentError, UnusedCliTokensError
 from pydantic import ValidationError
 
 from projgan.config import as_words_of_their_own, explain
+from projgan.errors import UserError
 
 
 def in_one_line(error: CycloptsError) -> str:
@@ -11,6 +12,8 @@ def in_one_line(error: CycloptsError) -> str:
     cause = error.__cause__
     if isinstance(cause, ValidationError):
         return explain(cause)
+    if isinstance(cause, UserError):
+        return str(cause)
     if isinstance(error, MissingArgumentError) and (several := _several_words(error)):
         return several
     if isinstance(error, UnusedCliTokensError) and error.unused_tokens and error.command_chain:

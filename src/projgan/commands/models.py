@@ -1,6 +1,6 @@
 """`projgan models`."""
 
-from projgan.commands.printing import Json, dumps
+from projgan.commands.printing import Json, dumps, show
 from projgan.errors import UserError, nearest_name
 
 
@@ -22,7 +22,7 @@ def models(name: str | None = None, /, *, json: Json = False) -> None:
         if path is None:
             raise UserError(f"unknown model {name!r}{nearest_name(name, model_names())}")
         card = model_card(name)
-        print(dumps({"name": name, "path": str(path), "card": card}) if json else card.rstrip())
+        show(dumps({"name": name, "path": str(path), "card": card}) if json else card.rstrip())
         return
     loaded = {each: load_generator(path) for each in model_names() if (path := model_path(each))}
     if json:
@@ -30,8 +30,8 @@ def models(name: str | None = None, /, *, json: Json = False) -> None:
             {"name": each, "resolution": generator.resolution, "class_names": description.class_names}
             for each, (generator, description) in loaded.items()
         ]
-        print(dumps(rows))
+        show(dumps(rows))
         return
     for each, (generator, description) in loaded.items():
         size = f"{generator.resolution}x{generator.resolution}"
-        print(f"{each:12} {description.provenance.data}, {size}: {', '.join(description.class_names)}")
+        show(f"{each:12} {description.provenance.data}, {size}: {', '.join(description.class_names)}")

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from projgan.commands.paths import NewPath, RunOrModel
-from projgan.commands.printing import Json, dumps
+from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import Say, counted
 
 
@@ -77,4 +77,4 @@ def morph(
         ffmpeg=shutil.which("ffmpeg"),
     )
     written = write_morph(request, counted("morphing", " images"), counted("writing", " frames"), Say.line)
-    print(dumps(dataclasses.asdict(written)) if json else written.out)
+    show(dumps(dataclasses.asdict(written)) if json else written.out)

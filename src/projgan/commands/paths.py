@@ -9,15 +9,24 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from projgan.errors import UserError
-from projgan.files import without_detours
+from projgan.files import refuse_unnameable, without_detours
+
+
+def _read(kind: Any, words: Any) -> Path:
+    option = f"{words[0].keyword} " if words[0].keyword else ""
+    if not words[0].value:
+        raise UserError(f"{option}is given an empty path; name a file or a folder")
+    path = Path(words[0].value)
+    refuse_unnameable(path, option)
+    return path
 
 
 def _read_new(kind: Any, words: Any) -> Path:
-    return without_detours(Path(words[0].value))
+    return without_detours(_read(kind, words))
 
 
 def _read_run(kind: Any, words: Any) -> Path:
-    run = Path(words[0].value)
+    run = _read(kind, words)
     if not run.exists():
         raise UserError(f"{run}: no such file or run")
     return run
@@ -26,7 +35,7 @@ def _read_run(kind: Any, words: Any) -> Path:
 def _read_run_or_model(kind: Any, words: Any) -> Path:
     from projgan.storage.published_models import existing_run_or_model
 
-    run = Path(words[0].value)
+    run = _read(kind, words)
     existing_run_or_model(run)
     return run
 
@@ -39,6 +48,8 @@ def _read_data(kind: Any, words: Any) -> str:
     return location
 
 
+GivenPath = Annotated[Path, Parameter(converter=_read)]
+"""A file or folder that should be there."""
 NewPath = Annotated[Path, Parameter(converter=_read_new)]
 """A file or folder that may not be there yet; see `without_detours`."""
 RunPath = Annotated[Path, Parameter(converter=_read_run)]

@@ -6,15 +6,15 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from projgan.commands.paths import NewPath, RunPath
-from projgan.commands.printing import Json, dumps
+from projgan.commands.paths import GivenPath, NewPath, RunPath
+from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import Say, counted
 
 
 def plug_and_play(
     run: RunPath,
     *,
-    classifier: Path | None = None,
+    classifier: GivenPath | None = None,
     class_: Annotated[list[str] | None, Parameter(name="--class", consume_multiple=True)] = None,
     count: int = 10,
     seed: int = 0,
@@ -95,6 +95,6 @@ def plug_and_play(
     )
     written = write_samples(request, counted("walking", " steps"), Say.line)
     if json:
-        print(dumps(dataclasses.asdict(written)))
+        show(dumps(dataclasses.asdict(written)))
     else:
-        print(out if len(written.files) == 1 else f"{out}: {len(written.files)} images")
+        show(out if len(written.files) == 1 else f"{out}: {len(written.files)} images")

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from projgan.errors import visible
+
 Json = Annotated[bool, Parameter(negative=())]
 """A switch `--json` without its opposite."""
 
@@ -12,3 +14,8 @@ Json = Annotated[bool, Parameter(negative=())]
 def dumps(value: Any) -> str:
     """Plain values as indented JSON; anything else by its text."""
     return json.dumps(value, indent=2, default=str)
+
+
+def show(text: object) -> None:
+    """Print lines to stdout; what a terminal would obey in names that anyone may have chosen is escaped."""
+    print("\n".join(map(visible, str(text).split("\n"))))

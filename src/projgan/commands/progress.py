@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from projgan.errors import shortened, visible
+
 if TYPE_CHECKING:
     from projgan.listening import Listener, Progress
 
@@ -20,7 +22,7 @@ class Say:
         if _LinePerUpdate.is_within_a_line:
             sys.stderr.write("\n")
             _LinePerUpdate.is_within_a_line = False
-        tqdm.write(message, file=sys.stderr)
+        tqdm.write(shortened(visible(message)), file=sys.stderr)
 
 
 class _LinePerUpdate:

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from projgan.commands.paths import NewPath, RunOrModel
-from projgan.commands.printing import Json, dumps
+from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import Say, counted
 
 
@@ -69,9 +69,9 @@ def sample(
     )
     written = write_images(request, counted("sampling", " images"), counted("choosing", " images"), Say.line)
     if json:
-        print(dumps(written.to_dict()))
+        show(dumps(written.to_dict()))
     else:
-        print(out if len(written.files) == 1 else f"{out}: {len(written.files)} images")
+        show(out if len(written.files) == 1 else f"{out}: {len(written.files)} images")
         if reject is not None:
             first, last = written.seeds
-            print(f"{count} of seeds {first} to {last} kept for each; --json lists them")
+            show(f"{count} of seeds {first} to {last} kept for each; --json lists them")

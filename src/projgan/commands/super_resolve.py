@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from projgan.commands.paths import NewPath, RunPath
-from projgan.commands.printing import Json, dumps
+from projgan.commands.paths import GivenPath, NewPath, RunPath
+from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import Say, counted
 from projgan.errors import UserError
 
@@ -25,7 +25,7 @@ def super_resolve(
     evaluate: Annotated[bool, Parameter(negative=())] = False,
     split: str | None = None,
     count: int = 1000,
-    classifier: Path | None = None,
+    classifier: GivenPath | None = None,
     cache: NewPath | None = None,
     on_unreadable: Literal["error", "skip"] | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
@@ -81,7 +81,7 @@ def super_resolve(
         found = evaluate_super_resolution(
             asked, counted("decoding", " images"), counted("enlarging", " images"), Say.line
         )
-        print(dumps(dataclasses.asdict(found)) if json else _text(found, out))
+        show(dumps(dataclasses.asdict(found)) if json else _text(found, out))
         return
     if images is None:
         raise UserError("there are no images to enlarge; give a folder, or --evaluate to measure the run")
@@ -94,10 +94,10 @@ def super_resolve(
     for line in written.skipped:
         Say.line(f"left out: {line}")
     if json:
-        print(dumps(dataclasses.asdict(written)))
+        show(dumps(dataclasses.asdict(written)))
     else:
-        print(f"{out}: {len(written.files)} images")
-        print(f"{written.comparison}: {written.compared} of the {len(written.files) // draws} enlarged")
+        show(f"{out}: {len(written.files)} images")
+        show(f"{written.comparison}: {written.compared} of the {len(written.files) // draws} enlarged")
 
 
 def _text(found: "MeasuredSuperResolution", out: Path) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from projgan.commands.paths import NewPath
-from projgan.commands.printing import Json, dumps
+from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import Say, bar_listener
 from projgan.config import RunConfig, dump_config
 
@@ -68,9 +68,9 @@ def train(
 
 def _report_estimate(config: RunConfig, estimate: "Estimate", *, as_json: bool) -> None:
     if as_json:
-        print(dumps({"config": config.model_dump(mode="json"), **vars(estimate)}))
+        show(dumps({"config": config.model_dump(mode="json"), **vars(estimate)}))
     else:
-        print(f"{dump_config(config)}\n{estimate.to_text()}")
+        show(f"{dump_config(config)}\n{estimate.to_text()}")
 
 
 def report_training(result: "TrainingResult", *, as_json: bool) -> None:
@@ -79,6 +79,6 @@ def report_training(result: "TrainingResult", *, as_json: bool) -> None:
     if not finished:
         Say.line(f"stopped at step {result.step}; the same command resumes")
     if as_json:
-        print(dumps({"step": result.step, "generator": str(result.path), "finished": finished}))
+        show(dumps({"step": result.step, "generator": str(result.path), "finished": finished}))
     elif finished:
-        print(result.path)
+        show(result.path)

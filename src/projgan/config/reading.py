@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from projgan.config.run_config import RunConfig
-from projgan.errors import UserError, nearest_name, printable
+from projgan.errors import UserError, nearest_name, printable, reason_of
 
 
 def preset_names() -> list[str]:
@@ -43,14 +43,25 @@ def read_preset(preset: str) -> tuple[dict[str, Any], str]:
         raise UserError(f"unknown preset {preset!r}{nearest_name(preset, preset_names())}")
     try:
         settings = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise UserError(f"{place}: not valid YAML: {' '.join(str(error).split())[:300]}") from None
+    except Exception as error:  # YAML makes dates and numbers of words, and fails at it in many ways
+        raise UserError(f"{place}: not valid YAML: {reason_of(error)}") from None
     if not isinstance(settings, dict) or not all(map(_is_section, settings, settings.values())):
         raise UserError(
             f"{place}: expected sections ({', '.join(RunConfig.model_fields)}), each with its keys and "
             "their values, which are single or plain lists"
         )
+    _check_values(settings, place)
     return settings, place
+
+
+def _check_values(settings: dict[str, Any], place: str) -> None:
+    """Refuse a key or a value by itself; whether they fit together shows when the command line has spoken."""
+    try:
+        RunConfig.model_validate(settings)
+    except ValidationError as error:
+        for found in error.errors():
+            if len(found["loc"]) > 1:
+                raise UserError(f"{place}: {_explained(found)}") from None
 
 
 def _is_section(name: object, keys: object) -> bool:
@@ -105,7 +116,10 @@ _BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxother = 2, 120, 120
 
 def explain(error: ValidationError) -> str:
     """Say in one line what pydantic found first."""
-    first = error.errors()[0]
+    return _explained(error.errors()[0])
+
+
+def _explained(first: ErrorDetails) -> str:
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         key = printable(key)

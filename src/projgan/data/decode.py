@@ -8,7 +8,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from projgan.errors import UserError
+from projgan.errors import UserError, visible
 from projgan.pictures.pillow import from_pil
 
 DECODE_VERSION = 1
@@ -38,16 +38,11 @@ class Unreadable:
         return f"{self.name}: {self.reason}"
 
 
-def one_line(text: str) -> str:
-    """Return `text` without line breaks and control characters, which a file's name may hold."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
 class UnreadableImageError(UserError):
     """One image cannot be read."""
 
     def __init__(self, name: str, reason: str) -> None:
-        self.unreadable = Unreadable(one_line(name), one_line(reason)[:200])
+        self.unreadable = Unreadable(visible(name), visible(reason)[:200])
         super().__init__(str(self.unreadable))
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from projgan.data.decode import Unreadable, UnreadableImageError, one_line, to_eight_bits
+from projgan.data.decode import Unreadable, UnreadableImageError, to_eight_bits
 from projgan.data.decoding import Progress
 from projgan.data.empty_classes import empty_classes, listed, words_on_empty
 from projgan.data.parallel import map_items
 from projgan.data.sources import Item, Source, open_source
 from projgan.data.sources.columns import ONE_CLASS, ConditionRequest
+from projgan.errors import visible
 
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _RARE = 10
@@ -87,7 +88,7 @@ class Description(BaseModel):
 
     def to_text(self) -> str:
         """Return the facts as lines a person reads, without a newline at the end."""
-        return "\n".join(one_line(line) for line in _lines(self))
+        return "\n".join(visible(line) for line in _lines(self))
 
 
 def describe(

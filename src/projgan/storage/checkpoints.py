@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from projgan.errors import UserError
-from projgan.storage.state_file import load_state, save_state
+from projgan.storage.state_file import load_state, same, save_state
 
 FORMAT = "projgan-checkpoint-1"
 _NAME = re.compile(r"step-(\d{8,})\.pt")
@@ -47,7 +47,7 @@ def load_checkpoint(folder: Path, step: int) -> dict[str, Any]:
         else "remove it to start again, or choose another --run-dir"
     )
     state = load_state(path, FORMAT, remedy)
-    if state.get("step") != step:
+    if not same(state.get("step"), step):
         raise UserError(f"{path}: a checkpoint of step {state.get('step')}, renamed; {remedy}")
     return state
 

@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, ValidationError
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from projgan.data.standardization import Checked
-from projgan.errors import UserError, printable
+from projgan.errors import UserError, printable, reason_of
 from projgan.files import write_atomically
 from projgan.networks.classifier import MAX_RESOLUTION, MIN_RESOLUTION, Classifier
 from projgan.networks.convolutions import channels_last
@@ -166,10 +166,7 @@ def load_classifier(
     path: Path | str, device: torch.device | str = "cpu"
 ) -> tuple[Classifier, NetworkDescription]:
     """Read a classifier and its description, in evaluation mode; errors as in `load_generator`."""
-    network, description = _load(Path(path), "classifier", _ClassifierArguments, Classifier, device)
-    if not all(tensor.isfinite().all() for tensor in network.state_dict().values()):
-        raise UserError(f"{path}: a classifier with weights that are not finite; train another one")
-    return network, description
+    return _load(Path(path), "classifier", _ClassifierArguments, Classifier, device)
 
 
 def load_inverting_generator(
@@ -212,14 +209,15 @@ def _read(path: Path, kind: str) -> tuple[NetworkDescription, dict[str, Tensor]]
                 )
                 raise UserError(f"{path}: holds a {description.kind}, not a {kind}{remedy}")
             return description, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise UserError(
-            f"{path}: not a safetensors file, or damaged ({error}); projgan loads no pickles or other formats"
-        ) from None
+    except UserError:
+        raise
     except ValidationError as error:
         raise UserError(f"{path}: its description is not one this version reads: {_first(error)}") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except Exception as error:  # of safetensors, of torch, of the disk
+        raise UserError(
+            f"{path}: not a safetensors file, or damaged ({reason_of(error)}); projgan loads no pickles or "
+            "other formats"
+        ) from None
 
 
 def _check(model: type[Checked], description: NetworkDescription, path: Path) -> dict[str, Any]:
@@ -259,9 +257,20 @@ def _fill(network: Any, tensors: dict[str, Tensor], path: Path) -> Any:
             raise UserError(
                 f"{path}: tensor {printable(name)} is not that of the network it describes; damaged"
             )
+    _refuse_impossible(tensors, path)
     # In a file tensors are not aligned, and sums round by where numbers lie: each gets a place of its own.
     network.load_state_dict({name: tensor.clone() for name, tensor in tensors.items()}, assign=True)
     return channels_last(network)
+
+
+def _refuse_impossible(tensors: dict[str, Tensor], path: Path) -> None:
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise UserError(
+                f"{path}: {name} has weights that are not finite; damaged, or of a run that broke"
+            )
+        if name.endswith("running_var") and (tensor < 0).any():
+            raise UserError(f"{path}: {name} has variances below zero; damaged")
 
 
 def _first(error: ValidationError) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from projgan.errors import UserError
+from projgan.storage.state_file import same
 
 THINGS = {"data_fingerprint": "images", "encoder_sha256": "a classifier"}
 """What a checksum is of."""
@@ -22,7 +23,7 @@ def refuse_other_origin(now: Mapping[str, object], before: object, place: Path) 
     """
     stored = before if isinstance(before, dict) else {}
     for key, value in now.items():
-        if stored.get(key) == value:
+        if same(stored.get(key), value):
             continue
         if key in THINGS:
             raise UserError(f"{place} is of {THINGS[key]} other than given here; choose another --out")

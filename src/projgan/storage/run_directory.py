@@ -209,7 +209,7 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
     for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
         try:
             row = json.loads(line)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):  # a number may have too many digits
             continue
         if isinstance(row, dict):
             rows.append(row)

@@ -40,6 +40,8 @@ def open_source(
     if str(location) == DIGITS:
         source: Source = open_digits(split)
     else:
+        if not str(location):
+            raise UserError(f"the place of the images is empty; accepted are {ACCEPTED}")
         refuse_undecodable(str(location), str(location))
         source = _recognise(Path(location), split, request)
         refuse_undecodable(source.name, source.location)
