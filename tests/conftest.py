@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,16 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_dir = tmp_path_factory.mktemp("uninterrupted") / "run"
     train_small(run_dir)
     return run_dir
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder with CIFAR and Tiny ImageNet in Parquet, which is not part of the repository."""
+    beside = Path(__file__).parents[1].parent / "shared" / "data"
+    folder = Path(os.environ.get("PROJGAN_TEST_DATA", beside))
+    if not (folder / "cifar10").is_dir():
+        words = f"no real data at {folder}; point PROJGAN_TEST_DATA to a folder with cifar10/ in Parquet"
+        if os.environ.get("PROJGAN_REQUIRE_DATA") == "1":
+            pytest.fail(words)
+        pytest.skip(words)
+    return folder

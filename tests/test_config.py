@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projgan.config import (
+    MEETING_HEADS,
     MEETING_IMAGES,
     RESUMABLE_KEYS,
     Architecture,
@@ -25,6 +26,7 @@ from projgan.errors import UserError
 from projgan.losses import ADVERSARIAL_LOSSES
 from projgan.networks.augmentation import CHANGES
 from projgan.networks.conditions import CONDITIONS
+from projgan.networks.projected import HEAD_CONDITIONS
 from projgan.networks.resnet import DISCRIMINATORS, GENERATORS
 from projgan.networks.super_resolution import IMAGE_CONDITIONS, SHAPES
 
@@ -60,8 +62,9 @@ def test_defaults_are_the_papers_cifar_10_settings() -> None:
 
 
 def test_choices_are_the_tables_of_the_networks() -> None:
-    assert GENERATORS.keys() == DISCRIMINATORS.keys()
-    assert set(get_args(Architecture)) == GENERATORS.keys() | SHAPES.keys()
+    assert set(get_args(Architecture)) == DISCRIMINATORS.keys() | SHAPES.keys()
+    assert GENERATORS.keys() == DISCRIMINATORS.keys() | {"resnet-32-tapered"}
+    assert HEAD_CONDITIONS.keys() == MEETING_HEADS
     assert IMAGE_CONDITIONS.keys() == MEETING_IMAGES
     fields = {
         "condition": (RunConfig().discriminator, CONDITIONS),

@@ -77,6 +77,7 @@ class Said:
     class_logits: Tensor | None = None
     twin_logits: Tensor | None = None
     embeddings: Tensor | None = None
+    votes: Tensor | None = None
 
 
 def test_the_adversarial_objective_looks_at_the_logits_only() -> None:

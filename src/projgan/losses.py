@@ -88,6 +88,10 @@ class Judgement(Protocol):
     def guide_logits(self) -> Tensor | None:
         """[N, num_classes] of a frozen classifier, in fine-tuning."""
 
+    @property
+    def votes(self) -> Tensor | None:
+        """[N, places], each judged by itself, where `logits` are the mean of several; else None."""
+
 
 JudgementLoss = Callable[[Judgement, Tensor], Tensor]
 
@@ -172,10 +176,17 @@ def no_error(output: Judgement, labels: Tensor) -> Tensor:
 def adversarial_objective(loss: AdversarialLoss, term: ClassTerm) -> Objective:
     """The adversarial loss alone: the condition has entered the logits."""
     return Objective(
-        real=lambda output, condition: loss.real(output.logits),
-        fake=lambda output, condition: loss.fake(output.logits),
-        generator=lambda output, condition: loss.generator(output.logits),
+        real=_of_votes(loss.real), fake=_of_votes(loss.fake), generator=_of_votes(loss.generator)
     )
+
+
+def _of_votes(loss: LogitLoss) -> JudgementLoss:
+    """The loss of an image: of its logit, or the mean over the places that are judged by themselves."""
+
+    def of_output(output: Judgement, condition: Tensor) -> Tensor:
+        return loss(output.logits) if output.votes is None else loss(output.votes).mean(dim=1)
+
+    return of_output
 
 
 def _with_class_errors(loss: AdversarialLoss, weight: float, errors: Objective) -> Objective:

@@ -1,4 +1,3 @@
-import os
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -6,19 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-
-
-@pytest.fixture
-def real_data() -> Path:
-    """The folder with CIFAR and Tiny ImageNet in Parquet, which is not part of the repository."""
-    beside = Path(__file__).parents[2].parent / "shared" / "data"
-    folder = Path(os.environ.get("PROJGAN_TEST_DATA", beside))
-    if not (folder / "cifar10").is_dir():
-        words = f"no real data at {folder}; point PROJGAN_TEST_DATA to a folder with cifar10/ in Parquet"
-        if os.environ.get("PROJGAN_REQUIRE_DATA") == "1":
-            pytest.fail(words)
-        pytest.skip(words)
-    return folder
 
 
 def encoded(value: int = 0, size: tuple[int, int] = (4, 4), kind: str = "PNG", mode: str = "RGB") -> bytes:

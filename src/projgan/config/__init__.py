@@ -10,7 +10,7 @@ from projgan.config.reading import (
     preset_names,
     read_preset,
 )
-from projgan.config.run_config import CLASSIFYING, MEETING_IMAGES, RESUMABLE_KEYS, RunConfig
+from projgan.config.run_config import CLASSIFYING, MEETING_HEADS, MEETING_IMAGES, RESUMABLE_KEYS, RunConfig
 from projgan.config.sections import (
     Architecture,
     DataConfig,
@@ -26,6 +26,7 @@ from projgan.config.sections import (
 
 __all__ = [
     "CLASSIFYING",
+    "MEETING_HEADS",
     "MEETING_IMAGES",
     "RESUMABLE_KEYS",
     "Architecture",

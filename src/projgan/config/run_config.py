@@ -25,6 +25,9 @@ CLASSIFYING = frozenset({"ac-gan", "tac-gan", "adc-gan", "d2d-ce", "multi-hinge"
 MEETING_IMAGES = frozenset({"projection", "hidden-concat"})
 """Conditions of the discriminator that a low-resolution image can take."""
 
+MEETING_HEADS = frozenset({"projection", "unconditional"})
+"""Conditions of the discriminator that the heads of `projected` can take."""
+
 
 class RunConfig(Section):
     """Everything that decides a run."""
@@ -42,7 +45,8 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _parts_fit_together(self) -> "RunConfig":
         for name, section in (("generator", self.generator), ("discriminator", self.discriminator)):
-            if re.findall(r"\d+", section.architecture)[-1] != str(self.data.resolution):
+            sizes = re.findall(r"\d+", section.architecture)  # none where any will do
+            if sizes and sizes[-1] != str(self.data.resolution):
                 raise ValueError(
                     f"{name}.architecture is {section.architecture}, but data.resolution is "
                     f"{self.data.resolution}: choose both for one resolution"
@@ -58,6 +62,7 @@ class RunConfig(Section):
                 "hinge loss itself: choose hinge, or another condition"
             )
         self._condition_can_be_met()
+        self._projected_has_its_own_settings()
         self._low_resolution_goes_with_its_networks()
         end = self.optimizer.decay_end
         if end is not None and self.training.steps > end:
@@ -88,6 +93,19 @@ class RunConfig(Section):
                 "discriminator.quadratic_term belongs to projection and to data.condition vector or "
                 f"multi-hot, not to {method} and {kind}: turn it off"
             )
+
+    def _projected_has_its_own_settings(self) -> None:
+        settings = self.discriminator
+        if settings.architecture != "projected":
+            return
+        if settings.condition not in MEETING_HEADS:
+            raise ValueError(
+                f"discriminator.condition is {settings.condition}, but architecture projected meets a label "
+                "by projection or not at all: choose projection or unconditional"
+            )
+        for key in ("hidden_block", "quadratic_term"):
+            if getattr(settings, key):
+                raise ValueError(f"discriminator.{key} is not for architecture projected: leave it out")
 
     def _low_resolution_goes_with_its_networks(self) -> None:
         wanted = self.data.condition == "low-resolution"
@@ -131,6 +149,7 @@ RESUMABLE_KEYS = frozenset(
     {
         "data.source",
         "data.cache",
+        "discriminator.features",
         "finetuning.classifier",
         "finetuning.run",
         "optimizer.decay_end",

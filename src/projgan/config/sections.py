@@ -36,6 +36,8 @@ Architecture = Literal[
     "super-resolution-16-64",
     "super-resolution-32-128",
 ]
+GeneratorArchitecture = Literal[Architecture, "resnet-32-tapered"]
+DiscriminatorArchitecture = Literal[Architecture, "projected"]
 Condition = Literal[
     "projection",
     "input-concat",
@@ -94,7 +96,7 @@ class DataConfig(Section):
 class GeneratorConfig(Section):
     """The generator."""
 
-    architecture: Architecture = "resnet-32"
+    architecture: GeneratorArchitecture = "resnet-32"
     """Row of the table of widths."""
     width: Annotated[Width | None, MayBeOff] = None
     """Base width in place of the table's."""
@@ -110,8 +112,8 @@ class GeneratorConfig(Section):
 class DiscriminatorConfig(Section):
     """The discriminator."""
 
-    architecture: Architecture = "resnet-32"
-    """Row of the table of widths."""
+    architecture: DiscriminatorArchitecture = "resnet-32"
+    """Row of the table of widths; or `projected`, which looks at images through a pretrained network."""
     width: Annotated[Width | None, MayBeOff] = None
     """Base width in place of the table's."""
     condition: Condition = "projection"
@@ -122,6 +124,10 @@ class DiscriminatorConfig(Section):
     """Entries of the embedded label in `hidden-concat` and `output-concat`, of the image in `d2d-ce`."""
     quadratic_term: bool = False
     """Add a quadratic form of the condition to `projection`, for several classes or a vector (equation 7)."""
+    features: Annotated[str, Field(min_length=1)] = "imagenet"
+    """Network that `projected` looks through: `imagenet` of the extra `pretrained`, or `imagenet:FILE`."""
+    input_size: Annotated[int, Field(ge=32, le=512, multiple_of=32)] = 224
+    """Height and width to which images are brought for that network."""
     augmentation: Annotated[tuple[Augmentation, ...] | None, MayBeOff] = None
     """Random changes of real and generated images alike before the discriminator sees them, in this order."""
     augmentation_strength: Annotated[float, Field(ge=0, le=2)] = 1.0

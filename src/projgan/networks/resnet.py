@@ -52,12 +52,16 @@ class DiscriminatorShape:
 GENERATORS: dict[str, GeneratorShape] = {
     "resnet-8": GeneratorShape(8, 64, (1, 1, 1)),
     "resnet-32": GeneratorShape(32, 256, (1, 1, 1, 1)),
+    "resnet-32-tapered": GeneratorShape(32, 64, (4, 4, 2, 1)),
     "resnet-64": GeneratorShape(64, 64, (16, 8, 4, 2, 1)),
     "resnet-128": GeneratorShape(128, 64, (16, 16, 8, 4, 2, 1)),
     "resnet-128-small": GeneratorShape(128, 64, (8, 8, 4, 4, 2, 1)),
     "resnet-256": GeneratorShape(256, 32, (16, 16, 8, 8, 4, 2, 1)),
 }
-"""Base width and its multiples, by name: the linear layer's, then each block's output."""
+"""Base width and its multiples, by name: the linear layer's, then each block's output.
+
+`resnet-32-tapered` is ours: as many operations as `resnet-32` of twice its width, four times the parameters.
+"""
 
 DISCRIMINATORS: dict[str, DiscriminatorShape] = {
     "resnet-8": DiscriminatorShape(8, 64, (1, 1, 1), 2, hidden_block=2),

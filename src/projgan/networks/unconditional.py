@@ -30,6 +30,8 @@ class DiscriminatorOutput:
     """[N, embedding_size], each of length 1, where images are compared with each other; `d2d-ce`'s."""
     guide_logits: Tensor | None = None
     """[N, num_classes] of a frozen classifier, where one guides the generator."""
+    votes: Tensor | None = None
+    """[N, places] where an image is judged at several places: `logits` are their mean. None for one."""
 
     def split(self, first: int) -> tuple["DiscriminatorOutput", "DiscriminatorOutput"]:
         """Cut into the outputs of the first `first` images and of the rest."""

@@ -12,7 +12,7 @@ from projgan.config import RunConfig, check_config, read_preset
 from projgan.errors import UserError, printable
 from projgan.evaluation.rows import MetricRow
 from projgan.storage.network_description import Provenance
-from projgan.storage.network_file import load_discriminator, load_generator
+from projgan.storage.network_file import count_parameters, load_generator
 from projgan.storage.run_directory import RunDirectory, refuse_no_run
 
 
@@ -78,9 +78,7 @@ def _read(path: Path, name: str) -> Run:
     if not directory.generator.is_file():
         raise UserError(f"{path}: no generator.safetensors there; the run has not reached a checkpoint yet")
     generator, description = load_generator(directory.generator)
-    discriminator = (
-        load_discriminator(directory.discriminator)[0] if directory.discriminator.is_file() else None
-    )
+    beside = directory.discriminator
     return Run(
         name=name,
         path=path,
@@ -89,7 +87,7 @@ def _read(path: Path, name: str) -> Run:
         class_names=description.class_names,
         present_classes=tuple(description.present_classes),
         generator_parameters=_count_parameters(generator),
-        discriminator_parameters=_count_parameters(discriminator) if discriminator else None,
+        discriminator_parameters=count_parameters(beside) if beside.is_file() else None,
         stats=tuple(directory.read_stats()),
         rows=_read_rows(directory),
         damaged_rows=directory.count_damaged_metrics(),

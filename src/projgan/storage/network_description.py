@@ -12,6 +12,7 @@ from projgan.version import VERSION
 NetworkKind = Literal[
     "generator",
     "discriminator",
+    "projected discriminator",
     "classifier",
     "feature inverter",
     "super-resolution generator",

@@ -5,8 +5,9 @@ tensors must be exactly those that the described network has.
 """
 
 import hashlib
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
 from pydantic import Field, ValidationError
@@ -20,9 +21,11 @@ from projgan.files import write_atomically
 from projgan.networks.classifier import MAX_RESOLUTION, MIN_RESOLUTION, Classifier
 from projgan.networks.convolutions import channels_last
 from projgan.networks.inverting_generator import InvertingGenerator
+from projgan.networks.projected import ProjectedDiscriminator
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.networks.super_resolution import SuperResolutionDiscriminator, SuperResolutionGenerator
 from projgan.storage.network_description import NetworkDescription, NetworkKind
+from projgan.storage.pretrained import load_imagenet
 from projgan.storage.published_models import existing_run_or_model
 
 METADATA_KEY = "projgan"
@@ -48,6 +51,16 @@ class _DiscriminatorArguments(Checked):
     hidden_block: Count | None = None
     embedding_size: Count = 128
     quadratic_term: bool = False
+
+
+class _ProjectedDiscriminatorArguments(Checked):
+    architecture: Literal["projected"]
+    condition: str
+    resolution: Annotated[int, Field(gt=0, le=1024)]
+    channels: Literal[1, 3]
+    num_classes: Count
+    width: Annotated[int, Field(gt=0, le=4096)] | None
+    input_size: Annotated[int, Field(gt=0, le=1024)]
 
 
 class _ClassifierArguments(Checked):
@@ -76,6 +89,27 @@ class _InvertingGeneratorArguments(Checked):
     channels: Literal[1, 3]
     num_features: Count
     width: Count | None
+
+
+def _look_through_installed(discriminator: ProjectedDiscriminator) -> None:
+    discriminator.network = load_imagenet()
+
+
+class _Form(NamedTuple):
+    """What a kind of file holds."""
+
+    arguments: type[Checked]
+    network: Callable[..., nn.Module]
+    complete: Callable[[Any], None] = lambda network: None
+    """Give a network what no file of ours holds."""
+
+
+_DISCRIMINATORS: dict[NetworkKind, _Form] = {
+    "discriminator": _Form(_DiscriminatorArguments, Discriminator),
+    "projected discriminator": _Form(
+        _ProjectedDiscriminatorArguments, ProjectedDiscriminator, _look_through_installed
+    ),
+}
 
 
 def save_network(
@@ -135,66 +169,86 @@ def load_generator(
     Raises:
         UserError: no such file, not a generator file of this package, or damaged.
     """
-    return _load(Path(path), "generator", _GeneratorArguments, Generator, device)
+    return _load(Path(path), {"generator": _Form(_GeneratorArguments, Generator)}, device)
 
 
 def load_discriminator(
     path: Path | str, device: torch.device | str = "cpu"
 ) -> tuple[Discriminator, NetworkDescription]:
-    """Read a discriminator and its description, in evaluation mode; errors as in `load_generator`."""
-    return _load(Path(path), "discriminator", _DiscriminatorArguments, Discriminator, device)
+    """Read a discriminator and its description, in evaluation mode; errors as in `load_generator`.
+
+    One that is projected keeps the contract of the others; the network it looks through is read from where
+    it is installed.
+    """
+    return _load(Path(path), _DISCRIMINATORS, device)
+
+
+def count_parameters(path: Path | str) -> int:
+    """Return how many parameters a discriminator has that are trained; errors as in `load_generator`."""
+    path = Path(path)
+    description, _ = _read(path, _DISCRIMINATORS)
+    return sum(parameter.numel() for parameter in _build(path, description, _DISCRIMINATORS).parameters())
 
 
 def load_super_resolution_generator(
     path: Path | str, device: torch.device | str = "cpu"
 ) -> tuple[SuperResolutionGenerator, NetworkDescription]:
     """Read a generator of super-resolution and its description; errors and mode as in `load_generator`."""
-    kind: NetworkKind = "super-resolution generator"
-    return _load(Path(path), kind, _SuperResolutionGeneratorArguments, SuperResolutionGenerator, device)
+    form = _Form(_SuperResolutionGeneratorArguments, SuperResolutionGenerator)
+    return _load(Path(path), {"super-resolution generator": form}, device)
 
 
 def load_super_resolution_discriminator(
     path: Path | str, device: torch.device | str = "cpu"
 ) -> tuple[SuperResolutionDiscriminator, NetworkDescription]:
     """Read a discriminator of super-resolution and its description; errors as in `load_generator`."""
-    arguments = _SuperResolutionDiscriminatorArguments
-    kind: NetworkKind = "super-resolution discriminator"
-    return _load(Path(path), kind, arguments, SuperResolutionDiscriminator, device)
+    form = _Form(_SuperResolutionDiscriminatorArguments, SuperResolutionDiscriminator)
+    return _load(Path(path), {"super-resolution discriminator": form}, device)
 
 
 def load_classifier(
     path: Path | str, device: torch.device | str = "cpu"
 ) -> tuple[Classifier, NetworkDescription]:
     """Read a classifier and its description, in evaluation mode; errors as in `load_generator`."""
-    return _load(Path(path), "classifier", _ClassifierArguments, Classifier, device)
+    return _load(Path(path), {"classifier": _Form(_ClassifierArguments, Classifier)}, device)
 
 
 def load_inverting_generator(
     path: Path | str, device: torch.device | str = "cpu"
 ) -> tuple[InvertingGenerator, NetworkDescription]:
     """Read a generator of images from features, in evaluation mode; errors as in `load_generator`."""
-    arguments = _InvertingGeneratorArguments
-    network, description = _load(Path(path), "feature inverter", arguments, InvertingGenerator, device)
+    form = _Form(_InvertingGeneratorArguments, InvertingGenerator)
+    network, description = _load(Path(path), {"feature inverter": form}, device)
     if description.inversion is None:
         raise UserError(f"{path}: does not say which classifier it inverts; damaged")
     return network, description
 
 
 def _load(
-    path: Path,
-    kind: NetworkKind,
-    arguments: type[Checked],
-    build: type[nn.Module],
-    device: torch.device | str,
+    path: Path, forms: dict[NetworkKind, _Form], device: torch.device | str
 ) -> tuple[Any, NetworkDescription]:
-    description, tensors = _read(path, kind)
-    checked = _check(arguments, description, path)
+    description, tensors = _read(path, forms)
+    network = _fill(_build(path, description, forms), tensors, path)
+    forms[description.kind].complete(network)
+    return network.to(device).eval(), description
+
+
+def _build(path: Path, description: NetworkDescription, forms: dict[NetworkKind, _Form]) -> Any:
+    """The network that a file describes, without numbers."""
+    form = forms[description.kind]
+    arguments = _check(form.arguments, description, path)
     with torch.device("meta"):  # nothing is allocated before the tensors are known to fit
-        network = _build(build, checked, path)
-    return _fill(network, tensors, path).to(device).eval(), description
+        try:
+            return form.network(**arguments)
+        except ValueError as error:
+            raise UserError(f"{path}: {error}; damaged") from None
+        except KeyError as error:
+            raise UserError(
+                f"{path}: unknown architecture or condition {error}; written by a newer version?"
+            ) from None
 
 
-def _read(path: Path, kind: str) -> tuple[NetworkDescription, dict[str, Tensor]]:
+def _read(path: Path, kinds: Collection[NetworkKind]) -> tuple[NetworkDescription, dict[str, Tensor]]:
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     try:
@@ -203,11 +257,11 @@ def _read(path: Path, kind: str) -> tuple[NetworkDescription, dict[str, Tensor]]
             if metadata is None:
                 raise UserError(f"{path}: a safetensors file, but not one that projgan wrote")
             description = NetworkDescription.model_validate_json(metadata)
-            if description.kind != kind:
+            if description.kind not in kinds:
                 remedy = (
                     "; its command is `projgan super-resolve`" if description.kind.startswith("super") else ""
                 )
-                raise UserError(f"{path}: holds a {description.kind}, not a {kind}{remedy}")
+                raise UserError(f"{path}: holds a {description.kind}, not a {next(iter(kinds))}{remedy}")
             return description, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except UserError:
         raise
@@ -233,17 +287,6 @@ def _check(model: type[Checked], description: NetworkDescription, path: Path) ->
     if units is None and arguments.get("condition") == "vector":
         raise UserError(f"{path}: a vector without its units; damaged")
     return arguments
-
-
-def _build(network: Any, arguments: dict[str, Any], path: Path) -> Any:
-    try:
-        return network(**arguments)
-    except ValueError as error:
-        raise UserError(f"{path}: {error}; damaged") from None
-    except KeyError as error:
-        raise UserError(
-            f"{path}: unknown architecture or condition {error}; written by a newer version?"
-        ) from None
 
 
 def _fill(network: Any, tensors: dict[str, Tensor], path: Path) -> Any:

@@ -8,6 +8,7 @@ import torch
 
 from projgan.config import RunConfig
 from projgan.errors import UserError
+from projgan.networks.projected import ProjectedDiscriminator
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.networks.super_resolution import SuperResolutionDiscriminator, SuperResolutionGenerator
 from projgan.randomness import generator_at
@@ -51,6 +52,20 @@ def _labelled_arguments(config: RunConfig, num_classes: int) -> Arguments:
     return generator, discriminator
 
 
+def _projected_arguments(config: RunConfig, num_classes: int) -> Arguments:
+    generator, _ = _labelled_arguments(config, num_classes)
+    discriminator = {
+        "architecture": config.discriminator.architecture,
+        "condition": config.discriminator.condition,
+        "resolution": config.data.resolution,
+        "channels": config.data.channels,
+        "num_classes": num_classes,
+        "width": config.discriminator.width,
+        "input_size": config.discriminator.input_size,
+    }
+    return generator, discriminator
+
+
 def _super_resolution_arguments(config: RunConfig, num_classes: int) -> Arguments:
     generator = {
         "architecture": config.generator.architecture,
@@ -68,6 +83,9 @@ def _super_resolution_arguments(config: RunConfig, num_classes: int) -> Argument
 
 
 LABELLED = Networks(Generator, Discriminator, _labelled_arguments, ("generator", "discriminator"))
+PROJECTED = Networks(
+    Generator, ProjectedDiscriminator, _projected_arguments, ("generator", "projected discriminator")
+)
 NETWORKS: dict[str, Networks] = {
     "class": LABELLED,
     "multi-hot": LABELLED,
@@ -81,12 +99,17 @@ NETWORKS: dict[str, Networks] = {
 }
 
 
+def networks_of(config: RunConfig) -> Networks:
+    """Return which networks a run trains."""
+    return PROJECTED if config.discriminator.architecture == "projected" else NETWORKS[config.data.condition]
+
+
 def network_arguments(config: RunConfig, num_classes: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the arguments of `Generator` and of `Discriminator` for a configuration and the data's classes.
 
     Where the condition is no single class, `num_classes` counts its columns.
     """
-    return NETWORKS[config.data.condition].arguments(config, num_classes)
+    return networks_of(config).arguments(config, num_classes)
 
 
 def build_networks(config: RunConfig, num_classes: int) -> tuple[Generator, Discriminator]:
@@ -95,7 +118,7 @@ def build_networks(config: RunConfig, num_classes: int) -> tuple[Generator, Disc
     Raises:
         UserError: settings that no network fits, or networks that do not fit into memory.
     """
-    networks = NETWORKS[config.data.condition]
+    networks = networks_of(config)
     generator_arguments, discriminator_arguments = networks.arguments(config, num_classes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator_at(config.training.seed, "initialization", 0).initial_seed())

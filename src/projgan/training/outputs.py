@@ -16,7 +16,7 @@ from projgan.pictures.grids import grid, write_png
 from projgan.pictures.pixels import downscale
 from projgan.storage.network_description import NetworkDescription, NetworkKind, Provenance, versions
 from projgan.storage.network_file import save_network
-from projgan.storage.networks import NETWORKS, network_arguments
+from projgan.storage.networks import network_arguments, networks_of
 from projgan.storage.run_directory import RunDirectory
 from projgan.super_resolution.enlarging import comparison, super_resolve
 from projgan.training.trainer import Trainer
@@ -27,7 +27,7 @@ def write_networks(
 ) -> NetworkDescription:
     """Write the generator (its average, if one is kept) and the discriminator; returns the generator's."""
     generator_arguments, discriminator_arguments = network_arguments(trainer.config, trainer.num_classes)
-    kinds = NETWORKS[trainer.config.data.condition].kinds
+    kinds = networks_of(trainer.config).kinds
     generator = _describe(kinds[0], generator_arguments, trainer, data, conditions, trainer.is_averaged)
     save_network(trainer.sampling_generator, generator, directory.generator)
     discriminator = _describe(kinds[1], discriminator_arguments, trainer, data, conditions, averaged=False)

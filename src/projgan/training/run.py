@@ -22,6 +22,7 @@ from projgan.storage.checkpoints import CheckpointFolder
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.networks import build_networks
 from projgan.storage.run_directory import RunDirectory
+from projgan.training.class_vectors import refuse_missing_network
 from projgan.training.graphs import remark_on_steps
 from projgan.training.guidance import load_start, open_guide
 from projgan.training.outputs import write_networks, write_samples
@@ -45,6 +46,7 @@ def train(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener | N
     refuse_run_among_images(config, run_dir)
     with torch.device("meta"):
         build_networks(config, num_classes=2)
+    refuse_missing_network(config)
     with ExitStack() as held:
         with ranks.first_goes_ahead():
             if ranks.is_first:

@@ -20,6 +20,7 @@ from projgan.randomness import generator_at
 from projgan.storage.networks import build_networks
 from projgan.training.acceleration import place, use_precision
 from projgan.training.averaging import GeneratorAverage
+from projgan.training.class_vectors import start_from_elsewhere
 from projgan.training.graphs import STEPS, Step, suitable_steps
 from projgan.training.lecam import Anchors, lecam_objective
 from projgan.training.optimization import (
@@ -90,6 +91,7 @@ class Trainer:
         if training.cpu_threads:
             torch.set_num_threads(training.cpu_threads)
         generator, discriminator = build_networks(config, num_classes)
+        start_from_elsewhere(config, discriminator, images, conditions)
         self.generator = place(generator, ranks.device, training.acceleration)
         self.discriminator = place(discriminator, ranks.device, training.acceleration)
         self.average = GeneratorAverage(self.generator, training.ema_decay) if training.ema_decay else None

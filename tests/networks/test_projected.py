@@ -1,0 +1,149 @@
+"""The discriminator that looks through a frozen network: its mixing, its heads, and its logit."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from projgan.losses import ADVERSARIAL_LOSSES, OBJECTIVES, ClassTerm
+from projgan.networks.efficientnet_lite import MAP_CHANNELS
+from projgan.networks.projected import MIXED_CHANNELS, Halving, ProjectedDiscriminator, RandomMixing
+from projgan.networks.unconditional import DiscriminatorOutput
+from projgan.storage.pretrained import load_imagenet
+
+
+def projected(condition: str = "projection", **changes: int) -> ProjectedDiscriminator:
+    torch.manual_seed(3)
+    settings = {"resolution": 8, "channels": 3, "num_classes": 3, "width": 32, "input_size": 64} | changes
+    network = ProjectedDiscriminator("projected", condition, **settings)
+    network.network = load_imagenet()
+    return network.eval()
+
+
+def settle(network: ProjectedDiscriminator) -> None:
+    """Let the power iterations arrive."""
+    network.train()
+    for _ in range(30):
+        network(torch.zeros(1, 3, 8, 8), torch.tensor([0]))
+    network.eval()
+
+
+def test_mixing_is_the_published_chain_of_random_convolutions() -> None:
+    torch.manual_seed(5)
+    mixing = RandomMixing().double()
+    torch.manual_seed(5)
+    maps = [torch.empty(0)] * 4
+    mixed: list[Tensor] = []
+    wides = (64, 128, 256, 512)
+    drawn = {}
+    for depth in (3, 2, 1, 0):
+        drawn[depth] = (
+            torch.randn(MIXED_CHANNELS[depth], wides[depth]) / wides[depth] ** 0.5,
+            torch.randn(wides[depth], MAP_CHANNELS[depth]) / MAP_CHANNELS[depth] ** 0.5,
+        )
+    maps = [torch.randn(2, MAP_CHANNELS[depth], 16 >> depth, 16 >> depth).double() for depth in range(4)]
+    below = None
+    for depth in (3, 2, 1, 0):
+        narrow, wide = (matrix.double()[:, :, None, None] for matrix in drawn[depth])
+        hidden = F.conv2d(maps[depth], wide)  # across channels
+        if below is not None:
+            hidden = hidden + F.interpolate(below, scale_factor=2, mode="bilinear")  # across scales
+        below = F.conv2d(hidden, narrow)
+        mixed.insert(0, below)
+    for ours, theirs in zip(mixing(tuple(maps)), mixed, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_the_logit_is_linear_in_the_pooled_features() -> None:
+    """f = y'V phi + psi(phi), with V and psi read off the weights: equation 3 of the paper."""
+    network = projected()
+    settle(network)
+    images, labels = torch.rand(4, 3, 8, 8) * 2 - 1, torch.tensor([2, 0, 1, 2])
+    output = network(images, labels)
+    phi = network.features(images)
+    assert phi.shape == (4, 4 * 32)
+    meeting = network.condition
+    rows = [
+        meeting.classes.detach() @ (layer.weight / torch.linalg.matrix_norm(layer.weight, 2)).T
+        for layer in meeting.maps
+    ]
+    psi = [layer.weight / layer.weight.norm() for layer in meeting.marginals]
+    marginal = phi @ torch.cat(psi, dim=1)[0] / 4
+    conditional = (torch.cat(rows, dim=1)[labels] * phi).sum(dim=1) / 4
+    assert conditional.abs().max() > 0.01
+    torch.testing.assert_close(output.marginal, marginal, rtol=0.02, atol=2e-3)
+    torch.testing.assert_close(output.conditional, conditional, rtol=0.02, atol=2e-3)
+    torch.testing.assert_close(output.logits, output.marginal + output.conditional, rtol=1e-5, atol=1e-6)
+    assert output.votes is not None
+    assert output.votes.shape == (4, 4 * 2 * 2)
+    torch.testing.assert_close(output.votes.mean(dim=1), output.logits, rtol=1e-5, atol=1e-6)
+    met = meeting(phi, labels)
+    torch.testing.assert_close(met.logits, output.logits, rtol=1e-4, atol=1e-5)
+    mixed = network(images, F.one_hot(labels, 3).float())
+    torch.testing.assert_close(mixed.logits, output.logits, rtol=1e-5, atol=1e-6)
+
+
+def test_every_trained_layer_is_normalised() -> None:
+    network = projected()
+    settle(network)
+    layers = [module for module in network.modules() if hasattr(module, "normalized_weight")]
+    assert len(layers) == 3 + 2 + 1 + 1 + 4 + 4
+    assert sum(isinstance(layer, Halving) for layer in layers) == 6
+    for layer in layers:
+        sigma = torch.linalg.matrix_norm(layer.normalized_weight().flatten(1), 2).item()
+        assert sigma == pytest.approx(1, abs=0.05)  # a power iteration comes from above
+    trained = {id(layer.weight) for layer in layers} | {id(network.condition.classes)}
+    of_norms = {id(p) for m in network.modules() if isinstance(m, torch.nn.GroupNorm) for p in m.parameters()}
+    biases = {id(p) for name, p in network.named_parameters() if name.endswith("bias")}
+    assert {id(parameter) for parameter in network.parameters()} == trained | of_norms | biases
+
+
+def test_without_a_condition_there_is_the_marginal_alone() -> None:
+    output = projected("unconditional")(torch.rand(2, 3, 8, 8))
+    assert torch.equal(output.logits, output.marginal)
+    assert not output.conditional.any()
+
+
+def test_each_place_plays_its_own_game() -> None:
+    """An image of votes 2 and -2 has logit 0, but half of it is taken for generated."""
+    votes = torch.tensor([[2.0, -2.0]])
+    output = DiscriminatorOutput(votes.mean(dim=1), None, None, votes=votes)
+    objective = OBJECTIVES["projection"](ADVERSARIAL_LOSSES["hinge"], ClassTerm())
+    assert objective.real(output, torch.zeros(1)).tolist() == [1.5]  # (0 + 3) / 2; the logit's would be 1
+    assert objective.fake(output, torch.zeros(1)).tolist() == [1.5]
+    assert objective.generator(output, torch.zeros(1)).tolist() == [0.0]
+    first, second = DiscriminatorOutput(
+        torch.arange(3.0), None, None, votes=torch.arange(6.0).view(3, 2)
+    ).split(1)
+    assert (first.votes.tolist(), second.votes.tolist()) == ([[0, 1]], [[2, 3], [4, 5]])
+
+
+def test_the_frozen_network_is_no_part_of_its_state() -> None:
+    network = projected()
+    names = network.state_dict().keys()
+    assert not any(name.startswith("network") for name in names)
+    assert {"mixing.across0", "mixing.below0", "condition.classes"} <= names
+    again = projected()
+    assert torch.equal(network.mixing.across3, again.mixing.across3)  # drawn from the same seed
+    torch.manual_seed(4)
+    assert not torch.equal(network.mixing.across3, RandomMixing().across3)
+
+
+def test_grey_images_are_repeated_and_small_ones_enlarged() -> None:
+    grey = projected(channels=1)
+    image = torch.rand(2, 1, 8, 8) * 2 - 1
+    colour = projected()
+    enlarged = projected(resolution=64)
+    seen = F.interpolate(image.expand(-1, 3, -1, -1), size=64, mode="bilinear", align_corners=False)
+    for network, images in ((colour, image.expand(-1, 3, -1, -1)), (enlarged, seen)):
+        torch.testing.assert_close(network.features(images), grey.features(image), rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_reach_images_heads_and_classes() -> None:
+    network = projected()
+    images = torch.rand(2, 3, 8, 8).requires_grad_()
+    network(images, torch.tensor([0, 1])).logits.sum().backward()
+    assert images.grad is not None
+    assert images.grad.abs().max() > 0
+    assert all(parameter.grad is not None for parameter in network.parameters())
+    assert network.condition.classes.grad[2].abs().max() == 0  # nobody asked for the third class
