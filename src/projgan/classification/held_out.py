@@ -77,8 +77,8 @@ def load_parts(
 
     splits = open_source(location).splits
     learned = load(None)
-    if learned.empty_words:
-        said(learned.empty_words)
+    for words in filter(None, (learned.empty_words, learned.depth_words)):
+        said(words)
     present = [name for name in learned.class_names if name not in learned.empty_classes]
     if len(present) < 2:
         raise UserError(

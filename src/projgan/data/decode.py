@@ -8,6 +8,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from projgan.data.sample_depth import SIXTEEN_BIT_MODES, UnknownWhiteError, is_negative, largest_sample
 from projgan.errors import UserError, visible
 from projgan.pictures.pillow import from_pil
 
@@ -19,7 +20,6 @@ IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_PIXELS = 64 * 2**20
 """Images with more pixels than this are refused from their header, before any is decoded."""
 
-_SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 _ORIENTATION_TAG = 0x0112
 
@@ -87,10 +87,14 @@ def to_eight_bits(image: Image.Image, name: str) -> Image.Image:
     """Return `image` decoded and upright in mode "L" or "RGB", at its own size."""
     try:
         image.load()
+        if image.mode in SIXTEEN_BIT_MODES or (image.mode == "I" and image.format == "PNG"):
+            return _from_sixteen_bits(_upright(image), is_negative(image), largest_sample(image))
+        if image.mode in ("1", "L"):
+            is_negative(image)
         return _to_grey_or_rgb(_upright(image))
     except UserError:
         raise
-    except _UnknownWhiteError as error:
+    except UnknownWhiteError as error:
         raise UnreadableImageError(name, str(error)) from None
     except Exception as error:  # a decoder may raise anything on damaged or hostile bytes
         raise UnreadableImageError(name, f"cannot be decoded ({error})") from error
@@ -108,10 +112,6 @@ def fit(image: Image.Image, resolution: int, channels: int) -> np.ndarray:
     return from_pil(image, channels)
 
 
-class _UnknownWhiteError(Exception):
-    pass
-
-
 def _upright(image: Image.Image) -> Image.Image:
     try:
         if image.getexif().get(_ORIENTATION_TAG, 1) == 1:
@@ -122,10 +122,8 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _to_grey_or_rgb(image: Image.Image) -> Image.Image:
-    if image.mode in _SIXTEEN_BIT_MODES or (image.mode == "I" and image.format == "PNG"):
-        return _from_sixteen_bits(image)
     if image.mode in ("I", "F"):
-        raise _UnknownWhiteError(
+        raise UnknownWhiteError(
             f"its pixels are 32-bit numbers (mode {image.mode}) without a known white; "
             "save it with 8 or 16 bits"
         )
@@ -138,7 +136,8 @@ def _to_grey_or_rgb(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _from_sixteen_bits(image: Image.Image) -> Image.Image:
+def _from_sixteen_bits(image: Image.Image, negative: bool, largest: int) -> Image.Image:
     values = np.asarray(image).astype(np.uint32)
-    # 65535 = 255 * 257, so this is exactly round(value * 255 / 65535); Pillow's convert would clip at 255.
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    values = largest - values if negative else values
+    # Exactly the nearest level, a half upwards; Pillow's convert would clip at 255.
+    return Image.fromarray(((510 * values + largest) // (2 * largest)).astype(np.uint8))

@@ -1,5 +1,6 @@
 """Decode a whole source: its images in order, and what was learned of it on the way."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
@@ -8,6 +9,7 @@ import numpy as np
 from projgan.data.decode import Unreadable, UnreadableImageError, decode
 from projgan.data.packed import SKIPPED_NAMED, Sizes, packed_fingerprint
 from projgan.data.parallel import map_items
+from projgan.data.sample_depth import stored_bits, used_bits
 from projgan.data.sources import Item, Source
 from projgan.errors import UserError
 
@@ -24,6 +26,7 @@ class Decoding:
         labels: labels of the images yielded so far.
         failures: what could not be read so far.
         upscaled: how many images so far were smaller than the resolution.
+        depths: of the images so far that are stored with 16 bits a sample, how many use how many.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Decoding:
         self._indices: list[int] = []
         self.failures: list[Unreadable] = []
         self.upscaled = 0
+        self.depths: Counter[int] = Counter()
         self._widths: set[int] = set()
         self._heights: set[int] = set()
         self._skip = on_unreadable == "skip"
@@ -60,27 +64,30 @@ class Decoding:
             if isinstance(result, Unreadable):
                 self.failures.append(result)
             elif self._skip or not self.failures:
-                size, pixels = result
-                self._note(item.index, size)
+                size, bits, pixels = result
+                self._note(item.index, size, bits)
                 yield pixels
             if self._progress is not None:
                 self._progress(done, total)
         self._judge()
 
-    def _decode(self, item: Item) -> tuple[Item, tuple[tuple[int, int], np.ndarray] | Unreadable]:
+    def _decode(self, item: Item) -> tuple[Item, tuple[tuple[int, int], int | None, np.ndarray] | Unreadable]:
         try:
             image = item.open()
+            stored = stored_bits(image)
             pixels = decode(image, self.resolution, self.channels, self.source.item_name(item.index))
-            return item, (image.size, pixels)
+            return item, (image.size, used_bits(image) if stored == 16 else None, pixels)
         except UnreadableImageError as error:
             return item, error.unreadable
 
-    def _note(self, index: int, size: tuple[int, int]) -> None:
+    def _note(self, index: int, size: tuple[int, int], bits: int | None) -> None:
         self.labels.append(int(self.source.labels[index]))
         self._indices.append(index)
         self._widths.add(size[0])
         self._heights.add(size[1])
         self.upscaled += min(size) < self.resolution
+        if bits is not None:
+            self.depths[bits] += 1
 
     def _judge(self) -> None:
         if self.failures and not self._skip:

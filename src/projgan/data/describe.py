@@ -12,6 +12,7 @@ from projgan.data.decode import Unreadable, UnreadableImageError, to_eight_bits
 from projgan.data.decoding import Progress
 from projgan.data.empty_classes import empty_classes, listed, words_on_empty
 from projgan.data.parallel import map_items
+from projgan.data.sample_depth import stored_bits, used_bits, words_on_depth
 from projgan.data.sources import Item, Source, open_source
 from projgan.data.sources.columns import ONE_CLASS, ConditionRequest
 from projgan.errors import visible
@@ -171,14 +172,16 @@ class _Seen:
     modes: Counter[str] = field(default_factory=Counter)
     formats: Counter[str] = field(default_factory=Counter)
     failures: list[Unreadable] = field(default_factory=list)
+    depths: Counter[int] = field(default_factory=Counter)
 
 
 def _look(source: Source, progress: Progress | None) -> _Seen:
-    def examine(item: Item) -> tuple[tuple[int, int], str, str] | Unreadable:
+    def examine(item: Item) -> tuple[tuple[int, int], str, str, int | None] | Unreadable:
         try:
             image = item.open()
-            mode, kind = image.mode, image.format or "pixels"
-            return to_eight_bits(image, source.item_name(item.index)).size, mode, kind
+            mode, kind, stored = image.mode, image.format or "pixels", stored_bits(image)
+            size = to_eight_bits(image, source.item_name(item.index)).size
+            return size, mode, kind, used_bits(image) if stored == 16 else None
         except UnreadableImageError as error:
             return error.unreadable
 
@@ -187,10 +190,12 @@ def _look(source: Source, progress: Progress | None) -> _Seen:
         if isinstance(result, Unreadable):
             seen.failures.append(result)
         else:
-            size, mode, kind = result
+            size, mode, kind, bits = result
             seen.sizes[size] += 1
             seen.modes[mode] += 1
             seen.formats[kind] += 1
+            if bits is not None:
+                seen.depths[bits] += 1
         if progress is not None:
             progress(done, len(source))
     return seen
@@ -246,6 +251,8 @@ def _pixel_remarks(seen: _Seen) -> list[str]:
     transparent = sum(seen.modes[mode] for mode in ("RGBA", "RGBa", "LA", "La", "PA"))
     if transparent:
         remarks.append(f"{transparent} images may be transparent: they are laid over white")
+    if words_on_depth(seen.depths):
+        remarks.append(words_on_depth(seen.depths))
     if seen.failures:
         remarks.append(
             f"{len(seen.failures)} images cannot be read: every command refuses them, or leaves them out "

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from projgan.data.decode import DECODE_VERSION
 from projgan.data.empty_classes import empty_classes, words_on_empty
+from projgan.data.sample_depth import words_on_depth
 from projgan.errors import UserError
 
 MANIFEST = "manifest.json"
@@ -47,6 +48,7 @@ class PackedImages:
             same images were packed.
         skipped: names of unreadable images left out (the first hundred); empty as a rule.
         upscaled: how many images were smaller than the resolution and so were enlarged.
+        depth_words: that images stored with 16 bits a sample come out too dark, in a line; "" as a rule.
     """
 
     images: np.ndarray
@@ -58,6 +60,7 @@ class PackedImages:
     skipped: tuple[str, ...] = ()
     skipped_count: int = 0
     upscaled: int = 0
+    depth_words: str = ""
     condition_names: tuple[str, ...] = ()
     conditions: np.ndarray | None = None
 
@@ -139,6 +142,10 @@ class Manifest(BaseModel):
     upscaled: int = Field(ge=0)
     skipped_count: int = Field(ge=0)
     skipped: Annotated[tuple[_Text, ...], Field(max_length=SKIPPED_NAMED)] = ()
+    depths: Annotated[
+        dict[Annotated[int, Field(ge=0, le=16)], Annotated[int, Field(ge=1)]], Field(max_length=17)
+    ] = {}
+    """Of the images stored with 16 bits a sample, how many use how many."""
     condition_names: Annotated[tuple[_Text, ...], Field(max_length=MAX_COLUMNS)] = ()
     conditions_sha256: _Sha256 | None = None
 
@@ -223,6 +230,7 @@ def open_packed(path: str | Path, verify: bool = False) -> PackedImages:
         skipped=manifest.skipped,
         skipped_count=manifest.skipped_count,
         upscaled=manifest.upscaled,
+        depth_words=words_on_depth(manifest.depths),
     )
 
 

@@ -24,6 +24,7 @@ from projgan.data.packed import (
     packed_fingerprint,
     read_manifest,
 )
+from projgan.data.sample_depth import words_on_depth
 from projgan.data.sources import Source, open_source
 from projgan.data.sources.columns import ONE_CLASS, ConditionRequest
 from projgan.errors import UserError, nearest_name
@@ -242,6 +243,7 @@ def _decode_in_memory(decoding: Decoding) -> PackedImages:
         skipped=decoding.skipped,
         skipped_count=len(decoding.failures),
         upscaled=decoding.upscaled,
+        depth_words=words_on_depth(decoding.depths),
     )
 
 
@@ -266,12 +268,15 @@ def _write_store(decoding: Decoding, folder: Path) -> None:
         upscaled=decoding.upscaled,
         skipped_count=len(decoding.failures),
         skipped=decoding.skipped,
+        depths=dict(sorted(decoding.depths.items())),
         version=1 if conditions is None else 2,
         condition_names=decoding.source.condition_names,
         conditions_sha256=None if conditions is None else _conditions_sha256(conditions),
     )
     with (folder / MANIFEST).open("wb") as stream:
-        stream.write(manifest.model_dump_json(indent=1).encode())
+        stream.write(
+            manifest.model_dump_json(indent=1, exclude=None if manifest.depths else {"depths"}).encode()
+        )
         _sync_file(stream)
     sync_folder(folder)
 

@@ -82,6 +82,8 @@ def read_data(config: RunConfig, listener: Listener) -> PackedImages:
     refuse_one_class(config, data)
     for words in filter(None, (data.skipped_words, data.empty_words)):
         listener.said(words)
+    if data.depth_words:
+        listener.said(f"{data.name}: {data.depth_words}")
     if data.upscaled:
         listener.said(f"{data.name}: {data.upscaled} images are smaller than wanted and were enlarged")
     return data
