@@ -143,15 +143,15 @@ def test_one_dark_image_among_others_says_nothing() -> None:
         "9 images with 16 bits a sample hold no value above 4,095"
     )
     assert words_on_depth({14: 5, 13: 2}) == (
-        "7 images with 16 bits a sample hold no value above 16,383, as 14-bit data has: 4 times too dark; "
+        "7 images with 16 bits a sample hold no value above 16,383, as 14-bit data: 4 times too dark; "
         "multiply the values by 4"
     )
     assert "1 image with 16 bits a sample holds no value above 1,023, as 10-bit" in words_on_depth({9: 1})
-    assert "no value above 255, as 8-bit data has: 256 times too dark" in words_on_depth({0: 1, 8: 3})
+    assert "no value above 255, as 8-bit data: 256 times too dark" in words_on_depth({0: 1, 8: 3})
 
 
 WORDS = (
-    "4 images with 16 bits a sample hold no value above 4,095, as 12-bit data has: 16 times too dark; "
+    "4 images with 16 bits a sample hold no value above 4,095, as 12-bit data: 16 times too dark; "
     "multiply the values by 16"
 )
 

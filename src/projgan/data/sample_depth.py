@@ -75,7 +75,7 @@ def words_on_depth(used: Mapping[int, int]) -> str:
         factor = 2 ** (16 - bits)
         hold = "image with 16 bits a sample holds" if count == 1 else "images with 16 bits a sample hold"
         return (
-            f"{count} {hold} no value above {2**bits - 1:,}, as {bits}-bit data has: {factor} times too dark; "
+            f"{count} {hold} no value above {2**bits - 1:,}, as {bits}-bit data: {factor} times too dark; "
             f"multiply the values by {factor}"
         )
     return ""
