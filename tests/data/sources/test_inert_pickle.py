@@ -1,11 +1,13 @@
 import os
 import pickle
 import pickletools
+import struct
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from projgan.data.sources.inert_pickle import Call, byte_array, read_pickle
+from projgan.data.sources.inert_pickle import MAX_OPCODES, Call, byte_array, read_pickle
 from projgan.errors import UserError
 
 PLAIN = {
@@ -128,3 +130,52 @@ def test_arrays_whose_bytes_are_missing_are_refused():
 def test_the_oracle_has_the_opcodes_of_python_2():
     names = {opcode.name for opcode, _, _ in pickletools.genops(b"U\x01ah\x00T\x01\x00\x00\x00b.")}
     assert {"SHORT_BINSTRING", "BINSTRING"} <= names
+
+
+def text(length):
+    return b"X" + struct.pack("<I", length) + b"a" * length
+
+
+def encoded(times):
+    """A long text once, and as many calls that would make bytes of it."""
+    name = b"c_codecs\nencode\nq\x01X\x06\0\0\0latin1q\x02"
+    return text(10_000_000) + b"q\x00" + name + b"h\x01h\x00h\x02\x86R" * times
+
+
+GROWING = {
+    "calls that repeat a text": encoded(100),
+    "dictionaries": b"(" + b"}" * 3_000_000 + b"t",
+    "lists": b"(" + b"]" * 3_000_000 + b"t",
+    "floats": b"(" + (b"G" + bytes(8)) * 600_000 + b"t",
+    "one text put in many places": text(10_000_000) + b"q\x00" + b"h\x00" * 1_000_000,
+    "keys that are long": text(10_000_000) + b"q\x00}" + b"h\x00K\x01s" * 1000,
+    "tuples in tuples": b"K\x01" + b"\x85" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_little_does_not_become_much(name):
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match="f is not a pickle of the published form"):
+            read_pickle(b"\x80\x02" + GROWING[name] + b".", "f")
+        assert tracemalloc.get_traced_memory()[1] < 120_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_text_is_made_bytes_once():
+    content = pickle.dumps([b"x" * 1000, b"y" * 1000], 2)
+    assert read_pickle(content, "f") == [b"x" * 1000, b"y" * 1000]
+
+
+def test_a_batch_of_the_largest_published_form_is_within_the_bounds():
+    """CIFAR-100's training batch: 50,000 names, each with a place in the memo, and two labels each."""
+    batch = {
+        "filenames": [f"image_s_{number:06d}.png" for number in range(50_000)],
+        "fine_labels": [number % 100 for number in range(50_000)],
+        "coarse_labels": [number % 20 for number in range(50_000)],
+    }
+    content = pickle.dumps(batch, 2)
+    assert sum(1 for _ in pickletools.genops(content)) < MAX_OPCODES / 2
+    assert read_pickle(content, "f") == batch

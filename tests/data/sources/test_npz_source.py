@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from projgan.data import load_images, open_source
+from projgan.data import ConditionRequest, load_images, open_source
 from projgan.errors import UserError
 
 IMAGES = np.arange(2 * 5 * 5 * 3, dtype=np.uint8).reshape(2, 5, 5, 3)
@@ -163,3 +163,23 @@ def test_the_fingerprint_is_of_the_pixels(tmp_path):
     assert open_source(save(tmp_path / "b.npz", images=IMAGES, labels=[0, 1])).fingerprint == first
     assert open_source(save(tmp_path / "b.npz", images=IMAGES + 1, labels=[0, 1])).fingerprint != first
     assert open_source(save(tmp_path / "b.npz", images=IMAGES, labels=[1, 0])).fingerprint != first
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"class_names": np.array(["x"] * 1_100_000)},
+        {"conditions": np.zeros((2, 1_100_000), np.uint8)},
+        {"labels": np.zeros(2, "V0")},
+        {"labels": np.array(["2024-01-01"] * 2, "M8[D]")},
+        {"labels": np.zeros(2, [("a", "i4")])},
+        {"conditions": np.full((2, 1), 1e300)},
+    ],
+)
+def test_little_does_not_become_much_and_odd_types_are_told(tmp_path, arrays):
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, **({"images": IMAGES, "labels": [0, 1]} | arrays))
+    request = ConditionRequest("vector") if "conditions" in arrays else ConditionRequest()
+    with pytest.raises(UserError, match=r"a\.npz") as caught:
+        open_source(path, request=request)
+    assert "\n" not in str(caught.value)

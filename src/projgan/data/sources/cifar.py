@@ -15,6 +15,8 @@ from projgan.data.sources.splits import choose_split
 from projgan.errors import UserError
 
 _PIXELS = 3 * 32 * 32
+_MAX_NAMES_BYTES = 2**20
+"""Of the file with the class names; the published ones have some 1,500."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,8 @@ def _read_images(publication: _Publication, content: bytes, place: str) -> tuple
 
 def _read_class_names(publication: _Publication, content: bytes, location: str) -> tuple[str, ...]:
     place = f"{location}, {publication.names_file}"
+    if len(content) > _MAX_NAMES_BYTES:
+        raise UserError(f"{place} has {len(content):,} bytes, far more than class names; download it again")
     if publication.names_key is None:
         names: Any = [
             line.strip() for line in content.decode("utf-8", "replace").splitlines() if line.strip()

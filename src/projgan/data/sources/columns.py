@@ -12,7 +12,8 @@ from projgan.errors import UserError, nearest_of_several, printable
 NAMES_COLUMNS = ("labels", "classes", "tags")
 """Columns of a table whose cells name several classes, separated by `;` or `|`."""
 LARGEST_VALUE = 1e30
-MAX_CONDITION_BYTES = 4 * 2**30
+MAX_CONDITION_BYTES = 2 * 2**30
+_ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,17 @@ def check_conditions(values: np.ndarray, names: Sequence[str], kind: str, place:
     Raises:
         UserError: not a finite number of a size that can be worked with; for multi-hot, neither 0 nor 1.
     """
-    bad = ~_ACCEPTED[kind](values)
-    if bad.any():
-        row, column = (int(index[0]) for index in np.nonzero(bad))
+    count, first = 0, None
+    for start in range(0, len(values), _ROWS_AT_ONCE):  # else the comparison would be as large as the values
+        bad = ~_ACCEPTED[kind](values[start : start + _ROWS_AT_ONCE])
+        if bad.any():
+            rows, columns = np.nonzero(bad)
+            first = first or (start + int(rows[0]), int(columns[0]))
+            count += len(rows)
+    if first is not None:
         raise UserError(
-            f"{place}: {names[column]} of item {row} is {values[row, column]:g}, not {WANTED[kind]} "
-            f"({int(bad.sum())} such); correct it"
+            f"{place}: {names[first[1]]} of item {first[0]} is {values[first]:g}, not {WANTED[kind]} "
+            f"({count} such); correct it"
         )
 
 

@@ -3,7 +3,8 @@
 The CIFAR archives for Python are pickles, and loading a pickle runs whatever its maker liked. Here its
 opcodes are only listed (`pickletools.genops` executes nothing) and played on a stack of inert values:
 numbers, text, lists, dicts and tuples. A call is never made but noted as `Call`, and only calls that a NumPy
-array consists of may be noted; any other opcode or name is refused.
+array consists of may be noted; any other opcode or name is refused. What may come of a pickle is bounded: so
+many opcodes, each of which makes one object at most, and no more bytes than the pickle itself has.
 """
 
 import pickletools
@@ -12,8 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from projgan.errors import UserError
+from projgan.errors import UserError, reason_of
 
+MAX_OPCODES = 500_000
+"""The largest published batch, of CIFAR-100, has some 200,000."""
+MAX_KEY_LENGTH = 1000
 _ARRAY_NAMES = {
     "numpy.core.multiarray _reconstruct",
     "numpy._core.multiarray _reconstruct",
@@ -60,26 +64,20 @@ def read_pickle(content: bytes, place: str) -> Any:
     Raises:
         UserError: damaged, or with anything in it that plain data and NumPy arrays do not need.
     """
-    machine = _Machine(place)
+    machine = _Machine(place, len(content))
     try:
-        for opcode, argument, _ in pickletools.genops(content):
+        for number, (opcode, argument, _) in enumerate(pickletools.genops(content)):
             if opcode.name == "STOP":
                 (value,) = machine.stack
                 return value
+            if number >= MAX_OPCODES:
+                raise ValueError(f"more than {MAX_OPCODES:,} opcodes")
             machine.play(opcode.name, argument)
     except UserError:
         raise
-    except (
-        ValueError,
-        IndexError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        UnicodeError,
-        OverflowError,
-    ) as error:
+    except Exception as error:  # of whatever lies where something else belongs
         raise UserError(
-            f"{place} is not a pickle of the published form ({error}); download it again"
+            f"{place} is not a pickle of the published form ({reason_of(error)}); download it again"
         ) from error
     raise UserError(f"{place} is a pickle without an end; download it again")
 
@@ -87,8 +85,9 @@ def read_pickle(content: bytes, place: str) -> Any:
 class _Machine:
     """The stack and the memo of a pickle, holding inert values only."""
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, spare_bytes: int) -> None:
         self.place = place
+        self.spare_bytes = spare_bytes
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
 
@@ -165,7 +164,10 @@ class _Machine:
         if name.text == "_codecs encode":  # how Python 3 writes bytes for Python 2
             text, encoding = arguments
             if encoding != "latin1" or not isinstance(text, str):
-                raise ValueError(f"text encoded as {encoding!r}")
+                raise ValueError("text of another encoding")
+            self.spare_bytes -= len(text)
+            if self.spare_bytes < 0:
+                raise ValueError("more bytes than it has itself")
             return text.encode("latin1")
         return Call(name, arguments)
 
@@ -194,6 +196,8 @@ class _Machine:
 
 
 def _as_text(key: Any) -> str:
+    if isinstance(key, bytes | str) and len(key) > MAX_KEY_LENGTH:
+        raise ValueError("an endless key")
     if isinstance(key, bytes):
         return key.decode("latin1")
     if not isinstance(key, str):
@@ -209,9 +213,9 @@ def byte_array(value: Any, place: str) -> np.ndarray:
     """
     try:
         shape, content = _shape_and_content(value)
-    except (ValueError, TypeError, AttributeError, IndexError, UnicodeError) as error:
+    except Exception as error:
         raise UserError(
-            f"{place}: its data are not an array of bytes ({error}); download it again"
+            f"{place}: its data are not an array of bytes ({reason_of(error)}); download it again"
         ) from error
     rows, columns = shape
     if len(content) != rows * columns:

@@ -1,7 +1,6 @@
 """Images and labels in one NumPy `.npz` file."""
 
 import zipfile
-import zlib
 from pathlib import Path
 from typing import IO
 
@@ -21,9 +20,10 @@ from projgan.data.sources.columns import (
     ConditionRequest,
     check_conditions,
     choose_columns,
+    empty_conditions,
 )
 from projgan.data.sources.expansion import check_expansion
-from projgan.errors import UserError
+from projgan.errors import UserError, reading
 
 _CHANNELS = (1, 3, 4)
 _FORM = "it needs `images` (uint8 [N,H,W], [N,H,W,C] or [N,C,H,W]) and `labels` (integers [N])"
@@ -38,21 +38,16 @@ def open_npz(path: Path, split: str | None = None, request: ConditionRequest = O
     Shapes are checked against the sizes in the file before any array is allocated; no pickle is loaded.
     """
     refuse_split_of_undivided(split, str(path))
-    try:
-        with zipfile.ZipFile(path) as archive:
-            images = _to_channels_first(_read_array(archive, path, "images"), path)
-            names, conditions = _read_names(archive, path, "class_names"), None
-            condition_names: tuple[str, ...] = ()
-            if request.kind == "class" or "labels.npy" in archive.namelist():
-                labels = _read_labels(archive, path, len(images))
-            else:
-                labels, names = np.zeros(len(images), dtype=np.int64), (UNLABELLED,)
-            if request.kind != "class":
-                conditions, condition_names = _read_conditions(archive, path, len(images), request)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise UserError(
-            f"{path} cannot be read as .npz ({error}); write it again with numpy.savez"
-        ) from error
+    with reading(path, ".npz", "write it again with numpy.savez"), zipfile.ZipFile(path) as archive:
+        images = _to_channels_first(_read_array(archive, path, "images"), path)
+        names, conditions = _read_names(archive, path, "class_names"), None
+        condition_names: tuple[str, ...] = ()
+        if request.kind == "class" or "labels.npy" in archive.namelist():
+            labels = _read_labels(archive, path, len(images))
+        else:
+            labels, names = np.zeros(len(images), dtype=np.int64), (UNLABELLED,)
+        if request.kind != "class":
+            conditions, condition_names = _read_conditions(archive, path, len(images), request)
     if names is None:
         check_labels(labels, int(labels.max()) + 1, str(path))
         names = numbered_class_names(labels, str(path))
@@ -159,14 +154,18 @@ def _read_conditions(
             f"{path}: conditions are {values.dtype} {list(values.shape)} for {count} images; "
             "give numbers [N, columns]"
         )
+    if values.shape[1] > MAX_CLASSES:
+        raise UserError(f"{path}: conditions of {values.shape[1]:,} columns, far too many; leave some out")
     names = _read_names(archive, path, "condition_names")
     names = names or tuple(str(column) for column in range(values.shape[1]))
     if len(names) != values.shape[1]:
         raise UserError(f"{path}: {len(names)} condition_names for {values.shape[1]} columns of conditions")
     chosen = choose_columns(names, (), request, str(path))
-    values = values[:, [names.index(name) for name in chosen]].astype(np.float64)
-    check_conditions(values, chosen, request.kind, str(path))
-    return values.astype(np.float32), chosen
+    kept = empty_conditions(count, len(chosen), str(path))
+    with np.errstate(over="ignore"):  # what is too large is told of below
+        kept[:] = values if chosen == names else values[:, [names.index(name) for name in chosen]]
+    check_conditions(kept, chosen, request.kind, str(path))
+    return kept, chosen
 
 
 def _read_names(archive: zipfile.ZipFile, path: Path, array: str) -> tuple[str, ...] | None:
@@ -175,4 +174,6 @@ def _read_names(archive: zipfile.ZipFile, path: Path, array: str) -> tuple[str, 
     names = _read_array(archive, path, array)
     if names.dtype.kind not in "US" or names.ndim != 1 or not len(names):
         raise UserError(f"{path}: {array} are {names.dtype} {list(names.shape)}; give a list of text")
+    if len(names) > MAX_CLASSES:
+        raise UserError(f"{path}: {len(names):,} {array}, more than the {MAX_CLASSES:,} accepted")
     return tuple(name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names)
