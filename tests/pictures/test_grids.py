@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from projgan.errors import UserError
-from projgan.pictures.grids import MARGIN, grid, write_png
+from projgan.pictures.grids import MARGIN, between_names, grid, write_png
+from projgan.pictures.lettering import font
 from projgan.pictures.pillow import from_pil, to_pil
 from projgan.pictures.pixels import downscale, enlarge, to_float, to_uint8
 
@@ -201,3 +202,44 @@ def test_images_made_large_are_those_of_an_independent_filter(channels: int) -> 
     expected = F.interpolate(images.double(), scale_factor=4, mode="bilinear")
     assert found.dtype == torch.uint8
     assert (found.double() - expected).abs().max() <= 1
+
+
+# --- whole names ------------------------------------------------------------------------------------
+
+
+def test_names_with_accents_are_no_boxes() -> None:
+    """The same picture as with a name of the font's own letters, and not that of a missing one."""
+    images = torch.full((1, 1, 48, 48), 128, dtype=torch.uint8)
+    plain, accented, missing, said = (
+        np.asarray(grid(images, 1, [name])) for name in ("cafe", "café", "caf猫", "caf U+732B")
+    )
+    assert plain.shape == accented.shape  # an accent takes no room
+    assert not np.array_equal(plain, accented)
+    np.testing.assert_array_equal(missing, said)
+
+
+def test_between_names_shows_whole_names_and_every_image() -> None:
+    images = torch.arange(7, dtype=torch.uint8)[:, None, None, None].expand(7, 1, 48, 48) * 20 + 60
+    above = ["automobile", "cat", "a name that is so long that it takes more than a line", *"wxyz"]
+    below = ["airplane", "hippopotamus", "b", "c", "d", "e", "f"]
+    picture = np.asarray(between_names(images, above, below, columns=5, widest=700))[:, :, 0]
+    counts = [int((picture == 60 + 20 * number).sum()) for number in range(7)]
+    assert all(48 * 48 <= count < 48 * 48 + 60 for count in counts)  # letters have greys of their own
+    assert picture.shape[1] <= 700
+    tall = [grid(images[:1], 1, None, [name]).height for name in above[:1]]
+    assert picture.shape[0] > 2 * tall[0]  # two rows, with a name of three lines
+    # A name is drawn just as a line of its own, from its first letter to its last.
+    line = np.asarray(between_names(images[:1], ["automobile"], ["airplane"], 5))[:, :, 0]
+    letters = font(14)
+    columns = (line[:18] < 100).any(axis=0).nonzero()[0]
+    assert columns.max() - columns.min() + 1 == pytest.approx(letters.getlength("automobile"), abs=3)
+
+
+def test_columns_are_as_wide_as_the_longest_name_needs() -> None:
+    images = torch.zeros(20, 1, 48, 48, dtype=torch.uint8)
+    short = between_names(images, ["a"] * 20, ["b"] * 20, columns=10)
+    long = between_names(images, ["automobile"] * 20, ["b"] * 20, columns=10)
+    assert short.width < long.width <= 1200
+    narrow = between_names(images, ["x" * 24] * 20, ["b"] * 20, columns=10)
+    assert narrow.width <= 1200
+    assert narrow.height > long.height  # fewer in a row

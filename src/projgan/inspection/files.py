@@ -12,7 +12,7 @@ from torch import Tensor
 
 from projgan.files import write_atomically
 from projgan.inspection.inspection import Inspection
-from projgan.pictures.grids import grid, write_png
+from projgan.pictures.grids import between_names, grid, write_png
 
 MOST_ROWS = 100
 """Classes in a picture, the first ones; nobody looks at more."""
@@ -113,13 +113,7 @@ def _row(images: Tensor, positions: Tensor, columns: int) -> Tensor:
 
 def _disputed(found: Inspection, images: Tensor, names: Sequence[str], top: int) -> Image.Image:
     """The top suspects, the most disputed first, each between its own label and the suggested one."""
-    rows = []
-    for positions in found.suspects[:top].split(COLUMNS):
-        above = [names[label] for label in found.labels[positions].tolist()]
-        below = [names[label] for label in found.suggested[positions].tolist()]
-        columns = min(COLUMNS, top, len(images))
-        rows.append(grid(_row(images, positions, columns), columns, None, above, below))
-    picture = Image.new("RGB", (rows[0].width, sum(row.height for row in rows)), "white")
-    for number, row in enumerate(rows):
-        picture.paste(row, (0, number * rows[0].height))
-    return picture
+    positions = found.suspects[:top]
+    above = [names[label] for label in found.labels[positions].tolist()]
+    below = [names[label] for label in found.suggested[positions].tolist()]
+    return between_names(images[positions], above, below, COLUMNS)
