@@ -6,8 +6,8 @@ import torch
 from projgan.config import check_config, load_config, preset_names
 from projgan.process.ranks import Ranks
 from projgan.storage.networks import build_networks
+from projgan.training.building import build_trainer
 from projgan.training.run import stored_resolution
-from projgan.training.trainer import Trainer
 
 PARAMETERS = {  # generator and discriminator of each preset, with the classes of its data
     "cifar10": (10, 4_304_387, 1_055_104),
@@ -50,7 +50,7 @@ def test_one_step(preset):
     config = check_config(settings, preset)
     size = stored_resolution(config)
     images = torch.randint(0, 256, (6, config.data.channels, size, size), dtype=torch.uint8)
-    trainer = Trainer(config, images, torch.arange(6) % 3, 3, Ranks(0, 1, torch.device("cpu")))
+    trainer = build_trainer(config, images, torch.arange(6) % 3, 3, Ranks(0, 1, torch.device("cpu")))
     before = {name: value.clone() for name, value in trainer.generator.named_parameters()}
     trainer.advance()
     losses = trainer.read_losses()

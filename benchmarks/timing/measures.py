@@ -22,6 +22,7 @@ from projgan.networks.classifier import Classifier
 from projgan.networks.resnet import Generator
 from projgan.process.ranks import Ranks
 from projgan.training.acceleration import place
+from projgan.training.building import build_trainer
 from projgan.training.probe import memory_needed
 from projgan.training.trainer import Trainer
 
@@ -87,7 +88,7 @@ def trainer_of(case: Case, acceleration: str, device: torch.device) -> Trainer:
     config = case.config(acceleration)
     shape = (IMAGES, config.data.channels, config.data.resolution, config.data.resolution)
     images = torch.randint(0, 256, shape, dtype=torch.uint8)
-    return Trainer(config, images, torch.arange(IMAGES) % NUM_CLASSES, NUM_CLASSES, Ranks(0, 1, device))
+    return build_trainer(config, images, torch.arange(IMAGES) % NUM_CLASSES, NUM_CLASSES, Ranks(0, 1, device))
 
 
 def timed(action: Callable[[], object], device: torch.device) -> float:

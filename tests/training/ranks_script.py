@@ -13,7 +13,7 @@ import torch.distributed as dist
 from projgan.data import load_images
 from projgan.data.tensors import as_tensor
 from projgan.process.ranks import join_ranks
-from projgan.training.trainer import Trainer
+from projgan.training.building import build_trainer
 from small_runs import small_config
 
 STEPS = 4
@@ -26,7 +26,7 @@ def main() -> None:
     with join_ranks("cpu") as ranks:
         for changes in variants:
             images, labels = as_tensor(data.images), as_tensor(data.labels)
-            trainer = Trainer(small_config(changes), images, labels, data.num_classes, ranks)
+            trainer = build_trainer(small_config(changes), images, labels, data.num_classes, ranks)
             losses, shown = [], []
             batch = trainer.stream.batch
 

@@ -12,6 +12,7 @@ from projgan.networks.convolutions import PLAIN
 from projgan.networks.layers import Convolving
 from projgan.storage.networks import build_networks
 from projgan.training.acceleration import place
+from projgan.training.building import build_trainer
 from projgan.training.trainer import Trainer
 from small_runs import ONE_RANK, small_config
 
@@ -22,7 +23,7 @@ def three_steps(precision: str) -> tuple[Trainer, torch.Tensor]:
     config = small_config({"training.precision": precision, "training.batch_size": 16})
     draw = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (64, 1, 8, 8), dtype=torch.uint8, generator=draw)
-    trainer = Trainer(config, images, torch.arange(64) % 4, 4, ONE_RANK)
+    trainer = build_trainer(config, images, torch.arange(64) % 4, 4, ONE_RANK)
     for _ in range(3):
         trainer.advance()
     return trainer, torch.stack(trainer.pending)
@@ -75,7 +76,7 @@ def test_a_fast_run_is_the_plain_one_in_outputs_and_gradients(monkeypatch: pytes
             {"training.acceleration": acceleration, "generator.width": 96, "discriminator.width": 96}
         )
         images = torch.zeros(8, 1, 8, 8, dtype=torch.uint8)
-        found[acceleration] = gradients_of(Trainer(config, images, torch.arange(8) % 4, 4, ONE_RANK))
+        found[acceleration] = gradients_of(build_trainer(config, images, torch.arange(8) % 4, 4, ONE_RANK))
         assert bool(calls) == (acceleration == "auto")
         calls.clear()
     for fast, plain in zip(found["auto"], found["none"], strict=True):

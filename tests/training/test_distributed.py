@@ -17,7 +17,7 @@ from projgan.data.tensors import as_tensor
 from projgan.errors import UserError
 from projgan.process import ranks as distributed
 from projgan.process.ranks import Ranks, choose_device, join_ranks
-from projgan.training.trainer import Trainer
+from projgan.training.building import build_trainer
 from small_runs import (
     ONE_RANK,
     assert_no_leftovers,
@@ -94,7 +94,7 @@ def one_rank() -> torch.Tensor:
     """Losses of the same steps in this process."""
     data = load_images("digits", resolution=8, channels=1, cache=None)
     images, labels = as_tensor(data.images), as_tensor(data.labels)
-    trainer = Trainer(small_config(SHARED), images, labels, data.num_classes, ONE_RANK)
+    trainer = build_trainer(small_config(SHARED), images, labels, data.num_classes, ONE_RANK)
     for _ in range(4):
         trainer.advance()
     return torch.stack(trainer.pending).double()
@@ -208,7 +208,7 @@ def test_a_batch_that_ranks_cannot_share_is_one_line(key: str) -> None:
     images, labels = torch.zeros(9, 1, 8, 8, dtype=torch.uint8), torch.zeros(9, dtype=torch.int64)
     ranks = Ranks(rank=0, size=2, device=torch.device("cpu"))
     with pytest.raises(UserError, match=f"training.{key} is 9, which 2 processes cannot share equally"):
-        Trainer(small_config({f"training.{key}": 9}), images, labels, 10, ranks)
+        build_trainer(small_config({f"training.{key}": 9}), images, labels, 10, ranks)
 
 
 def test_a_launcher_without_its_variables_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

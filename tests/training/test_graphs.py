@@ -13,6 +13,7 @@ from projgan.errors import UserError
 from projgan.networks.classifier import Classifier
 from projgan.training import graphs, optimization
 from projgan.training import trainer as trainer_module
+from projgan.training.building import build_trainer
 from projgan.training.graphs import (
     STEPS,
     WARM_UP,
@@ -72,7 +73,7 @@ def trainer_of(changes: dict[str, Any], steps_are: str) -> Trainer:
         guide = Classifier(8, 1, 4, width=8)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainer_module, "suitable_steps", lambda *facts: steps_are)
-        return Trainer(
+        return build_trainer(
             config, images.to(torch.uint8), conditions, 3 if conditions is vectors else 4, ONE_RANK, guide
         )
 

@@ -12,6 +12,7 @@ from projgan.losses import ADVERSARIAL_LOSSES, ClassTerm, adversarial_objective
 from projgan.networks.augmentation import CHANGES
 from projgan.networks.unconditional import DiscriminatorOutput
 from projgan.process.ranks import Ranks
+from projgan.training.building import build_trainer
 from projgan.training.lecam import Anchors, lecam_objective
 from projgan.training.trainer import Trainer
 from small_runs import assert_same_run, small_config, train_small
@@ -61,7 +62,7 @@ def test_anchors_are_no_part_of_the_gradient() -> None:
 def trainer_of(changes: dict[str, Any], ranks: Ranks | None = None) -> Trainer:
     images = torch.randint(0, 256, (40, 1, 8, 8), generator=torch.Generator().manual_seed(1))
     ranks = ranks or Ranks(0, 1, torch.device("cpu"))
-    return Trainer(small_config(changes), images.to(torch.uint8), torch.arange(40) % 10, 10, ranks)
+    return build_trainer(small_config(changes), images.to(torch.uint8), torch.arange(40) % 10, 10, ranks)
 
 
 def test_each_network_has_its_learning_rate_and_both_decay() -> None:
@@ -93,17 +94,16 @@ def test_strength_zero_trains_as_no_augmentation_does() -> None:
 
 def test_every_update_draws_anew_and_ranks_share_the_draws() -> None:
     whole = trainer_of(ALL)
-    parts = [trainer_of(ALL, dataclasses.replace(Ranks(0, 1, torch.device("cpu")))) for _ in range(2)]
     draws = sum(change.draws for change in CHANGES.values())
     seen = []
     for position in range(2):
-        seen.append(whole._draw_changes("discriminator", position, [8, 8]))
+        seen.append(whole.parts.fakes.draw_changes("discriminator", position, [8, 8]))
         assert seen[-1].shape == (16, draws)
     assert len(torch.cat(seen).unique()) == 32 * draws  # no number twice: real and generated are apart
     halves = []
-    for rank, trainer in enumerate(parts):
-        trainer.ranks = Ranks(rank, 2, torch.device("cpu"))
-        halves.append(trainer._draw_changes("discriminator", 0, [8, 8]))
+    for rank in range(2):
+        fakes = dataclasses.replace(whole.parts.fakes, ranks=Ranks(rank, 2, torch.device("cpu")))
+        halves.append(fakes.draw_changes("discriminator", 0, [8, 8]))
     real, fake = (torch.cat([half[part] for half in halves]) for part in (slice(4), slice(4, 8)))
     assert torch.equal(torch.cat([real, fake]), seen[0])
 

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from projgan.process.ranks import Ranks
-from projgan.training.trainer import Trainer
+from projgan.training.building import build_trainer
 from small_runs import small_config
 
 META = torch.device("meta")
@@ -82,7 +82,7 @@ def test_an_iteration_sends_indices_and_reads_nothing(
     """Two copies an update of the discriminator: which images, which of their labels."""
     config = small_config({"training.batch_size": 4, "training.discriminator_updates": 3} | changes)
     images = torch.zeros(16, 1, 8, 8, dtype=torch.uint8)
-    trainer = Trainer(config, images, torch.arange(16) % 4, 4, Ranks(0, 1, META))
+    trainer = build_trainer(config, images, torch.arange(16) % 4, 4, Ranks(0, 1, META))
     trainer.advance()
     from_numbers: list[object] = []  # which copies them too, unseen by dispatch
     made = torch.tensor

@@ -13,6 +13,7 @@ from projgan.errors import UserError
 from projgan.process.ranks import Ranks
 from projgan.storage.networks import build_networks
 from projgan.training import probe as probe_module
+from projgan.training.parts import Fakes
 from projgan.training.probe import Estimate, probe
 from projgan.training.trainer import Trainer
 from small_runs import ONE_RANK, small_config
@@ -86,14 +87,14 @@ def test_odd_settings_can_be_estimated(changes: dict[str, Any]) -> None:
 def test_a_small_batch_of_the_generator_is_not_estimated_by_a_large_one() -> None:
     # A generator's update on 1 image must not be taken for one on twice the discriminator's batch.
     images: list[int] = []
-    draw = Trainer._draw_fakes
+    draw = Fakes.draw
     with pytest.MonkeyPatch.context() as patch:
 
         def noting(trainer: Trainer, stream: str, position: int, count: int) -> Any:
             images.append(count)
             return draw(trainer, stream, position, count)
 
-        patch.setattr(Trainer, "_draw_fakes", noting)
+        patch.setattr(Fakes, "draw", noting)
         probe(small_config({"training.batch_size": 64, "training.generator_batch_size": 1}), ONE_RANK)
     assert set(images) == {1, 8}
 

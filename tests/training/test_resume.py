@@ -12,6 +12,7 @@ from projgan.data.tensors import as_tensor
 from projgan.errors import UserError
 from projgan.listening import Listener, Progress
 from projgan.storage.run_directory import RunDirectory
+from projgan.training.building import build_trainer
 from projgan.training.optimization import learning_rate_factor
 from projgan.training.run import train
 from projgan.training.trainer import Trainer
@@ -230,7 +231,9 @@ def test_only_the_newest_checkpoints_are_kept(tmp_path: Path) -> None:
 
 def _trainer() -> Trainer:
     data = load_images("digits", resolution=8, channels=1, cache=None)
-    return Trainer(small_config(), as_tensor(data.images), as_tensor(data.labels), data.num_classes, ONE_RANK)
+    return build_trainer(
+        small_config(), as_tensor(data.images), as_tensor(data.labels), data.num_classes, ONE_RANK
+    )
 
 
 def test_a_run_among_its_own_images_is_refused_before_there_is_a_folder(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@ import torch
 
 from projgan.config import RunConfig
 from projgan.process.ranks import Ranks
+from projgan.training.building import build_trainer
 from projgan.training.optimization import learning_rate_factor
-from projgan.training.trainer import Trainer
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_both_optimisers_are_set_at_every_step() -> None:
         }
     )
     images = torch.randint(0, 256, (4, 1, 8, 8), dtype=torch.uint8)
-    trainer = Trainer(config, images, torch.arange(4) % 2, 2, Ranks(0, 1, torch.device("cpu")))
+    trainer = build_trainer(config, images, torch.arange(4) % 2, 2, Ranks(0, 1, torch.device("cpu")))
     for optimizer in trainer.optimizers:
         assert (optimizer.defaults["betas"], optimizer.defaults["eps"]) == ((0.0, 0.9), 1e-8)
     for expected in (4e-3, 4e-3, 3e-3, 2e-3, 1e-3, 0.0, 0.0):

@@ -17,6 +17,7 @@ from projgan.networks.spectral_norm import SpectralNorm
 from projgan.process.ranks import Ranks
 from projgan.randomness import generator_at
 from projgan.training import trainer as trainer_module
+from projgan.training.building import build_trainer
 from projgan.training.steps import discriminator_step, generator_step
 from projgan.training.trainer import Trainer
 
@@ -228,7 +229,9 @@ def settings(**training: object) -> RunConfig:
 
 def make_trainer(config: RunConfig, count: int = 50) -> Trainer:
     images = torch.randint(0, 256, (count, 1, 8, 8), dtype=torch.uint8)
-    return Trainer(config, images, torch.arange(count) % CLASSES, CLASSES, Ranks(0, 1, torch.device("cpu")))
+    return build_trainer(
+        config, images, torch.arange(count) % CLASSES, CLASSES, Ranks(0, 1, torch.device("cpu"))
+    )
 
 
 Call = tuple[str, dict[str, Tensor]]
@@ -289,7 +292,7 @@ def test_latents_are_standard_normal_and_labels_uniform_whatever_the_data(calls:
     images = torch.randint(0, 256, (50, 1, 8, 8), dtype=torch.uint8)
     labels = torch.tensor([0] * 34 + [1] * 8 + [2] * 8)
     config = settings(batch_size=100, generator_batch_size=600)
-    trainer = Trainer(config, images, labels, CLASSES, Ranks(0, 1, torch.device("cpu")))
+    trainer = build_trainer(config, images, labels, CLASSES, Ranks(0, 1, torch.device("cpu")))
     for _ in range(3):
         trainer.advance()
     for kind in ("generator", "discriminator"):
@@ -371,4 +374,4 @@ def test_loss_rows_average_the_steps_and_name_the_first_bad_one() -> None:
 def test_a_batch_that_ranks_cannot_share_is_refused() -> None:
     images = torch.zeros(4, 1, 8, 8, dtype=torch.uint8)
     with pytest.raises(ValueError, match=r"training\.batch_size is 4, which 3 processes"):
-        Trainer(settings(), images, torch.zeros(4).long(), CLASSES, Ranks(0, 3, torch.device("cpu")))
+        build_trainer(settings(), images, torch.zeros(4).long(), CLASSES, Ranks(0, 3, torch.device("cpu")))

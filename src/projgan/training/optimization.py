@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from projgan.config import RunConfig
+from projgan.config.sections import OptimizerConfig
 
 
 def build_optimizer(network: nn.Module, config: RunConfig) -> torch.optim.Adam:
@@ -40,6 +41,13 @@ def learning_rate_factor(step: int, start: int | None, end: int | None) -> float
     if start is None or end is None:
         return 1.0
     return 1.0 - min(max((step - start) / (end - start), 0.0), 1.0)
+
+
+def learning_rates(settings: OptimizerConfig, step: int) -> tuple[float, float]:
+    """Return the learning rates of the generator and of the discriminator at a step."""
+    factor = learning_rate_factor(step, settings.decay_start, settings.decay_end)
+    of_discriminator = settings.discriminator_learning_rate or settings.learning_rate
+    return settings.learning_rate * factor, of_discriminator * factor
 
 
 def load_moments(optimizer: torch.optim.Adam, state: dict[str, Any]) -> None:

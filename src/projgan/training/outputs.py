@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from projgan.config import RunConfig, SamplingConfig
 from projgan.data import PackedImages
 from projgan.data.conditions import Conditions
 from projgan.data.standardization import Standardization
@@ -23,14 +24,22 @@ from projgan.training.trainer import Trainer
 
 
 def write_networks(
-    trainer: Trainer, directory: RunDirectory, data: PackedImages, conditions: Conditions
+    trainer: Trainer,
+    config: RunConfig,
+    directory: RunDirectory,
+    data: PackedImages,
+    conditions: Conditions,
 ) -> NetworkDescription:
     """Write the generator (its average, if one is kept) and the discriminator; returns the generator's."""
-    generator_arguments, discriminator_arguments = network_arguments(trainer.config, trainer.num_classes)
-    kinds = networks_of(trainer.config).kinds
-    generator = _describe(kinds[0], generator_arguments, trainer, data, conditions, trainer.is_averaged)
+    generator_arguments, discriminator_arguments = network_arguments(config, len(conditions.names))
+    kinds = networks_of(config).kinds
+    generator = _describe(
+        kinds[0], generator_arguments, trainer, config, data, conditions, trainer.is_averaged
+    )
     save_network(trainer.sampling_generator, generator, directory.generator)
-    discriminator = _describe(kinds[1], discriminator_arguments, trainer, data, conditions, averaged=False)
+    discriminator = _describe(
+        kinds[1], discriminator_arguments, trainer, config, data, conditions, averaged=False
+    )
     save_network(trainer.discriminator, discriminator, directory.discriminator)
     return generator
 
@@ -39,6 +48,7 @@ def _describe(
     kind: NetworkKind,
     arguments: dict[str, bool | int | str | None],
     trainer: Trainer,
+    config: RunConfig,
     data: PackedImages,
     conditions: Conditions,
     averaged: bool,
@@ -55,7 +65,7 @@ def _describe(
             step=trainer.step,
             images_seen=trainer.images_seen,
             averaged=averaged,
-            settings=without_paths(trainer.config.model_dump(mode="json")),
+            settings=without_paths(config.model_dump(mode="json")),
             versions=versions(),
         ),
     )
@@ -85,19 +95,21 @@ def without_paths(settings: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def write_samples(trainer: Trainer, directory: RunDirectory, conditions: Conditions) -> None:
+def write_samples(
+    trainer: Trainer, config: RunConfig, directory: RunDirectory, conditions: Conditions
+) -> None:
     """Draw a grid of what the generator makes now, with its batch norms in evaluation mode."""
     generator = trainer.sampling_generator
     was_training = generator.training
     generator.eval()
-    picture = SAMPLES[trainer.config.data.condition](trainer, conditions)
+    picture = SAMPLES[config.data.condition](trainer, config.sampling, conditions)
     generator.train(was_training)
     write_png(picture, directory.samples_at(trainer.step))
 
 
-def _grid_of_conditions(trainer: Trainer, conditions: Conditions) -> Image.Image:
+def _grid_of_conditions(trainer: Trainer, settings: SamplingConfig, conditions: Conditions) -> Image.Image:
     """One condition a row and one seed a column."""
-    settings, generator = trainer.config.sampling, trainer.sampling_generator
+    generator = trainer.sampling_generator
     if generator.condition is None:
         rows, names, repeated = settings.classes, None, None
         seeds = list(range(settings.seed, settings.seed + rows * settings.columns))
@@ -110,9 +122,9 @@ def _grid_of_conditions(trainer: Trainer, conditions: Conditions) -> Image.Image
     return grid(torch.cat(list(sample(generator, seeds, repeated))), settings.columns, names)
 
 
-def _enlarged_images(trainer: Trainer, conditions: Conditions) -> Image.Image:
+def _enlarged_images(trainer: Trainer, settings: SamplingConfig, conditions: Conditions) -> Image.Image:
     """The first images of the data, one a column: made small, enlarged in all ways, and as they are."""
-    settings, generator = trainer.config.sampling, trainer.sampling_generator
+    generator = trainer.sampling_generator
     assert isinstance(generator, SuperResolutionGenerator)
     truth = trainer.stream.first_images(settings.columns)
     small = downscale(truth, FACTOR)
@@ -120,7 +132,7 @@ def _enlarged_images(trainer: Trainer, conditions: Conditions) -> Image.Image:
     return comparison(small, list(super_resolve(generator, small, list(seeds))), list(seeds), truth)
 
 
-SAMPLES: dict[str, Callable[[Trainer, Conditions], Image.Image]] = {
+SAMPLES: dict[str, Callable[[Trainer, SamplingConfig, Conditions], Image.Image]] = {
     "class": _grid_of_conditions,
     "multi-hot": _grid_of_conditions,
     "vector": _grid_of_conditions,

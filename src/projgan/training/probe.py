@@ -15,9 +15,10 @@ from projgan.data.conditions import CONDITION_KINDS
 from projgan.data.configured import condition_request
 from projgan.errors import UserError
 from projgan.process.ranks import Ranks
+from projgan.training.building import build_trainer, refuse_unequal_shares
 from projgan.training.guidance import open_guide
 from projgan.training.refusals import data_location, refuse_one_class
-from projgan.training.trainer import Trainer, refuse_unequal_shares
+from projgan.training.trainer import Trainer
 
 PROBE_BATCH = 8
 BYTES_PER_PARAMETER = 16
@@ -94,7 +95,7 @@ def probe(config: RunConfig, ranks: Ranks, said: Callable[[str], None] = lambda 
     said(f"probing {config.generator.architecture} on {ranks.device} with batches of {batch}")
     guide = open_guide(config, given, ranks.device)
     small_config = config.model_copy(update={"training": small})
-    trainer = Trainer(small_config, images, conditions, num_classes, ranks, guide)
+    trainer = build_trainer(small_config, images, conditions, num_classes, ranks, guide)
     activations = _largest_activations(trainer)
     seconds = _seconds_per_step(trainer) * size / batch
     parameters = _parameters(trainer)
@@ -154,10 +155,10 @@ def _largest_activations(trainer: Trainer) -> int:
     map, the gradients on both sides of it.
     """
     device, generator = trainer.ranks.device, trainer.generator
-    count = trainer.generator_batch_size // trainer.ranks.size
+    count = trainer.schedule.generator_batch_size // trainer.ranks.size
     latents = torch.randn(count, generator.latent_size, device=device)
     draws = torch.Generator(device)
-    given = trainer.draw_conditions(trainer.stream, count, draws)
+    given = trainer.parts.fakes.conditions(count, draws)
     own = {parameter.untyped_storage().data_ptr() for parameter in generator.parameters()}
     own |= {parameter.untyped_storage().data_ptr() for parameter in trainer.discriminator.parameters()}
     kept: dict[int, int] = {}
@@ -178,12 +179,12 @@ def _largest_activations(trainer: Trainer) -> int:
     with saved_tensors_hooks(pack, lambda tensor: tensor):
         for_generator = measure(generator(latents, given), given)
         images = torch.zeros(
-            2 * trainer.batch_size // trainer.ranks.size,
+            2 * trainer.schedule.batch_size // trainer.ranks.size,
             generator.channels,
             generator.resolution,
             generator.resolution,
             device=device,
         )
-        given = trainer.draw_conditions(trainer.stream, len(images), draws)
+        given = trainer.parts.fakes.conditions(len(images), draws)
         for_discriminator = measure(images, given)
     return max(for_generator, for_discriminator)

@@ -22,12 +22,12 @@ from projgan.storage.checkpoints import CheckpointFolder
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.networks import build_networks
 from projgan.storage.run_directory import RunDirectory
+from projgan.training.building import build_trainer
 from projgan.training.class_vectors import refuse_missing_network
 from projgan.training.graphs import remark_on_steps
 from projgan.training.guidance import load_start, open_guide
 from projgan.training.outputs import write_networks, write_samples
 from projgan.training.refusals import data_location, refuse_one_class, refuse_run_among_images
-from projgan.training.trainer import Trainer
 from projgan.training_loop import TrainingLoop, TrainingResult
 
 
@@ -100,7 +100,7 @@ class _Run:
         self.conditions = CONDITION_KINDS[config.data.condition](data)
         images, conditions = as_tensor(data.images), as_tensor(self.conditions.values)
         guide = open_guide(config, self.conditions, ranks.device)
-        self.trainer = Trainer(config, images, conditions, len(self.conditions.names), ranks, guide)
+        self.trainer = build_trainer(config, images, conditions, len(self.conditions.names), ranks, guide)
         self.evaluator: RunEvaluator | None = None
         if config.evaluation.every:
             self.evaluator = run_evaluator(config, directory, data, ranks, listener)
@@ -171,7 +171,7 @@ class _Run:
         if step % self.settings.log_every == 0:
             self._log()
         if self.ranks.is_first and self.sampling.every and step % self.sampling.every == 0:
-            write_samples(self.trainer, self.directory, self.conditions)
+            write_samples(self.trainer, self.config, self.directory, self.conditions)
         if not stopping:
             self._measure_where_due()
 
@@ -211,7 +211,7 @@ class _Run:
         self.clock, self.clock_images = time.perf_counter(), self.trainer.images_seen
 
     def _write_networks(self) -> NetworkDescription:
-        return write_networks(self.trainer, self.directory, self.data, self.conditions)
+        return write_networks(self.trainer, self.config, self.directory, self.data, self.conditions)
 
 
 def numbers_of(rows: Sequence[MetricRow]) -> str:
