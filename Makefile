@@ -7,11 +7,14 @@ PYTHON ?= python3
 demo: $(VENV)/.installed
 	$(VENV)/bin/projgan demo
 
+# A file is tested by one process, so that what its tests share is made once.
+PARALLEL ?= -n $(shell nproc 2> /dev/null || echo 2) --maxprocesses 8 --dist loadfile
+
 test: check
-	$(VENV)/bin/python -m pytest --cov --cov-report=term --cov-fail-under=90
+	$(VENV)/bin/python -m pytest $(PARALLEL) --cov --cov-report=term --cov-fail-under=90
 
 unit: $(VENV)/.installed
-	$(VENV)/bin/python -m pytest -m "not slow"
+	$(VENV)/bin/python -m pytest $(PARALLEL) -m "not slow"
 
 check: $(VENV)/.installed
 	$(VENV)/bin/ruff format --check .

@@ -36,3 +36,9 @@ def real_data() -> Path:
             pytest.fail(words)
         pytest.skip(words)
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with tests of minutes come first, so that several processes end together."""
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long)

@@ -60,7 +60,7 @@ def test_median_and_spread() -> None:
 def test_data_is_a_share_of_the_iteration(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream that sleeps is most of an iteration of a tiny network; one that does not is little of it."""
     share = {}
-    for name, pause in (("slow", 0.1), ("quick", 0.0)):
+    for name, pause in (("slow", 0.3), ("quick", 0.0)):
 
         def trainer(*given: Any, pause: float = pause) -> Any:
             made = trainer_of(Case("demo", TINY | {"training.discriminator_updates": 5}), "auto", CPU)
