@@ -5,6 +5,7 @@ import hashlib
 import importlib
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -77,6 +78,22 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot be made ({error.strerror})") from error
+
+
+def nearest_folder(folder: Path) -> Path:
+    """Return the folder, or the nearest of those above it, that is there."""
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    return folder
+
+
+def why_not_writable(folder: Path) -> str | None:
+    """Say why a folder could not be made or written into; None where it could be. Nothing is left there."""
+    try:
+        with tempfile.TemporaryFile(dir=nearest_folder(folder)):  # without a name where the system can
+            return None
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 def sync_folder(folder: Path) -> None:

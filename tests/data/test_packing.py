@@ -283,9 +283,9 @@ def test_an_interruption_leaves_nothing(two_classes, tmp_path):
 
 def test_a_killed_process_leaves_nothing_that_passes_for_a_store(two_classes, tmp_path):
     program = (
-        "import os, sys\nfrom projgan.data import load_images\nfrom projgan.data import packing\n"
-        "write = packing.sync_folder\n"
-        "packing.sync_folder = lambda folder: os._exit(9)\n"  # all files written, the name not yet given
+        "import os, sys\nfrom projgan.data import load_images, store_writing\n"
+        # All files are written, the name is not given yet.
+        "store_writing.sync_folder = lambda folder: os._exit(9)\n"
         "load_images(sys.argv[1], resolution=4, channels=3, cache=sys.argv[2])\n"
     )
     cache = tmp_path / "cache"

@@ -55,7 +55,7 @@ def test_memory_counts_parameters_their_average_and_what_backward_needs(estimate
 
 
 def test_the_run_is_estimated_from_a_small_batch_in_proportion(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe_module, "_seconds_per_step", lambda trainer: 0.5)
+    monkeypatch.setattr(probe_module, "_seconds_per_step", lambda trainer, progress: 0.5)
     small, large = (
         probe(
             small_config({"training.batch_size": size, "training.generator_batch_size": 2 * size}), ONE_RANK

@@ -40,6 +40,10 @@ class _LinePerUpdate:
         sys.stderr.flush()
 
 
+DELAY = 2.0
+"""Seconds that work may take before it shows how far it is."""
+
+
 def _interval() -> float:
     """Seconds between two updates: often on a terminal, seldom in a log file."""
     return 0.2 if sys.stderr.isatty() else 10.0
@@ -57,7 +61,7 @@ def counted(what: str, unit: str) -> Callable[[int, int], None]:
     def update(done: int, total: int) -> None:
         nonlocal bar
         if bar is None:
-            bar = _bar(desc=what, unit=unit, total=total, delay=2.0, leave=False, mininterval=_interval())
+            bar = _bar(desc=what, unit=unit, total=total, delay=DELAY, leave=False, mininterval=_interval())
         bar.update(done - bar.n)
         if done >= total:
             bar.close()

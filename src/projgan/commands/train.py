@@ -37,7 +37,8 @@ def train(
     run_dir
         Folder of the run; `runs/PRESET` if not given.
     dry_run
-        Print the resolved settings, parameter counts, memory and time, and write nothing.
+        Print the resolved settings, parameter counts, memory and time, or what training would refuse, after
+        a look at every image; write nothing.
     json
         Print the result as JSON.
     """
@@ -49,17 +50,19 @@ def train(
     from projgan.process.ranks import join_ranks
 
     with join_ranks(config.training.device) as ranks:
+        from projgan.listening import Listener
+
+        listener = bar_listener() if ranks.is_first else Listener()
         if dry_run:
             from projgan.training.probe import probe
+            from projgan.training.rehearsal import rehearse
 
-            estimate = probe(config, ranks, Say.line if ranks.is_first else lambda message: None)
+            estimate = probe(config, ranks, listener, rehearse(config, run_dir, ranks, listener))
             if ranks.is_first:
                 _report_estimate(config, estimate, as_json=json)
             return 0
-        from projgan.listening import Listener
         from projgan.training.run import train as train_run
 
-        listener = bar_listener() if ranks.is_first else Listener()
         result = train_run(config, run_dir, ranks, listener)
         if ranks.is_first:
             report_training(result, as_json=json)

@@ -80,6 +80,18 @@ class PackedImages:
         return f"{self.name}: {left} left out"
 
     @property
+    def remarks(self) -> list[str]:
+        """What whoever trains on these should know, a line each."""
+        remarks = [
+            self.skipped_words,
+            self.empty_words,
+            self.depth_words and f"{self.name}: {self.depth_words}",
+        ]
+        if self.upscaled:
+            remarks.append(f"{self.name}: {self.upscaled} images are smaller than wanted and were enlarged")
+        return list(filter(None, remarks))
+
+    @property
     def num_classes(self) -> int:
         """Number of class names, whether or not each has images."""
         return len(self.class_names)

@@ -1,23 +1,18 @@
 """Make packed images: decode a source once, into memory or into a store on disk."""
 
 import hashlib
-import os
+import math
 import shutil
 import time
 import uuid
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from projgan.data.decoding import Decoding, OnUnreadable, Progress, unreadable_images
 from projgan.data.packed import (
-    CONDITIONS,
-    IMAGES,
-    LABELS,
     MANIFEST,
     MAX_RESOLUTION,
-    Manifest,
     PackedImages,
     content_fingerprint,
     open_packed,
@@ -27,8 +22,9 @@ from projgan.data.packed import (
 from projgan.data.sample_depth import words_on_depth
 from projgan.data.sources import Source, open_source
 from projgan.data.sources.columns import ONE_CLASS, ConditionRequest
+from projgan.data.store_writing import conditions_sha256, labels_sha256, write_store
 from projgan.errors import UserError, nearest_name
-from projgan.files import sync_folder
+from projgan.files import nearest_folder, sync_folder, why_not_writable
 
 MAX_IN_MEMORY_BYTES = 16 * 2**30
 ABANDONED_SECONDS = 24 * 3600
@@ -75,16 +71,55 @@ def load_images(
             source, resolution, channels, on_unreadable=on_unreadable, workers=workers, progress=progress
         )
         return _decode_in_memory(decoding)
-    store = Path(cache) / packed_fingerprint(source.fingerprint, resolution, channels, (), 0)
     return pack(
         source,
-        store,
+        _place_in_cache(Path(cache), source, resolution, channels),
         resolution=resolution,
         channels=channels,
         progress=progress,
         workers=workers,
         on_unreadable=on_unreadable,
     )
+
+
+def rehearse_images(
+    location: str | Path,
+    *,
+    split: str | None = None,
+    resolution: int,
+    channels: int,
+    cache: str | Path | None,
+    progress: Progress | None = None,
+    workers: int | None = None,
+    on_unreadable: OnUnreadable = "error",
+    request: ConditionRequest = ONE_CLASS,
+) -> PackedImages:
+    """Decode what `load_images` would, but keep and write nothing: an image not in the cache is all 0.
+
+    Args: as for `load_images`.
+
+    Raises:
+        UserError: as `load_images`.
+    """
+    _check_request(resolution, channels, on_unreadable)
+    source = open_source(location, split, request)
+    if source.kind == "packed store":
+        return _open_store_of_size(source, resolution, channels)
+    if source.kind != "built-in digits" and cache is not None:
+        store = _place_in_cache(Path(cache), source, resolution, channels)
+        if _is_occupied(store):
+            return _reuse(store, source, resolution, channels, on_unreadable)
+        _refuse_problems(source)
+        _check_writable(store)
+        _check_space(store, source, resolution, channels)
+    decoding = Decoding(
+        source, resolution, channels, on_unreadable=on_unreadable, workers=workers, progress=progress
+    )
+    return _decode_in_memory(decoding, keep=False)
+
+
+def _place_in_cache(cache: Path, source: Source, resolution: int, channels: int) -> Path:
+    return cache / packed_fingerprint(source.fingerprint, resolution, channels, (), 0)
 
 
 def pack(
@@ -112,17 +147,16 @@ def pack(
         return _reuse(out, source, resolution, channels, on_unreadable)
     _refuse_problems(source)
     temporary = out.parent / f".{out.name}-{uuid.uuid4().hex}.partial"
+    _check_writable(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(out)
-        _check_space(
-            out.parent, len(source) * (channels * resolution**2 + 8 + 4 * len(source.condition_names))
-        )
+        _check_space(out, source, resolution, channels)
         temporary.mkdir()
         decoding = Decoding(
             source, resolution, channels, on_unreadable=on_unreadable, workers=workers, progress=progress
         )
-        _write_store(decoding, temporary)
+        write_store(decoding, temporary)
         try:
             temporary.rename(out)
         except OSError:
@@ -131,13 +165,17 @@ def pack(
             return _reuse(out, source, resolution, channels, on_unreadable)  # another process was first
         sync_folder(out.parent)
     except OSError as error:
-        raise UserError(
-            f"cannot write the packed store {out} ({error.strerror or error}); choose another place "
-            "(for the cache of training, --data.cache)"
-        ) from error
+        raise _unwritable(out, error.strerror or str(error)) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return open_packed(out)
+
+
+def _unwritable(out: Path, reason: str) -> UserError:
+    return UserError(
+        f"cannot write the packed store {out} ({reason}); choose another place "
+        "(for the cache of training, --data.cache)"
+    )
 
 
 def _check_request(resolution: int, channels: int, on_unreadable: str) -> None:
@@ -199,43 +237,51 @@ def _remove_abandoned(out: Path) -> None:
             shutil.rmtree(partial, ignore_errors=True)
 
 
-def _check_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
+def _check_writable(out: Path) -> None:
+    reason = why_not_writable(out.parent)
+    if reason:
+        raise _unwritable(out, reason)
+
+
+def _check_space(out: Path, source: Source, resolution: int, channels: int) -> None:
+    needed = len(source) * (channels * resolution**2 + 8 + 4 * len(source.condition_names))
+    free = shutil.disk_usage(nearest_folder(out.parent)).free
     if free < needed + 2**20:
         raise UserError(
-            f"packing needs {needed / 2**30:.2f} GiB and {folder} has {free / 2**30:.2f} GiB free; "
+            f"packing needs {needed / 2**30:.2f} GiB and {out.parent} has {free / 2**30:.2f} GiB free; "
             "free some or choose another place (for the cache of training, --data.cache)"
         )
 
 
-def _decode_in_memory(decoding: Decoding) -> PackedImages:
-    source, resolution, channels = decoding.source, decoding.resolution, decoding.channels
+def _decode_in_memory(decoding: Decoding, *, keep: bool = True) -> PackedImages:
+    """Decode a source; without `keep` all but the pixels is true, and these take no memory."""
+    source, labels = decoding.source, decoding.labels
     _refuse_problems(source)
-    needed = len(source) * channels * resolution**2
-    if needed > MAX_IN_MEMORY_BYTES:
-        raise UserError(
-            f"{source.location} needs {needed / 2**30:.1f} GiB at {resolution}x{resolution}, too much "
-            "for memory; give a cache folder"
-        )
-    images = np.empty((len(source), channels, resolution, resolution), dtype=np.uint8)
+    shape = (decoding.channels, decoding.resolution, decoding.resolution)
+    images, digest = _room_for(source, shape) if keep else None, hashlib.sha256()
     for index, pixels in enumerate(decoding.images()):
-        images[index] = pixels
-    images = images[: len(decoding.labels)]
-    images.flags.writeable = False
-    labels, conditions = np.array(decoding.labels, dtype=np.int64), decoding.conditions
+        digest.update(pixels.tobytes())
+        if images is not None:
+            images[index] = pixels
+    if images is None:
+        images = np.broadcast_to(np.zeros((), np.uint8), (len(labels), *shape))
+    else:
+        images = images[: len(labels)]
+        images.flags.writeable = False
+    conditions = decoding.conditions
     return PackedImages(
         images=images,
-        labels=labels,
+        labels=np.array(labels, dtype=np.int64),
         class_names=source.class_names,
         name=source.name,
         fingerprint=content_fingerprint(
-            hashlib.sha256(images.data).hexdigest(),
-            _labels_sha256(labels),
+            digest.hexdigest(),
+            labels_sha256(np.array(labels, dtype=np.int64)),
             source.class_names,
-            resolution,
-            channels,
+            decoding.resolution,
+            decoding.channels,
             source.condition_names,
-            None if conditions is None else _conditions_sha256(conditions),
+            None if conditions is None else conditions_sha256(conditions),
         ),
         condition_names=source.condition_names,
         conditions=conditions,
@@ -247,78 +293,11 @@ def _decode_in_memory(decoding: Decoding) -> PackedImages:
     )
 
 
-def _write_store(decoding: Decoding, folder: Path) -> None:
-    images_sha256 = _write_images(folder / IMAGES, decoding)
-    labels, conditions = np.array(decoding.labels, dtype="<i8"), decoding.conditions
-    _write_array(folder / LABELS, labels)
-    if conditions is not None:
-        _write_array(folder / CONDITIONS, conditions.astype("<f4"))
-    manifest = Manifest(
-        name=decoding.source.name,
-        split=decoding.source.split,
-        source_fingerprint=decoding.source.fingerprint,
-        fingerprint=decoding.fingerprint,
-        count=len(labels),
-        resolution=decoding.resolution,
-        channels=1 if decoding.channels == 1 else 3,
-        class_names=decoding.source.class_names,
-        images_sha256=images_sha256,
-        labels_sha256=_labels_sha256(labels),
-        sizes=decoding.sizes,
-        upscaled=decoding.upscaled,
-        skipped_count=len(decoding.failures),
-        skipped=decoding.skipped,
-        depths=dict(sorted(decoding.depths.items())),
-        version=1 if conditions is None else 2,
-        condition_names=decoding.source.condition_names,
-        conditions_sha256=None if conditions is None else _conditions_sha256(conditions),
-    )
-    with (folder / MANIFEST).open("wb") as stream:
-        stream.write(
-            manifest.model_dump_json(indent=1, exclude=None if manifest.depths else {"depths"}).encode()
+def _room_for(source: Source, shape: tuple[int, int, int]) -> np.ndarray:
+    needed = len(source) * math.prod(shape)
+    if needed > MAX_IN_MEMORY_BYTES:
+        raise UserError(
+            f"{source.location} needs {needed / 2**30:.1f} GiB at {shape[1]}x{shape[2]}, too much "
+            "for memory; give a cache folder"
         )
-        _sync_file(stream)
-    sync_folder(folder)
-
-
-def _write_array(path: Path, array: np.ndarray) -> None:
-    with path.open("wb") as stream:
-        np.lib.format.write_array(stream, array, version=(1, 0), allow_pickle=False)
-        _sync_file(stream)
-
-
-def _conditions_sha256(conditions: np.ndarray) -> str:
-    return hashlib.sha256(conditions.astype("<f4").tobytes()).hexdigest()
-
-
-def _labels_sha256(labels: np.ndarray) -> str:
-    return hashlib.sha256(labels.astype("<i8").tobytes()).hexdigest()
-
-
-def _write_images(path: Path, decoding: Decoding) -> str:
-    """Write the pixels as they come and return their sha256."""
-    digest = hashlib.sha256()
-    with path.open("w+b") as stream:
-        data_start = _write_header(stream, len(decoding.source), decoding)
-        for pixels in decoding.images():
-            content = pixels.tobytes()
-            digest.update(content)
-            stream.write(content)
-        if decoding.failures:
-            # Fewer images than announced: NumPy pads its header so that the count can be rewritten in place.
-            stream.seek(0)
-            if _write_header(stream, len(decoding.labels), decoding) != data_start:
-                raise UserError(f"{path} cannot be shortened in place; remove the unreadable images")
-        _sync_file(stream)
-    return digest.hexdigest()
-
-
-def _write_header(stream: BinaryIO, count: int, decoding: Decoding) -> int:
-    shape = (count, decoding.channels, decoding.resolution, decoding.resolution)
-    np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
-    return stream.tell()
-
-
-def _sync_file(stream: BinaryIO) -> None:
-    stream.flush()
-    os.fsync(stream.fileno())
+    return np.empty((len(source), *shape), dtype=np.uint8)

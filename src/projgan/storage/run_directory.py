@@ -5,12 +5,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from projgan.config import RESUMABLE_KEYS, RunConfig, check_config, differing_keys, dump_config
 from projgan.config import read_preset as read_settings
 from projgan.errors import UserError
-from projgan.files import lock_for_this_process, write_atomically
+from projgan.files import lock_for_this_process, why_not_writable, write_atomically
 
 LEFTOVERS = ".*.tmp"
 """What `write_atomically` calls a file while it is being written; only a kill leaves one."""
@@ -50,23 +50,27 @@ class RunDirectory:
         Raises:
             UserError: another process is training here, or the folder is not one for a run.
         """
+        self._refuse_unwritable()
         with self._writing():
             self._refuse_other_things()
             is_new = not self.path.exists()
             self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / ".lock").open("a")
         with lock, self._nothing_left(is_new):
-            try:
-                lock_for_this_process(lock)
-            except BlockingIOError:
-                raise UserError(
-                    f"{self.path}: another process is training here; wait for it or choose another --run-dir"
-                ) from None
-            except OSError as error:
-                raise UserError(
-                    f"{self.path}: cannot be locked ({error.strerror}); choose a --run-dir on a local disk"
-                ) from error
+            self._lock(lock)
             yield
+
+    def _lock(self, file: IO[Any]) -> None:
+        try:
+            lock_for_this_process(file)
+        except BlockingIOError:
+            raise UserError(
+                f"{self.path}: another process is training here; wait for it or choose another --run-dir"
+            ) from None
+        except OSError as error:
+            raise UserError(
+                f"{self.path}: cannot be locked ({error.strerror}); choose a --run-dir on a local disk"
+            ) from error
 
     @contextmanager
     def _nothing_left(self, is_new: bool) -> Iterator[None]:
@@ -90,6 +94,19 @@ class RunDirectory:
             self._refuse_other_things()
             if self.config.exists() and any(self.checkpoints.glob("*.pt")):
                 self._refuse_another_run(config)
+
+    def rehearse(self, config: RunConfig) -> None:
+        """Refuse what `locked` and `prepare` would; nothing is made, changed or left.
+
+        Raises:
+            UserError: as they do.
+        """
+        self.refuse(config)
+        self._refuse_unwritable()
+        with self._writing():
+            if (self.path / ".lock").exists():
+                with (self.path / ".lock").open("a") as lock:
+                    self._lock(lock)
 
     def prepare(self, config: RunConfig) -> None:
         """Check that the folder is new or holds this very run, and remove what a kill left half written.
@@ -119,6 +136,11 @@ class RunDirectory:
             raise UserError(
                 f"{self.path}: cannot be written ({error.strerror}); choose another --run-dir"
             ) from error
+
+    def _refuse_unwritable(self) -> None:
+        reason = why_not_writable(self.path)
+        if reason:
+            raise UserError(f"{self.path}: cannot be written ({reason}); choose another --run-dir")
 
     def _refuse_other_things(self) -> None:
         if not self.path.is_dir() or self.config.exists():

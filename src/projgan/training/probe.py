@@ -10,10 +10,11 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from projgan.config import RunConfig
-from projgan.data import open_source
+from projgan.data import PackedImages, Source, open_source
 from projgan.data.conditions import CONDITION_KINDS
 from projgan.data.configured import condition_request
 from projgan.errors import UserError
+from projgan.listening import Listener
 from projgan.process.ranks import Ranks
 from projgan.training.building import build_trainer, refuse_unequal_shares
 from projgan.training.guidance import open_guide
@@ -21,6 +22,7 @@ from projgan.training.refusals import data_location, refuse_one_class
 from projgan.training.trainer import Trainer
 
 PROBE_BATCH = 8
+MOST_STEPS = 6
 BYTES_PER_PARAMETER = 16
 """float32 weight, gradient and Adam's two moments."""
 
@@ -71,16 +73,23 @@ def _duration(hours: float) -> str:
     return f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.1f} days"
 
 
-def probe(config: RunConfig, ranks: Ranks, said: Callable[[str], None] = lambda message: None) -> Estimate:
+def probe(
+    config: RunConfig, ranks: Ranks, listener: Listener | None = None, data: PackedImages | None = None
+) -> Estimate:
     """Build the run's networks and time a few steps on random images, at a small batch on a CPU.
+
+    Args:
+        config: of the run.
+        ranks: this process among all.
+        listener: told what is done, and how far it is.
+        data: what is known of the run's images, where they have been looked at; else their form decides.
 
     Raises:
         UserError: what `train` would say of the settings and of the data's form.
     """
     refuse_unequal_shares(config, ranks)
-    source = open_source(data_location(config), config.data.split, condition_request(config.data))
-    if source.problems:
-        raise UserError(source.problems[0])
+    listener = listener or Listener()
+    source = data or _open(config)
     given = CONDITION_KINDS[config.data.condition](source)
     refuse_one_class(config, source)
     num_classes = len(given.names)
@@ -92,12 +101,12 @@ def probe(config: RunConfig, ranks: Ranks, said: Callable[[str], None] = lambda 
     shape = (batch, config.data.channels, config.data.resolution, config.data.resolution)
     images = torch.randint(0, 256, shape, dtype=torch.uint8)
     conditions = torch.from_numpy(given.values[np.arange(batch) % len(given.values)])
-    said(f"probing {config.generator.architecture} on {ranks.device} with batches of {batch}")
+    listener.said(f"probing {config.generator.architecture} on {ranks.device} with batches of {batch}")
     guide = open_guide(config, given, ranks.device)
     small_config = config.model_copy(update={"training": small})
     trainer = build_trainer(small_config, images, conditions, num_classes, ranks, guide)
     activations = _largest_activations(trainer)
-    seconds = _seconds_per_step(trainer) * size / batch
+    seconds = _seconds_per_step(trainer, listener.counting("probing steps")) * size / batch
     parameters = _parameters(trainer)
     return Estimate(
         data=source.name,
@@ -113,6 +122,13 @@ def probe(config: RunConfig, ranks: Ranks, said: Callable[[str], None] = lambda 
         memory_bytes=_constant_bytes(trainer) + activations * size // batch,
         probed_batch_size=batch,
     )
+
+
+def _open(config: RunConfig) -> Source:
+    source = open_source(data_location(config), config.data.split, condition_request(config.data))
+    if source.problems:
+        raise UserError(source.problems[0])
+    return source
 
 
 def memory_needed(trainer: Trainer) -> int:
@@ -137,14 +153,16 @@ def _cpu_name() -> str:
     return f"CPU, {torch.get_num_threads()} threads"
 
 
-def _seconds_per_step(trainer: Trainer, budget: float = 10.0) -> float:
+def _seconds_per_step(trainer: Trainer, progress: Callable[[int, int], None], budget: float = 10.0) -> float:
     """Median of up to five steps after a first one, or as many as fit into the budget in seconds."""
     times: list[float] = []
-    while len(times) < 2 or (len(times) < 6 and sum(times) < budget):
+    while len(times) < 2 or (len(times) < MOST_STEPS and sum(times) < budget):
         start = time.perf_counter()
         trainer.advance()
         trainer.read_losses()  # waits for the device
         times.append(time.perf_counter() - start)
+        progress(len(times), MOST_STEPS)
+    progress(MOST_STEPS, MOST_STEPS)
     return sorted(times[1:])[len(times[1:]) // 2]
 
 

@@ -1,6 +1,8 @@
 """What is refused before a run begins, as far as neither its images nor torch are needed to say so."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from projgan.config import RunConfig
 from projgan.data.conditions import Labelled
@@ -18,6 +20,11 @@ def refuse_at_once(config: RunConfig, run_dir: Path) -> None:
     refuse_absent(data_location(config))
     refuse_run_among_images(config, run_dir)
     RunDirectory(run_dir).refuse(config)
+
+
+def stored_resolution(config: RunConfig) -> int:
+    """Height and width at which images are kept: larger than wanted where random crops are taken."""
+    return round(config.data.resolution / (config.data.random_crop or 1.0))
 
 
 def data_location(config: RunConfig) -> str:
@@ -56,4 +63,30 @@ def refuse_one_class(config: RunConfig, data: Labelled) -> None:
         raise UserError(
             f"{config.data.source}: one class only ({name}), so there is no condition to "
             "learn; use --generator.condition None --discriminator.condition unconditional"
+        )
+
+
+def refuse_past_the_end(path: Path, step: int, steps: int) -> None:
+    """A run does not go backwards.
+
+    Raises:
+        UserError: it is further already.
+    """
+    if step > steps:
+        raise UserError(
+            f"{path} is at step {step}, past the {steps} steps in all that are asked for; "
+            "ask for more to go on"
+        )
+
+
+def refuse_other_images(path: Path, state: Mapping[str, Any], fingerprint: str, name: str) -> None:
+    """A run goes on with the images that it began with.
+
+    Raises:
+        UserError: the state was trained on others.
+    """
+    if state.get("data_fingerprint") != fingerprint:
+        raise UserError(
+            f"{path} was trained on other images than those of {name} here; "
+            "give the same data or choose another --run-dir"
         )

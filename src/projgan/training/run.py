@@ -1,7 +1,7 @@
 """A run from its configuration to its generator file: the plain loop."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from projgan.data import PackedImages, load_images
 from projgan.data.conditions import CONDITION_KINDS
 from projgan.data.configured import cache_folder, condition_request
 from projgan.data.tensors import as_tensor
-from projgan.errors import UserError
 from projgan.evaluation.rows import MetricRow
 from projgan.listening import Listener
 from projgan.measuring.run_evaluator import RunEvaluator, run_evaluator
@@ -27,7 +26,14 @@ from projgan.training.class_vectors import refuse_missing_network
 from projgan.training.graphs import remark_on_steps
 from projgan.training.guidance import load_start, open_guide
 from projgan.training.outputs import write_networks, write_samples
-from projgan.training.refusals import data_location, refuse_one_class, refuse_run_among_images
+from projgan.training.refusals import (
+    data_location,
+    refuse_one_class,
+    refuse_other_images,
+    refuse_past_the_end,
+    refuse_run_among_images,
+    stored_resolution,
+)
 from projgan.training_loop import TrainingLoop, TrainingResult
 
 
@@ -42,11 +48,7 @@ def train(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener | N
     """
     listener = listener or Listener()
     directory = RunDirectory(run_dir)
-    # What can be refused without the images is, before there is a folder.
-    refuse_run_among_images(config, run_dir)
-    with torch.device("meta"):
-        build_networks(config, num_classes=2)
-    refuse_missing_network(config)
+    refuse_without_images(config, run_dir)
     with ExitStack() as held:
         with ranks.first_goes_ahead():
             if ranks.is_first:
@@ -58,18 +60,27 @@ def train(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener | N
         return _Run(config, directory, data, ranks, listener).run()
 
 
-def stored_resolution(config: RunConfig) -> int:
-    """Height and width at which images are kept: larger than wanted where random crops are taken."""
-    return round(config.data.resolution / (config.data.random_crop or 1.0))
+def refuse_without_images(config: RunConfig, run_dir: Path) -> None:
+    """Refuse what can be refused without the images, before there is a folder.
+
+    Raises:
+        UserError: networks that cannot be, a network file that is missing, a folder among the images.
+    """
+    refuse_run_among_images(config, run_dir)
+    with torch.device("meta"):
+        build_networks(config, num_classes=2)
+    refuse_missing_network(config)
 
 
-def read_data(config: RunConfig, listener: Listener) -> PackedImages:
-    """Open or decode the run's images.
+def read_data(
+    config: RunConfig, listener: Listener, load: Callable[..., PackedImages] = load_images
+) -> PackedImages:
+    """Open or decode the run's images, or rehearse it.
 
     Raises:
         UserError: nothing there, unreadable images, one class only where a condition is to be learned.
     """
-    data = load_images(
+    data = load(
         data_location(config),
         split=config.data.split,
         resolution=stored_resolution(config),
@@ -80,12 +91,8 @@ def read_data(config: RunConfig, listener: Listener) -> PackedImages:
         request=condition_request(config.data),
     )
     refuse_one_class(config, data)
-    for words in filter(None, (data.skipped_words, data.empty_words)):
+    for words in data.remarks:
         listener.said(words)
-    if data.depth_words:
-        listener.said(f"{data.name}: {data.depth_words}")
-    if data.upscaled:
-        listener.said(f"{data.name}: {data.upscaled} images are smaller than wanted and were enlarged")
     return data
 
 
@@ -143,11 +150,7 @@ class _Run:
             state, path = load_start(self.config.finetuning)
             self.loop.start_from(state, path)
             self.listener.said(f"starting from {path}")
-        if trainer.step > trainer.steps:
-            raise UserError(
-                f"{directory.path} is at step {trainer.step}, past the {trainer.steps} steps in all "
-                "that are asked for; ask for more to go on"
-            )
+        refuse_past_the_end(directory.path, trainer.step, trainer.steps)
         if self.ranks.is_first:
             # Only now, when nothing can refuse the folder any more, is anything in it changed.
             directory.save_config(self.config)
@@ -155,11 +158,7 @@ class _Run:
             directory.forget_metrics_after(trainer.step)
 
     def _refuse_other_images(self, state: dict[str, Any], path: Path) -> None:
-        if state.get("data_fingerprint") != self.data.fingerprint:
-            raise UserError(
-                f"{self.directory.path} was trained on other images than those of {self.data.name} here; "
-                "give the same data or choose another --run-dir"
-            )
+        refuse_other_images(self.directory.path, state, self.data.fingerprint, self.data.name)
 
     def _remedy(self) -> str:
         weight = self.config.finetuning.classifier_weight
