@@ -84,6 +84,17 @@ def test_numbers_are_those_of_the_features_by_hand() -> None:
     assert (rows["fd"].measurement.real_images, rows["fd"].measurement.generated_images) == (120, 90)
 
 
+@pytest.mark.parametrize(("count", "splits"), [(99, 1), (120, 2), (600, 10)])
+def test_the_score_has_splits_of_enough_images(count: int, splits: int) -> None:
+    """Ten splits of one image would be 1 ± 0; one split has no error."""
+    data, made = classes(count, 0), classes(count, 1)
+    rows = evaluator(data, metrics=["classifier_score"]).measure(StoredImages(made))
+    (row,) = rows
+    assert row.measurement.parameters == {"splits": splits}
+    assert (row.standard_error is None) == (splits == 1)
+    assert row.value > 1
+
+
 def test_every_number_is_that_of_its_own_metric(tmp_path: Path) -> None:
     """Each metric, called alone on the images that the seed chooses, is the oracle of its row."""
     data, other = classes(150, 0), classes(120, 1)
@@ -111,7 +122,9 @@ def test_every_number_is_that_of_its_own_metric(tmp_path: Path) -> None:
     )
     distance = frechet_distance_with_error(factor_of_features(features), made.features)
     top1 = top_k_accuracy(made.logits, draw.labels, 1)
-    score = inception_score(made.logits, 10)
+    score = inception_score(
+        made.logits, 1
+    )  # 90 images: ten splits of nine would be near 1, whatever they show
     kernel = kernel_distance(features, made.features, 100, 90, 5)
     expected = {
         "fd": (distance.value, distance.standard_error, 100),

@@ -1,6 +1,7 @@
 """Oracles: hand values, double loops, the spread over fresh draws."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from projgan.errors import UserError
 from projgan.evaluation import scores
-from projgan.evaluation.estimates import mean_of
+from projgan.evaluation.estimates import Estimate, mean_of
 from projgan.evaluation.scores import inception_score, kernel_distance, kernel_distance_of_all, top_k_accuracy
 
 F64 = torch.float64
@@ -55,35 +56,106 @@ def test_kernel_distance_is_unbiased_where_there_is_none() -> None:
     assert (values < 0).any()
 
 
-def test_the_error_of_all_images_is_the_spread_over_fresh_images() -> None:
-    estimates = [
-        kernel_distance_of_all(torch.randn(150, 4), 1.3 * torch.randn(250, 4) + 0.7) for _ in range(300)
-    ]
-    spread = np.std([estimate.value for estimate in estimates], ddof=1)
-    root_mean_square = np.sqrt(np.mean([estimate.standard_error**2 for estimate in estimates]))
-    assert root_mean_square == pytest.approx(spread, rel=0.2)
+def root_mean_square_and_spread(estimates: list[Estimate]) -> tuple[float, float]:
+    """The error that is claimed, and the one that there is."""
+    claimed = np.sqrt(np.mean([estimate.standard_error**2 for estimate in estimates]))
+    return float(claimed), float(np.std([estimate.value for estimate in estimates], ddof=1))
+
+
+def far() -> tuple[Tensor, Tensor]:
+    return torch.randn(150, 4), 1.3 * torch.randn(250, 4) + 0.7
+
+
+def alike() -> tuple[Tensor, Tensor]:
+    """At no distance only what pairs do together is left of the error."""
+    return torch.randn(40, 8), torch.randn(160, 8)
+
+
+def uniform() -> tuple[Tensor, Tensor]:
+    return torch.rand(300, 64), 1.2 * torch.rand(300, 64)
+
+
+@pytest.mark.parametrize(("draw", "times"), [(far, 300), (alike, 400), (uniform, 100)])
+def test_the_error_of_all_images_is_the_spread_over_fresh_images(
+    draw: Callable[[], tuple[Tensor, Tensor]], times: int
+) -> None:
+    claimed, spread = root_mean_square_and_spread([kernel_distance_of_all(*draw()) for _ in range(times)])
+    assert claimed == pytest.approx(spread, rel=0.25)
+
+
+@pytest.mark.parametrize(
+    ("size", "images_of_error"),
+    [(150, 5000), (20, 5000), (20, 60)],
+    ids=["nearly the whole", "small subsets", "the error from some of the images"],
+)
+def test_the_error_over_subsets_is_the_spread_over_fresh_images(
+    size: int, images_of_error: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the draw of subsets alone it would be none for subsets that are nearly the whole."""
+    monkeypatch.setattr(scores, "IMAGES_OF_ERROR", images_of_error)
+    claimed, spread = root_mean_square_and_spread(
+        [kernel_distance(*far(), subsets=10, subset_size=size, seed=seed) for seed in range(200)]
+    )
+    assert claimed == pytest.approx(spread, rel=0.25)
+
+
+def test_the_error_by_a_double_loop() -> None:
+    """Hoeffding's decomposition: 4 / n times the variance of an image's own term, and pairs' remainders."""
+    real, generated = torch.randn(12, 3, dtype=F64), torch.randn(15, 3, dtype=F64) + 1
+    sets = real.numpy(), generated.numpy()
+
+    def remainder(first: np.ndarray, second: np.ndarray, same: bool) -> float:
+        kernels = np.array([[kernel(x, y) for y in second] for x in first])
+        if same:
+            np.fill_diagonal(kernels, np.nan)
+        rows, columns = np.nanmean(kernels, axis=1), np.nanmean(kernels, axis=0)
+        return float(
+            np.nanmean(kernels**2) - np.nanmean(kernels) ** 2 - rows.var(ddof=1) - columns.var(ddof=1)
+        )
+
+    def own(here: np.ndarray, there: np.ndarray, within: float, between: float) -> float:
+        terms = [
+            np.mean([kernel(x, other) for j, other in enumerate(here) if j != i])
+            - np.mean([kernel(x, y) for y in there])
+            for i, x in enumerate(here)
+        ]
+        return float(np.var(terms, ddof=1) - within / (len(here) - 1) - between / len(there))
+
+    n, m = 12, 15
+    within = [remainder(features, features, True) for features in sets]
+    between = remainder(*sets, False)
+    variance = 4 * own(*sets, within[0], between) / n + 4 * own(*sets[::-1], within[1], between) / m
+    variance += 2 * within[0] / (n * (n - 1)) + 2 * within[1] / (m * (m - 1)) + 4 * between / (n * m)
+    estimate = kernel_distance_of_all(real, generated)
+    assert estimate.standard_error == pytest.approx(math.sqrt(variance), rel=1e-9)
+    assert kernel_distance_of_all(generated, real).standard_error == pytest.approx(estimate.standard_error)
 
 
 def test_subsets_of_everything_are_everything() -> None:
     real, generated = torch.randn(30, 4), torch.randn(30, 4) + 1
     estimate = kernel_distance(real, generated, subsets=5, subset_size=30)
-    assert estimate.value == pytest.approx(kernel_distance_of_all(real, generated).value, rel=1e-12)
-    assert estimate.standard_error == pytest.approx(0, abs=1e-12)
+    whole = kernel_distance_of_all(real, generated)
+    assert estimate.value == pytest.approx(whole.value, rel=1e-12)
+    assert estimate.standard_error == pytest.approx(whole.standard_error, rel=1e-12)
 
 
 def test_subsets_are_drawn_by_the_seed_and_centre_on_the_whole() -> None:
     real, generated = torch.randn(300, 4), torch.randn(200, 4) + 1
-    whole = kernel_distance_of_all(real, generated).value
+    whole = kernel_distance_of_all(real, generated)
+
+    def of_subsets(estimate: Estimate) -> float:
+        return math.sqrt(estimate.standard_error**2 - whole.standard_error**2)
+
     first, again, other = (
         kernel_distance(real, generated, subsets=200, subset_size=50, seed=s) for s in (1, 1, 2)
     )
     assert first == again != other
-    assert 0 < first.standard_error < 0.1 * whole
+    assert 0 < of_subsets(first) < 0.1 * whole.value
     for estimate in (first, other):
-        assert abs(estimate.value - whole) < 4 * estimate.standard_error
-    assert abs(first.value - other.value) < 4 * math.hypot(first.standard_error, other.standard_error)
+        assert abs(estimate.value - whole.value) < 4 * of_subsets(estimate)
+    assert abs(first.value - other.value) < 4 * math.hypot(of_subsets(first), of_subsets(other))
     fewer = kernel_distance(real, generated, subsets=50, subset_size=50)
-    assert fewer.standard_error == pytest.approx(2 * first.standard_error, rel=0.4)
+    assert of_subsets(fewer) == pytest.approx(2 * of_subsets(first), rel=0.4)
 
 
 def test_subsets_draw_each_image_once() -> None:
@@ -161,9 +233,10 @@ def test_the_error_of_the_inception_score_is_the_spread_over_fresh_images() -> N
     assert inception_score(torch.randn(20, 5), 1).standard_error is None
 
 
-@pytest.mark.parametrize("splits", [0, 6, -1])
+@pytest.mark.parametrize("splits", [0, 3, 5, -1])
 def test_bad_splits(splits: int) -> None:
-    with pytest.raises(UserError, match=f"splits is {splits}; it must lie between 1 and .*, 5"):
+    """One image a split would be 1 ± 0, whatever it shows."""
+    with pytest.raises(UserError, match=f"splits is {splits}; it must lie between 1 and .*, 2, for"):
         inception_score(torch.randn(5, 3), splits)
 
 

@@ -1,5 +1,6 @@
 """The fast path is the plain one within rounding; bfloat16 is the same training, only rounded more."""
 
+import copy
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from projgan.networks import winograd
 from projgan.networks.batch_norm import BatchNorm2d
 from projgan.networks.convolutions import PLAIN
 from projgan.networks.layers import Convolving
+from projgan.networks.resnet import Generator
 from projgan.storage.networks import build_networks
 from projgan.training.acceleration import place
 from projgan.training.building import build_trainer
@@ -83,6 +85,20 @@ def test_a_fast_run_is_the_plain_one_in_outputs_and_gradients(monkeypatch: pytes
         # A bias before a batch norm has gradient 0, and no relative error.
         assert (fast - plain).norm() <= 1e-5 * plain.norm() + 1e-8
     assert not all(torch.equal(*pair) for pair in zip(found["auto"], found["none"], strict=True))
+
+
+@pytest.mark.parametrize(("acceleration", "tolerance"), [("auto", 4e-5), ("none", 1.5e-5)])
+def test_images_in_float32_are_near_those_in_float64(acceleration: str, tolerance: float) -> None:
+    """A whole generator of random weights, gains and biases, at a width that Winograd's algorithm serves."""
+    network = Generator("resnet-32", num_classes=10, width=128).eval()
+    for name, parameter in network.named_parameters():
+        if name.endswith((".gain", ".bias")):
+            torch.nn.init.normal_(parameter, float(name.endswith("gain")), 0.5)
+    latents, labels = torch.randn(8, 128), torch.arange(8)
+    with torch.inference_mode():
+        exact = place(copy.deepcopy(network).double(), CPU, "none")(latents.double(), labels)
+        found = place(network, CPU, acceleration)(latents, labels)
+    torch.testing.assert_close(found.double(), exact, rtol=0, atol=tolerance)
 
 
 def test_a_plain_network_computes_every_convolution_and_norm_as_written() -> None:

@@ -18,6 +18,7 @@ from projgan.data.tensors import places_of
 from projgan.errors import UserError, nearest_of_several
 from projgan.evaluation.classification_accuracy import Classify, classification_accuracy_score
 from projgan.evaluation.diversity import within_class_ms_ssim
+from projgan.evaluation.estimates import evenly
 from projgan.evaluation.feature_sets import FeatureSet
 from projgan.evaluation.frechet import CovarianceFactor
 from projgan.evaluation.frechet_error import frechet_distance_with_error
@@ -28,7 +29,8 @@ from projgan.evaluation.scores import inception_score, kernel_distance, top_k_ac
 
 KERNEL_SUBSETS = 100
 KERNEL_SUBSET_SIZE = 1000
-SCORE_SPLITS = 10
+SCORE_SPLITS, SCORE_IMAGES_OF_SPLIT = 10, 50
+"""As published, but for few images: the score of a handful says how many they are. One split has no error."""
 INTRA_CLASS_GROUPS = 5
 """Of the jackknife behind the standard error within classes."""
 NEIGHBOURS_AT_MOST = 10_000
@@ -125,16 +127,15 @@ def _kernel_distance(compared: Compared) -> list[Finding]:
 
 def _inception_score(compared: Compared) -> list[Finding]:
     count = len(compared.generated)
-    splits = min(SCORE_SPLITS, count)
+    splits = min(SCORE_SPLITS, max(1, count // SCORE_IMAGES_OF_SPLIT))
     found = inception_score(compared.generated.logits, splits)
     return [Finding("inception_score", found.mean, found.standard_error, 0, count, None, {"splits": splits})]
 
 
 def _neighbours(compared: Compared) -> tuple[Tensor, Tensor]:
-    """Features of at most so many images of each kind, evenly over the sets."""
-    return tuple(  # type: ignore[return-value]
-        part.features[torch.linspace(0, len(part) - 1, min(len(part), NEIGHBOURS_AT_MOST)).long()]
-        for part in (compared.real, compared.generated)
+    return (
+        evenly(compared.real.features, NEIGHBOURS_AT_MOST),
+        evenly(compared.generated.features, NEIGHBOURS_AT_MOST),
     )
 
 

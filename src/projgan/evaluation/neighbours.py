@@ -12,7 +12,7 @@ from torch import Tensor
 
 from projgan.errors import UserError
 from projgan.evaluation.checks import checked_pair
-from projgan.evaluation.estimates import Estimate, mean_of
+from projgan.evaluation.estimates import Estimate, share_of
 
 DISTANCES_AT_ONCE = 2**24
 """Distances held at once: 128 MiB of float64."""
@@ -58,7 +58,7 @@ def precision_recall(real: Tensor, generated: Tensor, k: int = 3) -> PrecisionRe
     real, generated = _checked(real, generated, k)
     real_balls, _ = _hits(real, _squared_radii(real, k), generated, on_the_sphere=True)
     generated_balls, _ = _hits(generated, _squared_radii(generated, k), real, on_the_sphere=True)
-    return PrecisionRecall(precision=mean_of(real_balls > 0), recall=mean_of(generated_balls > 0))
+    return PrecisionRecall(precision=share_of(real_balls > 0), recall=share_of(generated_balls > 0))
 
 
 def density_coverage(real: Tensor, generated: Tensor, k: int = 5) -> DensityCoverage:
@@ -76,7 +76,7 @@ def density_coverage(real: Tensor, generated: Tensor, k: int = 5) -> DensityCove
     """
     real, generated = _checked(real, generated, k)
     balls, inside = _hits(real, _squared_radii(real, k), generated, on_the_sphere=False)
-    return DensityCoverage(density=mean_of(balls.double() / k), coverage=mean_of(inside > 0))
+    return DensityCoverage(density=share_of(balls.double() / k), coverage=share_of(inside > 0))
 
 
 def _checked(real: Tensor, generated: Tensor, k: int) -> tuple[Tensor, Tensor]:

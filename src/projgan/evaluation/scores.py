@@ -9,10 +9,12 @@ from torch import Tensor
 
 from projgan.errors import UserError
 from projgan.evaluation.checks import checked_labels, checked_pair, checked_rows
-from projgan.evaluation.estimates import Estimate, mean_of
+from projgan.evaluation.estimates import Estimate, evenly, mean_of, share_of
 
 ROWS_AT_ONCE = 1024
 """Rows of a kernel matrix held at once."""
+IMAGES_OF_ERROR = 5000
+"""Images of each kind that the error of a kernel distance is taken from: its cost is that of all pairs."""
 
 
 def kernel_distance(
@@ -31,9 +33,10 @@ def kernel_distance(
         seed: the same seed draws the same subsets.
 
     Returns:
-        The mean over subsets and its standard error, the published deviation over subsets / sqrt(subsets).
-        Subsets share images once subsets × subset_size exceeds N or M; the error is then of the draw of
-        subsets alone, less than that of the images, which `kernel_distance_of_all` estimates.
+        The mean over subsets, and its standard error over the draw of images and of subsets: the root of the
+        summed squares of the error of all images, as in `kernel_distance_of_all`, and of the published
+        deviation over subsets / sqrt(subsets). The latter alone would shrink to nought as subsets become
+        the whole. The former is taken from `IMAGES_OF_ERROR` images of each kind, evenly over the sets.
 
     Raises:
         UserError: bad features, fewer than 2 subsets, or a subset size out of range.
@@ -48,20 +51,22 @@ def kernel_distance(
         )
     generator = torch.Generator().manual_seed(seed)
     values = [
-        kernel_distance_of_all(
+        _kernel_moments(
             real[_draw(len(real), subset_size, generator).to(real.device)],
             generated[_draw(len(generated), subset_size, generator).to(generated.device)],
-        ).value
+        ).distance
         for _ in range(subsets)
     ]
-    return mean_of(torch.tensor(values, dtype=torch.float64))
+    of_subsets = mean_of(torch.tensor(values, dtype=torch.float64))
+    some = (evenly(features, IMAGES_OF_ERROR) for features in (real, generated))
+    of_images = _kernel_moments(*some).standard_error(len(real), len(generated))
+    return Estimate(of_subsets.value, math.hypot(of_images, of_subsets.standard_error))
 
 
 def kernel_distance_of_all(real: Tensor, generated: Tensor) -> Estimate:
     """Return the unbiased squared maximum mean discrepancy of all images, with `kernel_distance`'s kernel.
 
-    Gretton et al. 2012, lemma 6. Its standard error is that of the first-order term of the two-sample
-    U-statistic (Hoeffding 1948): right where the distance is well above zero; at zero that term vanishes.
+    Gretton et al. 2012, lemma 6. Its standard error is over the draw of real and of generated images.
 
     Args:
         real: float [N, D], N >= 2.
@@ -70,37 +75,89 @@ def kernel_distance_of_all(real: Tensor, generated: Tensor) -> Estimate:
     Raises:
         UserError: bad features.
     """
-    real, generated = (features.double() for features in checked_pair(real, generated))
-    count_real, count_generated = len(real), len(generated)
-    within_real = (_kernel_sums(real, real)[0] - _kernel_of_itself(real)) / (count_real - 1)
-    within_generated = (_kernel_sums(generated, generated)[0] - _kernel_of_itself(generated)) / (
-        count_generated - 1
+    moments = _kernel_moments(*checked_pair(real, generated))
+    return Estimate(moments.distance, moments.standard_error(len(real), len(generated)))
+
+
+@dataclass(frozen=True)
+class _KernelMoments:
+    """What the distance of two sets and its error are made of.
+
+    The error is that of Hoeffding's decomposition (1948) of the two-sample U-statistic. Every image has a
+    term of its own, which vanishes where the sets are alike; every pair has a remainder, the kernel less its
+    mean over either image.
+    """
+
+    distance: float
+    of_real: float
+    """Variance over real images of what an image adds by itself."""
+    of_generated: float
+    """Likewise."""
+    of_pairs: tuple[float, float, float]
+    """Mean squared remainder of two real images, of two generated ones, and of one of each."""
+
+    def standard_error(self, real: int, generated: int) -> float:
+        """Of the distance between so many images of each kind."""
+        within_real, within_generated, between = self.of_pairs
+        return math.sqrt(
+            4 * self.of_real / real
+            + 4 * self.of_generated / generated
+            + 2 * within_real / (real * (real - 1))
+            + 2 * within_generated / (generated * (generated - 1))
+            + 4 * between / (real * generated)
+        )
+
+
+def _kernel_moments(real: Tensor, generated: Tensor) -> _KernelMoments:
+    real, generated = real.double(), generated.double()
+    within_real, pairs_of_real = _within(real)
+    within_generated, pairs_of_generated = _within(generated)
+    over_rows, over_columns, squares = _kernel_sums(real, generated)
+    between_of_real, between_of_generated = over_rows / len(generated), over_columns / len(real)
+    between = _remainder(squares / (len(real) * len(generated)), between_of_real, between_of_generated)
+    return _KernelMoments(
+        (within_real.mean() + within_generated.mean() - 2 * between_of_real.mean()).item(),
+        _own_variance(within_real - between_of_real, pairs_of_real, between / len(generated)),
+        _own_variance(within_generated - between_of_generated, pairs_of_generated, between / len(real)),
+        (pairs_of_real, pairs_of_generated, between),
     )
-    between_of_real, between_of_generated = _kernel_sums(real, generated)
-    between_of_real /= count_generated
-    between_of_generated /= count_real
-    value = within_real.mean() + within_generated.mean() - 2 * between_of_real.mean()
-    # Every image takes part twice: as the first and as the second of a pair.
-    variance = 4 * (
-        (within_real - between_of_real).var(correction=1) / count_real
-        + (within_generated - between_of_generated).var(correction=1) / count_generated
-    )
-    return Estimate(value.item(), math.sqrt(variance.item()))
+
+
+def _within(features: Tensor) -> tuple[Tensor, float]:
+    """Mean kernel [N] of every image with the others of its set, and the mean squared remainder."""
+    sums, _, squares = _kernel_sums(features, features)
+    itself = _kernel_of_itself(features)
+    others = len(features) - 1
+    means = (sums - itself) / others
+    return means, _remainder((squares - itself.square().sum()) / (len(features) * others), means, means)
+
+
+def _remainder(mean_square: Tensor, over_one: Tensor, over_other: Tensor) -> float:
+    """Of a kernel with this mean square over pairs, and these means over either image of a pair."""
+    variance = mean_square - over_one.mean().square()
+    return max(0.0, (variance - over_one.var(correction=1) - over_other.var(correction=1)).item())
+
+
+def _own_variance(terms: Tensor, within: float, between: float) -> float:
+    """Variance of terms [N], less what comes of taking them over finitely many others."""
+    return max(0.0, terms.var(correction=1).item() - within / (len(terms) - 1) - between)
 
 
 def _draw(count: int, size: int, generator: torch.Generator) -> Tensor:
     return torch.randperm(count, generator=generator)[:size]
 
 
-def _kernel_sums(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Sums of the kernel matrix over its columns [N] and over its rows [M]."""
+def _kernel_sums(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Sums of the kernel matrix over its columns [N] and over its rows [M], and of its squares."""
     over_columns = []
     over_rows = second.new_zeros(len(second))
+    squares = second.new_zeros(())
     for rows in first.split(ROWS_AT_ONCE):
         kernel = (rows @ second.T / first.shape[1] + 1) ** 3
         over_columns.append(kernel.sum(dim=1))
         over_rows += kernel.sum(dim=0)
-    return torch.cat(over_columns), over_rows
+        squares += kernel.square().sum()
+    return torch.cat(over_columns), over_rows, squares
 
 
 def _kernel_of_itself(features: Tensor) -> Tensor:
@@ -128,18 +185,21 @@ def inception_score(logits: Tensor, splits: int = 10) -> InceptionScore:
     """Return the Inception score exp(E KL(p(y|x) || p(y))) (Salimans et al. 2016, section 4).
 
     Splits are consecutive images in the order given, as published, so images sorted by class must be shuffled
-    first. Fewer images give a lower score: 10 splits of 5,000 are the published protocol.
+    first. Fewer images give a lower score, one alone always 1: 10 splits of 5,000 are the published protocol.
 
     Args:
-        logits: float [N, K], N >= splits.
+        logits: float [N, K], N >= 2 splits.
         splits: at least 1.
 
     Raises:
-        UserError: bad logits, or fewer images than splits.
+        UserError: bad logits, or fewer than two images a split.
     """
-    logits = checked_rows(logits, "logits", at_least=1)
-    if not 1 <= splits <= len(logits):
-        raise UserError(f"splits is {splits}; it must lie between 1 and the number of images, {len(logits)}")
+    logits = checked_rows(logits, "logits")
+    if not 1 <= splits <= len(logits) // 2:
+        raise UserError(
+            f"splits is {splits}; it must lie between 1 and half the number of images, {len(logits) // 2}, "
+            "for the score of one image is 1 whatever it shows"
+        )
     ends = [len(logits) * split // splits for split in range(splits + 1)]
     scores = torch.stack([_inception_score_of(logits[start:end]) for start, end in pairwise(ends)])
     return InceptionScore(scores.mean().item(), scores.std(correction=0).item(), splits)
@@ -170,4 +230,4 @@ def top_k_accuracy(class_logits: Tensor, labels: Tensor, k: int = 1) -> Estimate
         raise UserError(f"k is {k}; it must lie between 1 and the number of classes, {num_classes}")
     labels = checked_labels(labels, "labels", len(class_logits), num_classes).to(class_logits.device)
     own = class_logits.gather(1, labels[:, None])
-    return mean_of((class_logits >= own).sum(dim=1) <= k)
+    return share_of((class_logits >= own).sum(dim=1) <= k)

@@ -2,8 +2,9 @@
 
 The weight used is W / sigma(W), sigma being the largest singular value of W seen as a matrix
 [rows, everything else]. It is found by power iteration on one vector `u` kept between forwards: one
-iteration per training forward, none in evaluation. `u` and `v` are constants of the graph; the gradient
-flows through W in sigma = u'Wv as well (pfnet-research/sngan_projection, source/functions/max_sv.py).
+iteration per training forward. In evaluation `u` stays as it is kept, and `v` is taken from it anew: half an
+iteration, since only `u` is kept. `u` and `v` are constants of the graph; the gradient flows through W in
+sigma = u'Wv as well (pfnet-research/sngan_projection, source/functions/max_sv.py).
 """
 
 import torch
