@@ -19,7 +19,19 @@ from PIL import Image
 from projgan.cli import run_command
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+GENERATED = {"report.md", "table.md"}
+"""What `projgan compare` and the benchmarks wrote."""
+PAGES = [
+    ROOT / "README.md",
+    *(page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name not in GENERATED),
+]
+
+
+def name_of(page: Path) -> str:
+    """A page's path in the repository, since two pages may have one name."""
+    return str(page.relative_to(ROOT))
+
+
 SMALL = (
     "--training.steps 1 --training.batch-size 2 --training.generator-batch-size 2 --data.cache cache "
     "--generator.width 4 --discriminator.width 4 --sampling.every 1"
@@ -28,8 +40,18 @@ SMALL_CLASSIFIER = "--width 2 --epochs 2 --cache cache".split()
 SMALL_INVERTER = "--width 4 --steps 2 --cache cache".split()
 
 
+BLOCK = re.compile(
+    r"^(?:<!-- not run: (?P<reason>.+) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```", re.M | re.S
+)
+"""A block of code; one that cannot be run here has its reason above it."""
+
+
 def blocks(page: Path, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+    return [
+        block["text"]
+        for block in BLOCK.finditer(page.read_text(encoding="utf-8"))
+        if block["language"] == language and not block["reason"]
+    ]
 
 
 def commands(page: Path) -> list[str]:
@@ -100,7 +122,7 @@ def test_demo_draws_what_was_asked_for(workplace, capsys, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_commands(page, workplace, monkeypatch, capfd):
     monkeypatch.chdir(workplace)
     for line in commands(page):
@@ -121,15 +143,33 @@ def test_commands(page, workplace, monkeypatch, capfd):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_python_examples(page, workplace, monkeypatch):
     monkeypatch.chdir(workplace)
     for block in blocks(page, "python"):
         exec(compile(block, str(page), "exec"), {})
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_block_of_code_is_run_or_says_why_not(page):
+    for block in BLOCK.finditer(page.read_text(encoding="utf-8")):
+        assert block["language"] in {"sh", "python", "text", "yaml", "bibtex"} or block["reason"], block[
+            "text"
+        ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_somewhere(page):
     text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
-    for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", text):
-        assert (page.parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\((?!https?://)([^)#\s]*)(#[^)]*)?\)", text):
+        file = page.parent / target if target else page
+        assert file.exists(), target
+        if anchor and file.suffix == ".md":
+            assert anchor[1:] in anchors(file), f"{target}{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """What headings of a page are called in links, as GitHub and mkdocs make them of plain words."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    plain = (re.sub(r"[`*]|\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower() for heading in headings)
+    return {re.sub(r"\s+", "-", re.sub(r"[^\w\s-]", "", words).strip()) for words in plain}

@@ -1,4 +1,4 @@
-"""Draw the cats and dogs of docs/super-resolution.md, to be made small and enlarged again.
+"""Draw the cats and dogs of docs/guides/super-resolution.md, to be made small and enlarged again.
 
 python tools/draw_animals.py FOLDER
 """

@@ -10,8 +10,8 @@
     run = projgan.train("demo", run_dir="runs/demo", training={"steps": 200})
     rows = projgan.evaluate(run, features="classifier:digits.safetensors")
 
-Everything here does what the command of its name does; docs/python.md has it all on one page. A mistake that
-you can mend raises `projgan.UserError`, with one line that says what, where, and what to do.
+Everything here does what the command of its name does; docs/guides/python.md has it all. A mistake
+that you can mend raises `projgan.UserError`, with one line that says what, where, and what to do.
 """
 
 from importlib import import_module

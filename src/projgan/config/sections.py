@@ -265,7 +265,7 @@ class EvaluationConfig(Section):
     features: Annotated[str, Field(min_length=1)] = "inception"
     """Feature network: `inception`, `inception:FILE`, or `classifier:FILE` made by `projgan classifier`."""
     protocol: Literal["paper", "standard", "intra"] = "standard"
-    """How many images, of which classes; see docs/evaluation.md."""
+    """How many images, of which classes; see docs/guides/evaluation.md."""
     real_images: Annotated[Positive | None, MayBeOff] = None
     """Real images compared with, in place of the protocol's."""
     generated_images: Annotated[Positive | None, MayBeOff] = None

@@ -75,7 +75,7 @@ class MetricRow(_Checked):
     """`fid`, `kid` and their like for Inception; `fd`, `kd` and their like for any other feature network."""
     value: _Finite
     standard_error: _Finite | None
-    """In the unit of the value; of what draw, docs/evaluation.md says for each metric."""
+    """In the unit of the value; of what draw, docs/guides/evaluation.md says for each metric."""
     per_class: dict[str, _Finite] | None = None
     """The same number of each class, by class name."""
     measurement: Measurement

@@ -4,7 +4,7 @@ What is known of its logit, at the optimum of the standard loss, is f(x, y) = lo
 q and generator p (Miyato & Koyama 2018, equation 2). By Bayes q(y|x) is proportional to p(y|x) exp f(x, y),
 so the posterior of the labels needs p(y|x) too (`label_posterior`). Where that is not given it is taken as
 flat, and the posterior is the softmax of f over the labels alone: the marginal term then adds nothing. If the
-generator obeys its labels well, f carries little information on them; see docs/inspection.md.
+generator obeys its labels well, f carries little information on them; see docs/guides/inspection.md.
 """
 
 import math
