@@ -18,6 +18,7 @@ from projgan.evaluation import extractors
 from projgan.evaluation import inception as inception_module
 from projgan.evaluation.extractors import Extracted, FeatureNetwork, open_feature_network
 from projgan.evaluation.inception import open_published
+from projgan.storage.pretrained import load_imagenet
 from tiny_inception import TinyInception, write_script, write_tiny_inception
 
 IMAGES = torch.randint(256, (37, 3, 20, 20), generator=torch.Generator().manual_seed(3)).byte()
@@ -284,3 +285,18 @@ def test_without_a_network_the_message_says_how_to_do_without(tmp_path: Path) ->
     assert "cannot be fetched (Network is unreachable)" in message
     assert f"`projgan classifier`, or put it at {tmp_path}/inception-2015-12-05.pt" in message
     assert "\n" not in message
+
+
+def test_imagenet_is_the_pretrained_network_at_its_own_size() -> None:
+    network = open_feature_network("imagenet", "cpu", Path("unused"))
+    assert (network.name, network.sha256[:8], network.is_inception) == ("imagenet", "57934424", False)
+    found = network.extract(IMAGES[:3])
+    seen = nn.functional.interpolate(IMAGES[:3] / 128 - 1, size=224, mode="bilinear", align_corners=False)
+    pretrained = load_imagenet()
+    with torch.inference_mode():
+        torch.testing.assert_close(found.features, pretrained.features(seen), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(found.logits, pretrained(seen), rtol=1e-4, atol=1e-3)
+    assert found.features.shape == (3, network.num_features) == (3, 1280)
+    grey = network.extract(IMAGES[:1, :1])
+    same = network.extract(IMAGES[:1, :1].expand(-1, 3, -1, -1))
+    assert torch.equal(grey.features, same.features)

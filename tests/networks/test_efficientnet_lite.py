@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from projgan.networks.efficientnet_lite import MAP_CHANNELS, EfficientNetLite0
+from projgan.networks.efficientnet_lite import MAP_CHANNELS, EfficientNetLite0, resized
 from projgan.storage.pretrained import imagenet_file, load_imagenet
 
 # Kernel, stride, channels out, blocks: the table in tensorflow/tpu, efficientnet_lite_builder.py.
@@ -144,3 +144,14 @@ def test_it_knows_dogs_and_cats_if_images_come_as_it_wants_them(real_data: Path)
     assert F.cross_entropy(logits, labels).item() == pytest.approx(3.034, abs=0.3)
     assert first == pytest.approx(0.370, abs=0.05)
     assert within_five == pytest.approx(0.618, abs=0.05)
+
+
+def test_large_images_are_smoothed_and_small_ones_are_not() -> None:
+    """A chequerboard of single pixels is grey at half its size; small images are interpolated plainly."""
+    board = (torch.arange(448)[:, None] + torch.arange(448)).remainder(2).mul(2.0).sub(1).expand(1, 1, -1, -1)
+    assert resized(board, 224).shape == (1, 3, 224, 224)
+    assert resized(board, 224)[..., 2:-2, 2:-2].abs().max() < 0.05
+    small = torch.rand(1, 3, 32, 32)
+    plain = F.interpolate(small, size=64, mode="bilinear", align_corners=False)
+    torch.testing.assert_close(resized(small, 64), plain)
+    assert torch.equal(resized(small, 32), small)

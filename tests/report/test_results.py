@@ -7,7 +7,10 @@ from fabricated_runs import IMAGES_PER_STEP, metric_row, run_in_memory
 from projgan.errors import UserError
 from projgan.report.curves import metric_lines
 from projgan.report.methods import Method, group_runs
+from projgan.report.protocol import warnings_of
 from projgan.report.results import MetricResult, measure_methods
+from projgan.report.summary import findings
+from projgan.report.tables import results_table, seeds_table
 
 Rows = list[dict[str, Any]]
 
@@ -156,3 +159,36 @@ def test_metrics_come_in_reading_order_and_a_method_may_lack_one() -> None:
     assert [result.name for result in results] == ["fd", "recall", "aaa", "zzz"]
     assert results[0].methods[0].spread is None
     assert results[0].ranking()[0].method == "ac-gan"
+
+
+def test_nobody_is_ranked_by_its_own_teacher() -> None:
+    """The projected run has the best value, but by the network that it looked through."""
+    row = metric_row("fd", 1.0, standard_error=0.01)
+    taught = row | {"subject": row["subject"] | {"teachers": [row["measurement"]["features_sha256"]]}}
+    others = {
+        name: [metric_row("fd", value, standard_error=0.01)]
+        for name, value in (("ac-gan_0", 3.0), ("hidden-concat_0", 2.0))
+    }
+    methods = methods_of(projection_0=[taught], **others)
+    (result,) = measure_methods(methods)
+    assert [of.method for of in result.ranking()] == ["hidden-concat", "ac-gan"]
+    assert result.best == "hidden-concat"
+    cells = {row[0].text: row[1] for row in results_table(methods, [result]).rows}
+    assert cells["projection"].text.startswith("1.00")
+    assert cells["projection"].note == "1 seed, s.e., by its own teacher"
+    assert "teacher" not in cells["ac-gan"].note
+    (seed,) = (row for row in seeds_table(methods, [result]).rows if row[0].text == "projection")
+    assert seed[3].note == "s.e. 0.01, by its own teacher"
+    warnings = warnings_of(methods, [result])
+    assert (
+        "projection was trained against classifier:digits, so Fréchet distance by that network is shown but "
+        "not ranked; measure with another network."
+    ) in warnings
+    assert not any("best on" in sentence and "Projection" in sentence for sentence in findings([result]))
+
+
+def test_teachers_that_do_not_judge_change_nothing() -> None:
+    row = metric_row("fd", 1.0, standard_error=0.01)
+    taught = row | {"subject": row["subject"] | {"teachers": ["e" * 64]}}
+    result = only(projection_0=[taught], **{"ac-gan_0": [metric_row("fd", 3.0, standard_error=0.01)]})
+    assert result.best == "projection"

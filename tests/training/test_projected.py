@@ -11,6 +11,7 @@ from projgan.errors import UserError
 from projgan.inspection.inspection import inspect
 from projgan.inspection.label_posterior import label_posterior_of
 from projgan.lanes import logits_of
+from projgan.measuring.subjects import sources_to_measure
 from projgan.storage import pretrained
 from projgan.storage.checkpoints import load_checkpoint
 from projgan.storage.network_file import count_parameters, load_discriminator, load_generator
@@ -151,3 +152,10 @@ def test_vectors_and_several_classes_have_slopes_too(kind: str) -> None:
     )
     assert discriminator.condition.classes.square().sum(dim=1).min() > 0
     assert discriminator(torch.zeros(4, 1, 8, 8), conditions[:4]).logits.isfinite().all()
+
+
+def test_its_teacher_is_named_wherever_it_is_measured(run: Path) -> None:
+    for checkpoints in (False, True):
+        sources = list(sources_to_measure(run, 1, checkpoints, None, torch.device("cpu")))
+        assert {source.subject.teachers for source in sources} == {(pretrained.SHA256,)}
+        assert len(sources) == (2 if checkpoints else 1)

@@ -49,7 +49,8 @@ def evaluate(
     split
         Part of the data, such as `test`; the training part if not given.
     features
-        `inception` (of 2015, fetched once), `inception:FILE`, or `classifier:FILE` of `projgan classifier`.
+        `inception` (of 2015, fetched once), `imagenet` (of the extra `pretrained`), either with `:FILE`, or
+        `classifier:FILE` of `projgan classifier`.
     protocol
         `standard`: all real, 50,000 generated; `paper`: 10,000 and 5,000; `intra`: 5,000 generated a class.
     metrics
@@ -122,6 +123,7 @@ def _text(rows: "Sequence[MetricRow]") -> str:
         counts = f"{row.measurement.generated_images:,} generated"
         if row.measurement.real_images:
             counts += f", {row.measurement.real_images:,} real"
+        counts += ", by its own teacher" if row.by_own_teacher else ""
         lines.append(f"  {row.metric:30}{row.value:10.4g}{error:12}{counts}")
     if rows:
         made = rows[0].measurement

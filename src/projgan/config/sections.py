@@ -263,7 +263,7 @@ class EvaluationConfig(Section):
     every: Annotated[Positive | None, MayBeOff] = None
     """Steps between two measurements, the last step included; None for none."""
     features: Annotated[str, Field(min_length=1)] = "inception"
-    """Feature network: `inception`, `inception:FILE`, or `classifier:FILE` made by `projgan classifier`."""
+    """Feature network: `inception`, `imagenet`, either with `:FILE`, or `classifier:FILE` of ours."""
     protocol: Literal["paper", "standard", "intra"] = "standard"
     """How many images, of which classes; see docs/guides/evaluation.md."""
     real_images: Annotated[Positive | None, MayBeOff] = None

@@ -10,8 +10,10 @@ from projgan.download import sha256_of_file
 from projgan.errors import UserError
 from projgan.evaluation.feature_network import Extracted, FeatureNetwork
 from projgan.evaluation.inception import Inception, open_published
+from projgan.networks.efficientnet_lite import NUM_FEATURES, USUAL_SIZE, resized
 from projgan.pictures.pixels import to_float
 from projgan.storage.network_file import load_classifier
+from projgan.storage.pretrained import SHA256, load_imagenet
 
 __all__ = ["ClassifierNetwork", "Extracted", "FeatureNetwork", "Inception", "open_feature_network"]
 
@@ -26,7 +28,8 @@ def open_feature_network(
 
     Args:
         name: `inception`, fetched into the cache on first use; `inception:PATH`, a file that is there; or
-            `classifier:PATH`, a classifier that this package trained.
+            `classifier:PATH`, a classifier that this package trained; `imagenet` of the extra `pretrained`,
+            or `imagenet:PATH` of its file.
         device: where it runs.
         cache: folder of fetched weights; made if need be.
         progress: is told bytes fetched and bytes in all.
@@ -41,10 +44,41 @@ def open_feature_network(
         return Inception(Path(path), device)
     if kind == "classifier" and path:
         return ClassifierNetwork(Path(path), device)
+    if kind == "imagenet" and name != "imagenet:":
+        return ImagenetNetwork(name, device)
     raise UserError(
-        f"unknown feature network {name!r}; known: inception, inception:PATH of its file, "
-        "classifier:PATH of one made by `projgan classifier`"
+        f"unknown feature network {name!r}; known: inception, inception:PATH of its file, imagenet, "
+        "imagenet:PATH, classifier:PATH of one made by `projgan classifier`"
     )
+
+
+class ImagenetNetwork(FeatureNetwork):
+    """EfficientNet-Lite0 of ILSVRC2012: features are those its last layer sees, logits of 1000 classes.
+
+    Args:
+        name: `imagenet` or `imagenet:PATH`.
+        device: where it runs.
+
+    Raises:
+        UserError: it is not installed, or another file.
+    """
+
+    name = "imagenet"
+    sha256 = SHA256
+    is_inception = False
+    resize = f"bilinear to {USUAL_SIZE} x {USUAL_SIZE}, smoothed where they are larger"
+    num_features = NUM_FEATURES
+    class_names = None
+    resolution = None
+    channels = 3
+
+    def __init__(self, name: str, device: torch.device | str) -> None:
+        self._network = load_imagenet(name, device)
+        self.device = torch.device(device)
+
+    def _of_lane(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        features = self._network.features(resized(to_float(images), USUAL_SIZE))
+        return features, self._network.classify(features)
 
 
 class ClassifierNetwork(FeatureNetwork):

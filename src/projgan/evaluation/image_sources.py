@@ -24,6 +24,7 @@ from projgan.networks.resnet import Generator
 from projgan.randomness import generator_at
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import weights_sha256
+from projgan.storage.teachers import teachers_of
 
 AT_ONCE = 256
 """Images handed over at once."""
@@ -166,6 +167,7 @@ def generator_images(
         images_seen=provenance.images_seen,
         averaged=provenance.averaged,
         batch_norm="running statistics",
+        teachers=teachers_of(provenance.settings),
     )
     kind = str(description.network.get("condition", "class"))
     return GeneratorImages(

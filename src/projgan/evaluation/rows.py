@@ -36,7 +36,7 @@ class Measurement(_Checked):
     generated_labels: Literal["as-real", "balanced", "as-given"]
     """Classes of the generated images: in the proportions of the real ones, as many of each, or as found."""
     features: str
-    """Feature network: `inception`, or `classifier:NAME`; `pixels` where there is none."""
+    """Feature network: `inception`, `imagenet`, or `classifier:NAME`; `pixels` where there is none."""
     features_sha256: _Sha256 | None
     """Checksum of the feature network's file."""
     resize: str
@@ -66,6 +66,8 @@ class Subject(_Checked):
     """Whether the weights are an exponential moving average."""
     batch_norm: Literal["running statistics"] | None = None
     """What the generator's batch norms used."""
+    teachers: tuple[_Sha256, ...] = ()
+    """Checksums of the networks that it was trained against, none of which is a fair judge of it."""
 
 
 class MetricRow(_Checked):
@@ -88,6 +90,11 @@ class MetricRow(_Checked):
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values, as in `metrics.jsonl`."""
         return self.model_dump(mode="json")
+
+    @property
+    def by_own_teacher(self) -> bool:
+        """Whether the feature network is one that the subject was trained against."""
+        return self.measurement.features_sha256 in self.subject.teachers
 
 
 def differing_keys(one: Measurement, other: Measurement) -> dict[str, tuple[object, object]]:

@@ -14,6 +14,7 @@ from projgan.measuring.subjects import images_at_step
 from projgan.networks.resnet import Generator
 from projgan.process.ranks import Ranks
 from projgan.storage.run_directory import RunDirectory
+from projgan.storage.teachers import teachers_of
 
 
 class Trained(Protocol):
@@ -37,8 +38,8 @@ class Trained(Protocol):
 class RunEvaluator:
     """Measures the generator of a run on its way."""
 
-    def __init__(self, evaluator: Evaluator, name: str, kind: str) -> None:
-        self.evaluator, self.name, self.kind = evaluator, name, kind
+    def __init__(self, evaluator: Evaluator, name: str, kind: str, teachers: tuple[str, ...] = ()) -> None:
+        self.evaluator, self.name, self.kind, self.teachers = evaluator, name, kind, teachers
 
     def check(self, trained: Trained) -> None:
         """Refuse what cannot be measured before the training begins.
@@ -67,6 +68,7 @@ class RunEvaluator:
             trained.images_seen,
             trained.is_averaged,
             kind=self.kind,
+            teachers=self.teachers,
         )
 
 
@@ -88,4 +90,5 @@ def run_evaluator(
     if real.resolution != data.resolution:  # kept larger for random crops
         real = load_real(data, (data.resolution, data.channels))
     evaluator = build_evaluator(settings, protocol, network, data, real, ranks, listener=listener)
-    return RunEvaluator(evaluator, directory.path.resolve().name, data.condition)
+    teachers = teachers_of(config.model_dump(mode="json"))
+    return RunEvaluator(evaluator, directory.path.resolve().name, data.condition, teachers)

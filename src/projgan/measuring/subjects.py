@@ -16,6 +16,7 @@ from projgan.storage.checkpoints import checkpoint_steps, load_checkpoint
 from projgan.storage.network_file import generator_path, load_generator, weights_sha256
 from projgan.storage.networks import build_networks
 from projgan.storage.run_directory import RunDirectory
+from projgan.storage.teachers import teachers_of
 
 
 def is_run(path: Path) -> bool:
@@ -83,6 +84,7 @@ def _checkpoints(run: Path, truncation: float | None, device: torch.device) -> I
             config.data.condition,
             description.standardization,
             description.empty_classes,
+            teachers_of(description.provenance.settings),
         )
 
 
@@ -97,6 +99,7 @@ def images_at_step(
     kind: str = "class",
     standardization: Standardization | None = None,
     never_seen: tuple[int, ...] = (),
+    teachers: tuple[str, ...] = (),
 ) -> GeneratorImages:
     """Return the images of a run's generator as it was at a step, in evaluation mode.
 
@@ -111,6 +114,7 @@ def images_at_step(
         kind: of the condition.
         standardization: where that is a vector.
         never_seen: labels of which it has seen no image.
+        teachers: checksums of the networks that it was trained against.
     """
     subject = Subject(
         kind="generator",
@@ -120,5 +124,6 @@ def images_at_step(
         images_seen=images_seen,
         averaged=averaged,
         batch_norm="running statistics",
+        teachers=teachers,
     )
     return GeneratorImages(generator, class_names, subject, truncation, kind, standardization, never_seen)

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+USUAL_SIZE = 224
+"""Height and width of the images that it was trained on."""
 BATCH_NORM_EPSILON = 1e-3
 """TensorFlow's; some published variances are exactly 0, so it matters."""
 NUM_CLASSES = 1000
@@ -43,6 +45,18 @@ GROUPS = (
 _MAP_AFTER = (1, 2, 4, 6)
 """Groups after which a map is taken: the last ones at strides 4, 8, 16 and 32."""
 MAP_CHANNELS = tuple(GROUPS[index].out_channels for index in _MAP_AFTER)
+
+
+def resized(images: Tensor, size: int) -> Tensor:
+    """Bring images to what the network is to see: [N, 1 or 3, H, W] -> [N, 3, size, size], bilinear.
+
+    Larger ones are smoothed on the way down, so that no pixel of theirs is left out.
+    """
+    images = images.expand(-1, 3, -1, -1)
+    if images.shape[2:] == (size, size):
+        return images
+    antialias = max(images.shape[2:]) > size
+    return F.interpolate(images, size=(size, size), mode="bilinear", antialias=antialias)
 
 
 class FrozenConv2d(nn.Module):
@@ -135,7 +149,7 @@ class EfficientNetLite0(nn.Module):
 
     def classify(self, features: Tensor) -> Tensor:
         """Features [N, NUM_FEATURES] -> logits [N, NUM_CLASSES], in the usual order of the classes."""
-        return self.linear(features[:, :, None, None]).flatten(1)
+        return F.linear(features, self.linear.weight.flatten(1), self.linear.bias)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images [N, 3, H, W] in [-1, 1] -> logits [N, NUM_CLASSES]."""

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from projgan.networks.efficientnet_lite import MAP_CHANNELS, EfficientNetLite0
+from projgan.networks.efficientnet_lite import MAP_CHANNELS, EfficientNetLite0, resized
 from projgan.networks.layers import Convolving, initialize, select
 from projgan.networks.spectral_norm import SpectralNorm, SpectralNormConv2d, SpectralNormLinear
 from projgan.networks.unconditional import ConditionShape, DiscriminatorOutput
@@ -201,9 +201,7 @@ class ProjectedDiscriminator(nn.Module):
 
     def places(self, images: Tensor) -> list[Tensor]:
         """Images [N, channels, R, R] in [-1, 1] -> features of each head, [N, places, width]."""
-        seen = images.expand(-1, 3, -1, -1)
-        if seen.shape[2] != self.input_size:
-            seen = F.interpolate(seen, size=self.input_size, mode="bilinear", align_corners=False)
+        seen = resized(images, self.input_size)
         # On a CPU, depthwise convolutions and their gradients are slower in bfloat16 than in float32.
         with torch.autocast(seen.device.type, enabled=seen.device.type != "cpu"):
             maps = self.network.maps(seen.float())

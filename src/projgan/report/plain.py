@@ -100,6 +100,7 @@ def _seed(run: Run, row: MetricRow) -> dict[str, Any]:
         "step": row.subject.step,
         "value": row.value,
         "standard_error": row.standard_error,
+        "by_own_teacher": row.by_own_teacher,
     }
 
 

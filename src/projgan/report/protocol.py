@@ -99,6 +99,7 @@ def warnings_of(methods: Sequence[Method], results: Sequence[MetricResult]) -> l
         *_steps(methods, results),
         *_gaps(methods, results),
         *_counts(results),
+        *_teachers(results),
     ]
 
 
@@ -176,6 +177,20 @@ def _counts(results: Sequence[MetricResult]) -> list[str]:
                 "with values from as many images."
             )
     return found
+
+
+def _teachers(results: Sequence[MetricResult]) -> list[str]:
+    """A generator learns to please the network it is trained against, whether its images gain or not."""
+    titles: dict[tuple[str, str], list[str]] = {}
+    for result in results:
+        taught = [of.method for of in result.methods if of.by_own_teacher]
+        if taught:
+            titles.setdefault((_listed(taught), result.measurement.features), []).append(result.metric.title)
+    return [
+        f"{methods} was trained against {features}, so {_listed(names)} by that network is shown but not "
+        "ranked; measure with another network."
+        for (methods, features), names in titles.items()
+    ]
 
 
 def _listed(names: Sequence[str], shown: int = 4) -> str:

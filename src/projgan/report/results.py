@@ -23,6 +23,11 @@ class MethodResult:
     per_class: dict[str, Spread]
     """Empty where the rows have none."""
 
+    @property
+    def by_own_teacher(self) -> bool:
+        """Whether a value is by a network that the run was trained against."""
+        return any(row.by_own_teacher for _, row in self.rows)
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -50,8 +55,10 @@ class MetricResult:
     """During training fewer images may have been measured than at the end."""
 
     def ranking(self) -> list[MethodResult]:
-        """Methods that have a value, the best first; empty where no direction is known."""
-        measured = [result for result in self.methods if result.spread is not None]
+        """Methods that have a value by a fair judge, the best first; empty where no direction is known."""
+        measured = [
+            result for result in self.methods if result.spread is not None and not result.by_own_teacher
+        ]
         if self.metric.better is None:
             return []
         sign = 1 if self.metric.better == "lower" else -1

@@ -15,6 +15,7 @@ ARROWS = {"lower": "\u00a0↓", "higher": "\u00a0↑", None: ""}
 """Behind a space at which no line breaks."""
 DIRECTIONS = {"lower": "lower is better", "higher": "higher is better", None: "neither is better by itself"}
 NOTHING = "–"
+OWN_TEACHER = ", by its own teacher"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def results_table(methods: Sequence[Method], results: Sequence[MetricResult]) ->
                 cells.append(Cell(NOTHING))
             else:
                 text = format_spread(result.metric, spread)
-                cells.append(Cell(text, spread_note(spread), bold=result.best == method.name))
+                note = spread_note(spread) + (OWN_TEACHER if result.methods[place].by_own_teacher else "")
+                cells.append(Cell(text, note, bold=result.best == method.name))
         rows.append(tuple(cells))
     return Table(("method", *(titled(result.metric) for result in results)), tuple(rows))
 
@@ -86,7 +88,8 @@ def _value_of(run: Run, result: MetricResult, place: int) -> Cell:
     for other, row in result.methods[place].rows:
         if other is run:
             error = "" if row.standard_error is None else f"s.e. {result.metric.format(row.standard_error)}"
-            return Cell(result.metric.format(row.value), error)
+            note = error + OWN_TEACHER if row.by_own_teacher else error
+            return Cell(result.metric.format(row.value), note.removeprefix(", "))
     return Cell(NOTHING)
 
 

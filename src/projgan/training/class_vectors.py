@@ -1,11 +1,10 @@
 """What a projected discriminator has from elsewhere: its frozen network, and vectors of the classes."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from projgan.config import RunConfig
-from projgan.networks.efficientnet_lite import EfficientNetLite0
+from projgan.networks.efficientnet_lite import EfficientNetLite0, resized
 from projgan.networks.projected import HeadProjections, ProjectedDiscriminator
 from projgan.networks.unconditional import class_weights
 from projgan.pictures.pixels import to_float
@@ -81,6 +80,6 @@ def _rows(conditions: Tensor, seed: int) -> Tensor:
 def _deepest_features(network: EfficientNetLite0, images: Tensor, side: int) -> Tensor:
     parts = []
     for part in images.split(32):
-        seen = F.interpolate(to_float(part).expand(-1, 3, -1, -1), size=side, mode="bilinear")
+        seen = resized(to_float(part), side)
         parts.append(network.maps(seen.contiguous(memory_format=torch.channels_last))[-1].mean(dim=(2, 3)))
     return torch.cat(parts)
