@@ -42,6 +42,7 @@ class Source(ABC):
         split: the split chosen, or None where there are no splits.
         splits: the splits present; empty where there are none.
         class_names: names sorted by label.
+        classes_from: what the classes were read from, in words.
         labels: int64 `[N]`.
         conditions: float32 `[N,K]` where a condition other than one class was asked for and is there.
         condition_names: names of its columns.
@@ -59,6 +60,7 @@ class Source(ABC):
     split: str | None = None
     splits: tuple[str, ...] = ()
     class_names: tuple[str, ...]
+    classes_from: str
     labels: np.ndarray
     conditions: np.ndarray | None = None
     condition_names: tuple[str, ...] = ()

@@ -1,49 +1,31 @@
-"""A folder of class folders."""
+"""A folder of images: in class folders, or beside a file that says what each shows."""
 
 import os
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from PIL import Image
 
 from projgan.data.decode import UnreadableImageError, open_image
-from projgan.data.sources.base import MAX_ITEM_BYTES, MAX_ITEMS, Source, file_identity, fingerprint_items
-from projgan.data.sources.tree import arrange, is_image_name
+from projgan.data.sources.arrangement import FileSource
+from projgan.data.sources.arranging import arrange
+from projgan.data.sources.base import MAX_ITEM_BYTES, MAX_ITEMS, file_identity
+from projgan.data.sources.columns import ONE_CLASS, ConditionRequest
+from projgan.data.sources.listing import File, Listing, is_image_name, is_system_name
 from projgan.errors import UserError
 
 
-class FolderSource(Source):
-    """Images at `CLASS/**/IMAGE`, or `SPLIT/CLASS/**/IMAGE`, sorted by class and name."""
+class FolderSource(FileSource):
+    """Images at `CLASS/**/IMAGE` or `SPLIT/CLASS/**/IMAGE`, sorted by class and name.
 
-    kind = "folder of class folders"
+    Where a file of labels lies beside them, they are what it names, in the order of its rows.
+    """
 
-    def __init__(self, folder: Path, split: str | None = None) -> None:
-        self.location = str(folder)
+    def __init__(self, folder: Path, split: str | None = None, request: ConditionRequest = ONE_CLASS) -> None:
         self.name = folder.resolve().name
         self._folder = folder
-        walked = _walk(folder)
-        order = sorted(walked.images)
-        tree = arrange(order, walked.folders, split, self.location)
-        # By label, so that the order is the classes' own even when they sort as numbers.
-        ranked = sorted(
-            zip(tree.labels.tolist(), (order[position] for position in tree.positions), strict=True)
-        )
-        self._names = [name for _, name in ranked]
-        self.labels = tree.labels[tree.labels.argsort(kind="stable")]
-        self.class_names = tree.class_names
-        self.split, self.splits = tree.split, tree.splits
-        self.total_bytes = sum(walked.images[name].size for name in self._names)
-        self.fingerprint = fingerprint_items(
-            self.class_names, ((name, walked.images[name].identity) for name in self._names), self.labels
-        )
-        self.problems = tree.problems + walked.problems(self.location)
-        self.remarks = tree.remarks + walked.remarks()
-
-    def item_name(self, index: int) -> str:
-        """Return the file's name relative to the folder."""
-        return self._names[index]
+        listing = FolderListing(folder)
+        super().__init__(listing, arrange(listing, split, request))
 
     def read(self, index: int) -> Image.Image:
         """Open one file."""
@@ -62,72 +44,98 @@ def open_file(path: Path, name: str) -> Image.Image:
     return open_image(content, name)
 
 
-class _File(NamedTuple):
-    size: int
-    identity: str
+class FolderListing(Listing):
+    """What lies in a folder, which is never left: links are followed to what is inside it."""
 
+    noun = "folder"
+    in_order = False
+    unwrap = False
+    refuses_links = True
 
-@dataclass
-class _Walked:
-    images: dict[str, _File] = field(default_factory=dict)
-    folders: set[str] = field(default_factory=set)
-    links: list[str] = field(default_factory=list)
-    others: Counter[str] = field(default_factory=Counter)
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder))
+        self._folder, self._root = folder, folder.resolve()
+        pending = [("", False)]
+        try:
+            while pending:
+                relative, linked = pending.pop()
+                with os.scandir(folder / relative) as entries:
+                    for entry in entries:
+                        name = f"{relative}/{entry.name}".lstrip("/")
+                        if self._take(entry, name, linked):
+                            pending.append((name, linked or entry.is_symlink()))
+        except OSError as error:
+            raise UserError(
+                f"{error.filename or folder} cannot be read ({error.strerror}); check its permissions"
+            ) from error
+        self.links_out.sort()
 
-    def problems(self, place: str) -> tuple[str, ...]:
-        if not self.links:
-            return ()
-        return (
-            f"{place}: {self.links[0]} is a link out of the folder, to a folder or to nothing "
-            f"({len(self.links)} such); links are followed only to files inside, so put the images "
-            "themselves there",
-        )
+    def _take(self, entry: "os.DirEntry[str]", name: str, linked: bool) -> bool:
+        """Note one entry, and return whether it is a folder to look into."""
+        if entry.name.startswith("."):
+            return False
+        if is_system_name(entry.name):
+            if entry.is_dir():
+                self.system.add(name)
+            return False
+        if entry.is_symlink() and not self._stays(Path(entry.path), linked):
+            if is_image_name(name) or not Path(entry.path).is_file():
+                self.links_out.append(name)
+            return False
+        if entry.is_dir():
+            self.folders.add(name)
+            return True
+        if entry.is_file():
+            status = entry.stat()
+            self.files[name] = File(status.st_size, file_identity(status))
+            if len(self.files) > MAX_ITEMS:
+                raise UserError(f"{self._folder} holds more than the {MAX_ITEMS:,} files accepted")
+        else:
+            self.specials.append(name)
+        return False
 
-    def remarks(self) -> tuple[str, ...]:
-        if not self.others:
-            return ()
-        kinds = ", ".join(
-            f"{count} {suffix or 'without suffix'}" for suffix, count in self.others.most_common(4)
-        )
-        return (f"{self.others.total()} files that are not images by name are ignored ({kinds})",)
+    def _stays(self, link: Path, linked: bool) -> bool:
+        """Return whether a link leads to a file or folder inside, and not back to where it lies."""
+        try:
+            target, place = link.resolve(), link.parent.resolve()
+        except RuntimeError:  # links in a circle, before Python 3.13
+            return False
+        if not target.is_relative_to(self._root):
+            return False
+        if target.is_file():
+            return True
+        # In a folder that was reached by a link no other is followed: they could multiply without end.
+        return target.is_dir() and not linked and not place.is_relative_to(target)
 
+    def find(self, name: str) -> str | None:
+        """Return the name of the file that a person calls so, also of a hidden one.
 
-def _walk(folder: Path) -> _Walked:
-    """Collect images with their sizes and times without leaving the folder; hidden files are passed over."""
-    walked = _Walked()
-    root = folder.resolve()
-    pending = [""]
-    try:
-        while pending:
-            relative = pending.pop()
-            with os.scandir(folder / relative) as entries:
-                for entry in entries:
-                    if not entry.name.startswith("."):
-                        _take(entry, f"{relative}/{entry.name}".lstrip("/"), root, walked, pending)
-    except OSError as error:
-        raise UserError(
-            f"{error.filename or folder} cannot be read ({error.strerror}); check its permissions"
-        ) from error
-    if len(walked.images) > MAX_ITEMS:
-        raise UserError(f"{folder} holds more than the {MAX_ITEMS:,} images accepted")
-    return walked
+        Raises:
+            UserError: it is a link that leaves the folder.
+        """
+        found = super().find(name)
+        path = self._folder / name
+        try:
+            if found is not None or not path.is_file():
+                return found
+            stays, status = path.resolve().is_relative_to(self._root), path.stat()
+        except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
+            raise UserError(f"{name[:100]!r} cannot be read ({error})") from error
+        if not stays:
+            raise UserError(f"{name} is a link that leaves the folder; put the image itself there")
+        self.files[name] = File(status.st_size, file_identity(status))
+        return name
 
+    def read(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield the content of some files."""
+        for name in names:
+            try:
+                yield name, (self._folder / name).read_bytes()
+            except OSError as error:
+                raise UserError(
+                    f"{self.place_of(name)} cannot be read ({error.strerror}); check its permissions"
+                ) from error
 
-def _take(entry: "os.DirEntry[str]", name: str, root: Path, walked: _Walked, pending: list[str]) -> None:
-    if entry.is_symlink():
-        target = Path(entry.path).resolve()
-        if not (target.is_file() and target.is_relative_to(root)):
-            if is_image_name(name) or not target.is_file():
-                walked.links.append(name)
-            return
-    elif entry.is_dir():
-        walked.folders.add(name)
-        pending.append(name)
-        return
-    if not entry.is_file():
-        return
-    if is_image_name(name):
-        status = entry.stat()
-        walked.images[name] = _File(status.st_size, file_identity(status))
-    else:
-        walked.others[Path(name).suffix.lower()] += 1
+    def place_of(self, name: str) -> str:
+        """Return the path of a file."""
+        return str(self._folder / name)

@@ -1,9 +1,10 @@
 """Recognise what lies at a location and open it."""
 
+import zipfile
 from pathlib import Path
 
 from projgan.data.packed import MANIFEST, open_packed
-from projgan.data.sources.archive import open_archive
+from projgan.data.sources.archive import ARCHIVE_ERRORS, Archive, damaged_archive
 from projgan.data.sources.archived_folder import ArchivedFolderSource
 from projgan.data.sources.arrays import ArraySource
 from projgan.data.sources.base import Source, check_class_names, refuse_undecodable
@@ -14,7 +15,8 @@ from projgan.data.sources.folder import FolderSource
 from projgan.data.sources.npz import open_npz
 from projgan.data.sources.parquet import ParquetSource
 from projgan.data.sources.shards import shards_of_folder
-from projgan.data.sources.table import TableSource, find_table
+from projgan.data.sources.tar_archive import TarArchive
+from projgan.data.sources.zip_archive import ZipArchive
 from projgan.errors import UserError, nearest_name
 
 ACCEPTED = (
@@ -100,9 +102,7 @@ def _open_folder(folder: Path, split: str | None, request: ConditionRequest) -> 
         return cifar
     if shards_of_folder(folder):
         return ParquetSource(folder, split)
-    if find_table(folder, request) is not None:
-        return TableSource(folder, split, request)
-    return FolderSource(folder, split)
+    return FolderSource(folder, split, request)
 
 
 def _open_file(path: Path, split: str | None, request: ConditionRequest) -> Source:
@@ -113,10 +113,24 @@ def _open_file(path: Path, split: str | None, request: ConditionRequest) -> Sour
     if path.suffix.lower() == ".npz":
         return open_npz(path, split, request)
     if head[:2] in (b"PK", b"\x1f\x8b") or head[257:262] == b"ustar" or path.suffix.lower() == ".tar":
-        archive = open_archive(path)
-        return cifar_in_archive(archive, split) or ArchivedFolderSource(archive, split)
+        archive = _open_archive(path)
+        return cifar_in_archive(archive, split) or ArchivedFolderSource(archive, split, request)
     found = "an empty file" if not head else f"a file that starts with {head[:8]!r}"
     raise UserError(f"{path} is {found}; accepted are {ACCEPTED}")
+
+
+def _open_archive(path: Path) -> Archive:
+    """Return the archive at `path`, every member's name and declared size checked.
+
+    Raises:
+        UserError: no archive, damaged, or hostile (names that leave it, members or totals too large).
+    """
+    try:
+        return ZipArchive(path) if zipfile.is_zipfile(path) else TarArchive(path)
+    except UserError:
+        raise
+    except ARCHIVE_ERRORS as error:
+        raise damaged_archive(path, error) from error
 
 
 def _open_store(folder: Path, split: str | None, request: ConditionRequest) -> Source:

@@ -1,5 +1,6 @@
 """How the parts of a data set are called, and which one is meant."""
 
+import re
 from collections.abc import Iterable
 
 from projgan.errors import UserError, nearest_name
@@ -12,6 +13,9 @@ _ALIASES = {
     "validation": "validation",
     "test": "test",
 }
+_WORDS = {**_ALIASES, "testing": "test", "dev": "validation"}
+_FILLERS = frozenset({"set", "data", "dataset", "split", "image", "images", "img", "imgs"})
+"""Words beside a split's own in the names of folders, as in `train_images`, `test-set` and `val2017`."""
 
 
 def canonical_split(name: str) -> str:
@@ -19,9 +23,15 @@ def canonical_split(name: str) -> str:
     return _ALIASES.get(name.lower(), name)
 
 
+def split_of_folder(name: str) -> str | None:
+    """Return the split that a folder of this name usually holds, or None where it is no name of one."""
+    words = [word for word in re.split(r"[\W_\d]+", name.lower()) if word and word not in _FILLERS]
+    return _WORDS.get(words[0]) if len(words) == 1 else None
+
+
 def is_split_name(name: str) -> bool:
     """Return whether a folder of this name usually holds a split."""
-    return name.lower() in _ALIASES
+    return split_of_folder(name) is not None
 
 
 def choose_split(split: str | None, present: Iterable[str], place: str) -> str:

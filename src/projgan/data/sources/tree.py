@@ -1,78 +1,57 @@
-"""Classes and splits read off the names of files that lie in class folders, on disk or in an archive."""
+"""Classes and splits read off the folders that images lie in."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from collections.abc import Sequence
 
 import numpy as np
 
 from projgan.data.decode import IMAGE_SUFFIXES
-from projgan.data.sources.base import natural_order, refuse_undecodable
-from projgan.data.sources.splits import canonical_split, choose_split, is_split_name
+from projgan.data.sources.arrangement import Arrangement
+from projgan.data.sources.base import natural_order
+from projgan.data.sources.listing import Listing
+from projgan.data.sources.splits import choose_split, is_split_name, split_of_folder
 from projgan.errors import UserError
 
-
-@dataclass(frozen=True)
-class ClassTree:
-    """The images of one split: positions in the list given, and their labels (int64 `[N]`)."""
-
-    positions: list[int]
-    labels: np.ndarray
-    class_names: tuple[str, ...]
-    split: str | None
-    splits: tuple[str, ...]
-    problems: tuple[str, ...]
-    remarks: tuple[str, ...]
+Path = tuple[str, ...]
+"""A file or folder as the parts of its name."""
 
 
-def is_image_name(name: str) -> bool:
-    """Return whether a file's name ends like an image's."""
-    return name.lower().endswith(IMAGE_SUFFIXES)
+class NoClassesError(UserError):
+    """There are no images in folders that can be classes."""
 
 
-def is_hidden(name: str) -> bool:
-    """Return whether any part of a relative path is hidden, or is what macOS adds to archives."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+def arrange_by_folders(listing: Listing, split: str | None = None) -> Arrangement:
+    """Find the classes among the images of a listing by the folders they lie in.
 
-
-def arrange(
-    files: Sequence[str], folders: Collection[str], split: str | None, place: str, strip_root: bool = False
-) -> ClassTree:
-    """Find the classes among image `files` given as relative names with forward slashes.
-
-    Args:
-        files: names of image files.
-        folders: names of folders, so that those without images are noticed.
-        split: the split wanted, or None.
-        place: what to name in errors.
-        strip_root: drop a folder that wraps all the others, as archives often have.
-
-    The class names are those of every split together, so that a label means the same in each.
+    Raises:
+        NoClassesError: no images in class folders, or in none but those of splits.
+        UserError: no such split.
     """
-    for name in (*folders, *files):  # a folder before the files in it
-        refuse_undecodable(name, place)
-    paths = [tuple(name.split("/")) for name in files]
-    directories = {tuple(name.split("/")) for name in folders if name}
+    place = listing.place
+    names = listing.images if listing.in_order else sorted(listing.images)
+    if not names:
+        if listing.links_out:
+            raise NoClassesError(f"{place} holds no images of its own: {listing.links_line()}")
+        raise NoClassesError(f"{place} holds no images; {_ACCEPTED_LAYOUT}")
+    paths = [tuple(name.split("/")) for name in names]
+    directories = {tuple(name.split("/")) for name in listing.folders}
     directories |= {path[:depth] for path in paths for depth in range(1, len(path))}
-    if not paths:
-        raise UserError(f"{place} holds no images; {_ACCEPTED_LAYOUT}")
-    while strip_root and len({path[0] for path in paths}) == 1 and all(len(path) > 2 for path in paths):
-        if _is_split_folder(paths[0][0], paths):
-            break
-        root = paths[0][0]
-        paths = [path[1:] for path in paths]
-        directories = {folder[1:] for folder in directories if folder[0] == root and len(folder) > 1}
+    if listing.unwrap:
+        wrapper = wrapper_of(paths)
+        paths = [path[len(wrapper) :] for path in paths]
+        directories = {
+            folder[len(wrapper) :] for folder in directories if folder[: len(wrapper)] == wrapper
+        } - {()}
     if all(len(path) == 1 for path in paths):
-        raise UserError(
+        raise NoClassesError(
             f"{place} holds {len(paths)} images but no class folders; {_ACCEPTED_LAYOUT} "
             "(all in one folder in it, if they have no classes and are only to be measured)"
         )
-
     if _has_splits(paths):
-        return _arrange_splits(paths, directories, split, place)
+        return _arrange_splits(listing, names, paths, directories, split)
+    _refuse_splits_as_classes({path[0] for path in paths if len(path) > 1}, place)
     if split not in (None, "train"):
         raise UserError(f"{place} has no splits, so {split!r} cannot be chosen; leave the split out")
-    return _arrange_classes(paths, directories, place)
+    return _arrange_classes(listing, names, paths, directories)
 
 
 _ACCEPTED_LAYOUT = (
@@ -80,74 +59,116 @@ _ACCEPTED_LAYOUT = (
 )
 
 
-def _is_split_folder(name: str, paths: Sequence[tuple[str, ...]]) -> bool:
+def wrapper_of(paths: Sequence[Path]) -> Path:
+    """Return the folders that hold all the others, of which none is a split: often one, in an archive."""
+    depth = 0
+    while len({path[depth] for path in paths}) == 1 and all(len(path) > depth + 2 for path in paths):
+        if is_split_name(paths[0][depth]):
+            break
+        depth += 1
+    return paths[0][:depth]
+
+
+def tops_of(paths: Sequence[Path]) -> set[str]:
+    """Return the first folders of the paths that lie in any."""
+    return {path[0] for path in paths if len(path) > 1}
+
+
+def folders_of_splits(tops: set[str], place: str) -> dict[str, str]:
+    """Return the folder of each split.
+
+    Raises:
+        UserError: two folders of one split.
+    """
+    folder_of: dict[str, str] = {}
+    for top in sorted(tops):
+        name = split_of_folder(top) or top
+        if folder_of.setdefault(name, top) != top:
+            raise UserError(f"{place} has both {folder_of[name]}/ and {top}/ for one split; keep one of them")
+    return folder_of
+
+
+def _is_split_folder(name: str, paths: Sequence[Path]) -> bool:
     inside = [path for path in paths if path[0] == name]
     return is_split_name(name) and bool(inside) and all(len(path) > 2 for path in inside)
 
 
-def _has_splits(paths: Sequence[tuple[str, ...]]) -> bool:
+def _has_splits(paths: Sequence[Path]) -> bool:
     # "train" and "test" may also be classes (CIFAR-100 has trains): a split has class folders inside it, and
     # nothing but splits beside it, or what lies beside it would be hidden.
-    tops = {path[0] for path in paths if len(path) > 1}
+    tops = tops_of(paths)
     if not all(is_split_name(name) for name in tops):
         return False
     split_folders = {name for name in tops if _is_split_folder(name, paths)}
-    has_train = any(canonical_split(name) == "train" for name in split_folders)
+    has_train = any(split_of_folder(name) == "train" for name in split_folders)
     return has_train or split_folders == tops
 
 
+def _refuse_splits_as_classes(names: set[str], place: str) -> None:
+    """Refuse folders of which two, or all, are called like splits: images in them have no classes."""
+    like = sorted(name for name in names if is_split_name(name))
+    others = sorted(names - set(like))
+    if like and not others:
+        raise NoClassesError(
+            f"{place}: images lie directly in {_listed(like)}, called like a split, so they have no class; "
+            "put them in class folders there, or a labels.csv beside them"
+        )
+    if len(like) > 1:
+        raise NoClassesError(
+            f"{place}: {_listed(like)} are called like splits, and {_listed(others)} lies beside them, so "
+            "these are no classes; keep only splits there, or rename the folders if they are classes"
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"{name}/" for name in names[:3]) + (", …" if len(names) > 3 else "")
+
+
 def _arrange_splits(
-    paths: list[tuple[str, ...]], directories: set[tuple[str, ...]], split: str | None, place: str
-) -> ClassTree:
-    folder_of: dict[str, str] = {}
-    for top in sorted({path[0] for path in paths if len(path) > 1}):
-        if folder_of.setdefault(canonical_split(top), top) != top:
-            raise UserError(
-                f"{place} has both {folder_of[canonical_split(top)]}/ and {top}/ for one split; "
-                "keep one of them"
-            )
+    listing: Listing, names: list[str], paths: list[Path], directories: set[Path], split: str | None
+) -> Arrangement:
+    place = listing.place
+    folder_of = folders_of_splits(tops_of(paths), place)
     chosen = choose_split(split, folder_of, place)
     chosen_folder = folder_of[chosen]
     positions = [index for index, path in enumerate(paths) if path[0] == chosen_folder and len(path) > 1]
     direct = [index for index in positions if len(paths[index]) == 2]
     if direct:
-        raise UserError(
+        raise NoClassesError(
             f"{place}: {len(direct)} images lie directly in {chosen_folder}/ (such as "
             f"{'/'.join(paths[direct[0]])}), so they have no class; put them in class folders"
         )
     with_images = {path[1] for path in paths if len(path) > 2}
+    _refuse_splits_as_classes(with_images, f"{place}, {chosen_folder}")
     named = {folder[1] for folder in directories if len(folder) > 1 and folder[0] in folder_of.values()}
-    class_names = natural_order(_visible(with_images | named))
-    return _tree(
-        positions,
+    return _arrangement(
+        listing,
+        [names[index] for index in positions],
         [paths[index][1] for index in positions],
-        class_names,
         with_images,
+        with_images | named,
         (chosen, tuple(sorted(folder_of))),
-        _stray_remarks(paths, place),
-        place,
+        _stray_remarks(paths),
     )
 
 
 def _arrange_classes(
-    paths: list[tuple[str, ...]], directories: set[tuple[str, ...]], place: str
-) -> ClassTree:
+    listing: Listing, names: list[str], paths: list[Path], directories: set[Path]
+) -> Arrangement:
     positions = [index for index, path in enumerate(paths) if len(path) > 1]
-    with_images = {paths[index][0] for index in positions}
-    remarks = _split_like_remarks(paths, with_images) + _stray_remarks(paths, place)
-    class_names = natural_order(_visible(with_images | {folder[0] for folder in directories}))
-    return _tree(
-        positions,
+    with_images = tops_of(paths)
+    return _arrangement(
+        listing,
+        [names[index] for index in positions],
         [paths[index][0] for index in positions],
-        class_names,
         with_images,
+        with_images | {folder[0] for folder in directories},
         (None, ()),
-        remarks,
-        place,
+        _split_like_remarks(paths, with_images) + _stray_remarks(paths),
     )
 
 
-def _split_like_remarks(paths: Sequence[tuple[str, ...]], tops: set[str]) -> tuple[str, ...]:
+def _split_like_remarks(paths: Sequence[Path], tops: set[str]) -> tuple[str, ...]:
     like = sorted(name for name in tops if _is_split_folder(name, paths))
     others = sorted(name for name in tops if not is_split_name(name))
     if not like or not others:
@@ -158,30 +179,41 @@ def _split_like_remarks(paths: Sequence[tuple[str, ...]], tops: set[str]) -> tup
     )
 
 
-def _visible(names: set[str]) -> set[str]:
-    return {name for name in names if not is_hidden(name)}
-
-
-def _stray_remarks(paths: Sequence[tuple[str, ...]], place: str) -> tuple[str, ...]:
+def _stray_remarks(paths: Sequence[Path]) -> tuple[str, ...]:
     stray = [path[0] for path in paths if len(path) == 1]
     if not stray:
         return ()
     return (f"{len(stray)} images beside the class folders are ignored (such as {stray[0]})",)
 
 
-def _tree(
-    positions: list[int],
+def _arrangement(
+    listing: Listing,
+    names: list[str],
     classes: list[str],
-    class_names: list[str],
     with_images: set[str],
+    all_classes: set[str],
     split: tuple[str | None, tuple[str, ...]],
     remarks: tuple[str, ...],
-    place: str,
-) -> ClassTree:
+) -> Arrangement:
+    class_names = natural_order(all_classes)
     label = {name: index for index, name in enumerate(class_names)}
-    empty = [name for name in class_names if name not in with_images]
-    problems = tuple(
-        f"{place}: class folder {name!r} is empty; add images or remove the folder" for name in empty
-    )
     labels = np.array([label[name] for name in classes], dtype=np.int64)
-    return ClassTree(positions, labels, tuple(class_names), split[0], split[1], problems, remarks)
+    if not listing.in_order:
+        # By label, so that the order is the classes' own even when they sort as numbers.
+        order = labels.argsort(kind="stable")
+        names, labels = [names[index] for index in order.tolist()], labels[order]
+    problems = tuple(
+        f"{listing.place}: class folder {name!r} is empty; add images or remove the folder"
+        for name in class_names
+        if name not in with_images
+    )
+    return Arrangement(
+        names,
+        labels,
+        tuple(class_names),
+        classes_from="the names of folders",
+        split=split[0],
+        splits=split[1],
+        problems=problems,
+        remarks=remarks,
+    )

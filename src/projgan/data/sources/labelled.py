@@ -1,0 +1,179 @@
+"""Images in the classes that a file of labels gives them."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
+from os.path import commonpath
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from projgan.data.sources.arrangement import Arrangement
+from projgan.data.sources.base import labels_from_names, refuse_split_of_undivided
+from projgan.data.sources.columns import ConditionRequest
+from projgan.data.sources.label_files import LabelFile, LabelFiles
+from projgan.data.sources.label_rows import Row, conditions_of, read_rows
+from projgan.data.sources.listing import Listing, leaves
+from projgan.data.sources.splits import choose_split, is_split_name
+from projgan.data.sources.tree import folders_of_splits, tops_of, wrapper_of
+from projgan.errors import UserError
+
+_SHOWN = 5
+
+
+def arrange_by_labels(
+    listing: Listing, files: LabelFiles, split: str | None, request: ConditionRequest
+) -> Arrangement:
+    """Return the images that files of labels name, as what they name them.
+
+    The classes are those of all files together, so that a label means the same in every split.
+
+    Raises:
+        UserError: an image that is named is not there, is named twice, or lies where no file speaks of it.
+    """
+    named: dict[str, Row] = {}
+    for file in files.chosen:
+        for name, row in _find_images(listing, file):
+            if named.setdefault(name, row) is not row:
+                raise _named_twice(name, named[name], row)
+    chosen, splits, names = _choose_split(list(named), split, listing.place)
+    remarks = _unnamed_remarks(listing, files.chosen, named, bool(splits))
+    if listing.in_order:
+        names = [name for name in listing.files if name in set(names)]
+    class_names, all_labels = labels_from_names([row.label for row in named.values()])
+    position = {name: index for index, name in enumerate(named)}
+    rows = [position[name] for name in names]
+    condition_names, conditions = _conditions(listing, files.chosen, list(named.values()), request)
+    return Arrangement(
+        names,
+        all_labels[rows],
+        class_names,
+        classes_from=_in_words(files.chosen),
+        label_files=tuple(file.name for file in files.chosen),
+        split=chosen,
+        splits=splits,
+        remarks=(*files.remarks, *remarks),
+        condition_names=condition_names,
+        conditions=None if conditions is None else conditions[rows],
+    )
+
+
+def _find_images(listing: Listing, file: LabelFile) -> Iterator[tuple[str, Row]]:
+    """Yield the name of each row's image in the listing, and the row."""
+    rows = read_rows(file.table, file.columns)
+    for row in rows:
+        if leaves(row.file):
+            raise UserError(
+                f"{row.place}: {row.file[:100]!r} does not stay inside the folder; "
+                "give names relative to it, with forward slashes"
+            )
+    fewest: list[Row] = rows
+    for look_up in _ways_to_look_up(listing, file):
+        found = [(_found(look_up, row, file), row) for row in rows]
+        missing = [row for name, row in found if name is None]
+        if not missing:
+            return ((name, row) for name, row in found if name is not None)
+        fewest = min(fewest, missing, key=len)
+    shown = ", ".join(row.file for row in fewest[:_SHOWN])
+    more = f" and {len(fewest) - _SHOWN} more" if len(fewest) > _SHOWN else ""
+    raise UserError(
+        f"{file.table.place} lists {len(fewest)} files that are not there: {shown}{more}; "
+        "add them or remove their rows"
+    )
+
+
+def _found(look_up: Callable[[str], str | None], row: Row, file: LabelFile) -> str | None:
+    plain = str(PurePosixPath(row.file))
+    try:
+        name = look_up(plain)
+        if name is None and "\\" in plain:  # written on Windows
+            name = look_up(plain.replace("\\", "/"))
+    except UserError as error:
+        raise UserError(f"{row.place}: {error}") from error
+    return name if name is not None and name.startswith(f"{file.folder}/" if file.folder else "") else None
+
+
+def _ways_to_look_up(listing: Listing, file: LabelFile) -> Iterator[Callable[[str], str | None]]:
+    """Yield what the names in a file may be relative to, the most usual first."""
+
+    def below(folder: str) -> Callable[[str], str | None]:
+        return lambda name: listing.find(f"{folder}/{name}" if folder else name)
+
+    yield below(file.folder)
+    if file.folder:
+        yield below("")
+    prefix = f"{file.folder}/" if file.folder else ""
+    images = [name for name in listing.images if name.startswith(prefix)]
+    common = commonpath([str(PurePosixPath(name).parent) for name in images] or [""]).removeprefix(prefix)
+    for inner in accumulate(common.split("/"), "{}/{}".format):
+        yield below(prefix + inner)
+    counts = Counter(PurePosixPath(name).name for name in images)
+    alone = {PurePosixPath(name).name: name for name in images if counts[PurePosixPath(name).name] == 1}
+    yield alone.get
+
+
+def _named_twice(name: str, first: Row, second: Row) -> UserError:
+    if first.table != second.table:
+        return UserError(f"{name} is listed in {first.place} and in {second.place}; keep one of them")
+    kind, number = first.where.split()
+    return UserError(
+        f"{first.table}: {name} is listed twice ({kind}s {number} and {second.where.split()[1]}); "
+        "keep one of them"
+    )
+
+
+def _choose_split(
+    names: list[str], split: str | None, place: str
+) -> tuple[str | None, tuple[str, ...], list[str]]:
+    """Return the split chosen, those there are, and the names in it; no splits unless all lie in theirs."""
+    paths = [tuple(name.split("/")) for name in names]
+    depth = len(wrapper_of(paths))
+    paths = [path[depth:] for path in paths]
+    tops = tops_of(paths)
+    if not all(len(path) > 1 for path in paths) or not all(is_split_name(top) for top in tops):
+        refuse_split_of_undivided(split, place)
+        return None, (), names
+    folder_of = folders_of_splits(tops, place)
+    chosen = choose_split(split, folder_of, place)
+    inside = [name for name, path in zip(names, paths, strict=True) if path[0] == folder_of[chosen]]
+    return chosen, tuple(sorted(folder_of)), inside
+
+
+def _unnamed_remarks(
+    listing: Listing, files: Sequence[LabelFile], named: dict[str, Row], has_splits: bool
+) -> list[str]:
+    unnamed = [name for name in listing.images if name not in named]
+    if not unnamed:
+        return []
+    folders = tuple(f"{file.folder}/" if file.folder else "" for file in files)
+    outside = [name for name in unnamed if not name.startswith(folders)]
+    if outside and not has_splits:
+        raise UserError(
+            f"{listing.place}: {files[0].name} speaks of the images beside it, and {len(outside)} lie "
+            f"elsewhere (such as {outside[0]}); write one labels.csv for all"
+        )
+    where = files[0].name if len(files) == 1 else "the files of labels"
+    return [f"{len(unnamed)} images that are not named in {where} are left out (such as {unnamed[0]})"]
+
+
+def _conditions(
+    listing: Listing, files: Sequence[LabelFile], rows: list[Row], request: ConditionRequest
+) -> tuple[tuple[str, ...], np.ndarray | None]:
+    if request.kind == "class":
+        return (), None
+    first = files[0]
+    for file in files[1:]:
+        if file.columns.conditions != first.columns.conditions:
+            raise UserError(
+                f"{listing.place}: {first.name} and {file.name} have different columns; give both the same"
+            )
+    place = first.table.place if len(files) == 1 else listing.place
+    return conditions_of(place, rows, first.columns, request)
+
+
+def _in_words(files: Sequence[LabelFile]) -> str:
+    shown = " and ".join(file.name for file in files[:2]) + (
+        f" and {len(files) - 2} more" if files[2:] else ""
+    )
+    label = files[0].columns.label
+    return shown if label is None or shown.lower().endswith(".json") else f"{shown} (column {label})"
