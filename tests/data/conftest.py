@@ -1,3 +1,5 @@
+import tarfile
+import zipfile
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -42,3 +44,29 @@ def two_classes(write_files: Callable[[dict[str, bytes]], Path]) -> Path:
 def ramp() -> np.ndarray:
     """An RGB image of 4x4 in which all values differ: uint8 [4,4,3]."""
     return np.arange(48, dtype=np.uint8).reshape(4, 4, 3) * 5
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Path]:
+    """Write the same files as a folder or an archive: make(form, {name: bytes}, name="set") -> its path."""
+
+    def make(form: str, files: dict[str, bytes], name: str = "set") -> Path:
+        path = tmp_path / (name if form == "folder" else f"{name}.{form}")
+        if form == "folder":
+            path.mkdir()
+            for member, content in files.items():
+                (path / member).parent.mkdir(parents=True, exist_ok=True)
+                (path / member).write_bytes(content)
+        elif form == "zip":
+            with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+                for member, content in files.items():
+                    archive.writestr(member, content)
+        else:
+            with tarfile.open(path, "w:gz" if form == "tar.gz" else "w") as archive:
+                for member, content in files.items():
+                    info = tarfile.TarInfo(member)
+                    info.size = len(content)
+                    archive.addfile(info, BytesIO(content))
+        return path
+
+    return make

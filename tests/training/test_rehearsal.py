@@ -195,10 +195,14 @@ def test_a_dry_run_refuses_what_training_would_in_the_same_words(
     line = words(**prepare())
     before, folders = files_of(here), sorted(here.rglob("*"))
     capsys.readouterr()
-    rehearsed = assert_one_line_error(run_command([*line, "--dry-run"]), *capsys.readouterr())
+    code, (out, err) = run_command([*line, "--dry-run"]), capsys.readouterr()
+    assert (code, out) == (2, "")
+    *read, rehearsed = err.splitlines()
+    assert all(words.startswith("photos: ") for words in read), err
     assert (files_of(here), sorted(here.rglob("*"))) == (before, folders)
     assert run_command(line) == 2
-    assert rehearsed == capsys.readouterr().err.splitlines()[-1]
+    trained = capsys.readouterr().err.splitlines()
+    assert (trained[: len(read)], trained[-1]) == (read, rehearsed)
 
 
 def test_a_dry_run_refuses_a_folder_where_another_process_trains(

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from projgan.data import PackedImages, load_images, open_source
+from projgan.data import PackedImages, Source, load_images, open_source, reading_of
 from projgan.data.decoding import OnUnreadable
 from projgan.data.empty_classes import empty_classes
 from projgan.data.tensors import as_tensor
@@ -61,9 +61,9 @@ def load_parts(
         UserError: nothing there, unreadable images, one class only, or too few images to hold any out.
     """
 
-    def load(split: str | None) -> PackedImages:
+    def load(place: str | Source, split: str | None = None) -> PackedImages:
         images = load_images(
-            location,
+            place,
             split=split,
             resolution=resolution,
             channels=channels,
@@ -75,19 +75,23 @@ def load_parts(
             said(images.skipped_words)
         return images
 
-    splits = open_source(location).splits
-    learned = load(None)
-    for words in filter(None, (learned.empty_words, learned.depth_words)):
-        said(words)
+    source = open_source(location)
+    learned = load(source)
     present = [name for name in learned.class_names if name not in learned.empty_classes]
     if len(present) < 2:
         raise UserError(
             f"{location}: images of one class only ({printable(present[0])}); there is nothing to tell apart"
         )
+    for line in reading_of(source):
+        said(f"{source.name}: {line}")
+    for words in filter(None, (learned.empty_words, learned.depth_words)):
+        said(words)
     images, labels = as_tensor(learned.images), as_tensor(learned.labels)
-    test_split = next((split for split in TEST_SPLITS if split in splits and split != learned.split), None)
+    test_split = next(
+        (split for split in TEST_SPLITS if split in source.splits and split != learned.split), None
+    )
     if test_split is not None:
-        test = load(test_split)
+        test = load(location, test_split)
         test_images, test_labels = as_tensor(test.images), labels_by_name(test, learned)
     else:
         test_split = "held-out"

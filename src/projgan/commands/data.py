@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from projgan.commands.paths import DataSource, NewPath
 from projgan.commands.printing import Json, dumps, show
-from projgan.commands.progress import counted
+from projgan.commands.progress import Say, counted
 
 if TYPE_CHECKING:
     from projgan.data import ConditionRequest, PackedImages
@@ -77,17 +77,20 @@ def pack(
     json
         Print the result as JSON.
     """
-    from projgan.data import open_source
+    from projgan.data import open_source, reading_of
     from projgan.data import pack as pack_images
 
+    source = open_source(path, split, _request(condition, condition_columns))
     packed = pack_images(
-        open_source(path, split, _request(condition, condition_columns)),
+        source,
         out,
         resolution=resolution,
         channels=int(channels),
         progress=counted("decoding", " images"),
         on_unreadable=on_unreadable,
     )
+    for line in reading_of(source):
+        Say.line(f"{source.name}: {line}")
     if json:
         show(dumps({"out": str(out), "images": len(packed), "classes": list(packed.class_names)}))
     else:

@@ -4,6 +4,7 @@ from projgan.data.describe import Description, describe
 from projgan.data.native_form import NativeForm, native_form
 from projgan.data.packed import PackedImages, open_packed
 from projgan.data.packing import load_images, pack, rehearse_images
+from projgan.data.reading import reading_of
 from projgan.data.sources import Source, open_source
 from projgan.data.sources.columns import ConditionRequest
 
@@ -19,5 +20,6 @@ __all__ = [
     "open_packed",
     "open_source",
     "pack",
+    "reading_of",
     "rehearse_images",
 ]

@@ -12,6 +12,7 @@ from projgan.data.decode import Unreadable, UnreadableImageError, to_eight_bits
 from projgan.data.decoding import Progress
 from projgan.data.empty_classes import empty_classes, listed, words_on_empty
 from projgan.data.parallel import map_items
+from projgan.data.reading import reading_of
 from projgan.data.sample_depth import stored_bits, used_bits, words_on_depth
 from projgan.data.sources import Item, Source, open_source
 from projgan.data.sources.columns import ONE_CLASS, ConditionRequest
@@ -57,7 +58,8 @@ class Description(BaseModel):
         modes: Pillow's pixel modes ("RGB", "L") with their counts.
         formats: file formats with their counts; "pixels" where images are stored as arrays.
         bytes: size of all encoded images.
-        remarks: what to know before training, one line each.
+        classes_from: what was taken for classes, and from where, in a line.
+        remarks: what was passed over and what to know before training, one line each.
         columns: of the condition by name, where another than one class per image was asked for.
     """
 
@@ -79,6 +81,7 @@ class Description(BaseModel):
     unreadable: tuple[Unreadable, ...]
     bytes: int
     fingerprint: str
+    classes_from: str
     remarks: tuple[str, ...]
     columns: dict[str, Column] = {}
     empty_classes: tuple[str, ...] = ()
@@ -104,6 +107,7 @@ def describe(
         UserError: nothing there can be read as labelled images; single unreadable ones are only reported.
     """
     source = open_source(location, split, request)
+    classes_from, *passed_over = reading_of(source)
     seen = _look(source, progress)
     counts = Counter(source.labels.tolist())
     classes = {source.class_names[label]: counts[label] for label in sorted(counts)}
@@ -131,9 +135,10 @@ def describe(
         unreadable=tuple(seen.failures),
         bytes=source.total_bytes,
         fingerprint=source.fingerprint,
+        classes_from=classes_from,
         remarks=(
             *source.problems,
-            *source.remarks,
+            *passed_over,
             *condition_remarks,
             *_size_remarks(seen),
             *_pixel_remarks(seen),
@@ -289,8 +294,7 @@ def _lines(description: Description) -> list[str]:
         lines += [f"  {bad}" for bad in description.unreadable[: 2 * _SHOWN]]
         if len(description.unreadable) > 2 * _SHOWN:
             lines.append(f"  … and {len(description.unreadable) - 2 * _SHOWN} more")
-    if description.remarks:
-        lines += ["", *(f"note: {remark}" for remark in description.remarks)]
+    lines += ["", *(f"note: {remark}" for remark in (description.classes_from, *description.remarks))]
     return lines
 
 

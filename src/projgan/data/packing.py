@@ -31,7 +31,7 @@ ABANDONED_SECONDS = 24 * 3600
 
 
 def load_images(
-    location: str | Path,
+    location: str | Path | Source,
     *,
     split: str | None = None,
     resolution: int,
@@ -49,21 +49,21 @@ def load_images(
     decoded into memory.
 
     Args:
-        location: what `open_source` accepts.
-        split: as for `open_source`.
+        location: what `open_source` accepts, or what it gave.
+        split: as for `open_source`, which has chosen it where a source is given.
         resolution: height and width in pixels.
         channels: 1 for grey, 3 for RGB.
         cache: folder of packed stores, made if absent; None for memory.
         progress: called with (images done, images in all).
         workers: decoding threads; None for one per processor.
         on_unreadable: "error" to refuse a source with unreadable images, "skip" to leave them out.
-        request: the condition wanted, where it is not one class per image.
+        request: the condition wanted, where it is not one class per image; as `split`.
 
     Raises:
         UserError: no such data, unreadable images, a packed store of another size, or no room.
     """
     _check_request(resolution, channels, on_unreadable)
-    source = open_source(location, split, request)
+    source = location if isinstance(location, Source) else open_source(location, split, request)
     if source.kind == "packed store":
         return _open_store_of_size(source, resolution, channels)
     if source.kind == "built-in digits" or cache is None:
@@ -83,7 +83,7 @@ def load_images(
 
 
 def rehearse_images(
-    location: str | Path,
+    location: str | Path | Source,
     *,
     split: str | None = None,
     resolution: int,
@@ -102,7 +102,7 @@ def rehearse_images(
         UserError: as `load_images`.
     """
     _check_request(resolution, channels, on_unreadable)
-    source = open_source(location, split, request)
+    source = location if isinstance(location, Source) else open_source(location, split, request)
     if source.kind == "packed store":
         return _open_store_of_size(source, resolution, channels)
     if source.kind != "built-in digits" and cache is not None:

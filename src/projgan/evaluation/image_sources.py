@@ -259,11 +259,11 @@ def stored_images(
     Raises:
         UserError: nothing there, or images of several sizes or not square: none is resized in silence.
     """
-    resolution = _common_size(open_source(location, split))
+    source = open_source(location, split)
+    resolution = _common_size(source)
     return StoredImages(
         load_images(
-            location,
-            split=split,
+            source,
             resolution=resolution,
             channels=channels,
             cache=None,

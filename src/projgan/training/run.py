@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from projgan.config import RunConfig
-from projgan.data import PackedImages, load_images
+from projgan.data import PackedImages, load_images, open_source, reading_of
 from projgan.data.conditions import CONDITION_KINDS
 from projgan.data.configured import cache_folder, condition_request
 from projgan.data.tensors import as_tensor
@@ -80,17 +80,18 @@ def read_data(
     Raises:
         UserError: nothing there, unreadable images, one class only where a condition is to be learned.
     """
+    source = open_source(data_location(config), config.data.split, condition_request(config.data))
+    refuse_one_class(config, source)
     data = load(
-        data_location(config),
-        split=config.data.split,
+        source,
         resolution=stored_resolution(config),
         channels=config.data.channels,
         cache=cache_folder(config.data),
         progress=listener.counting("decoding images"),
         on_unreadable=config.data.on_unreadable,
-        request=condition_request(config.data),
     )
-    refuse_one_class(config, data)
+    for line in reading_of(source):
+        listener.said(f"{source.name}: {line}")
     for words in data.remarks:
         listener.said(words)
     return data

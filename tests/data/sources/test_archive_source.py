@@ -13,6 +13,14 @@ from projgan.errors import UserError
 KINDS = ["a.zip", "a.tar", "a.tar.gz", "a.tgz"]
 
 
+def named(source):
+    """The classes, and each image's name with its value."""
+    values = {
+        source.item_name(item.index): np.asarray(item.open().convert("L"))[0, 0] for item in source.iterate()
+    }
+    return source.class_names, {name: int(value) for name, value in values.items()}
+
+
 @pytest.fixture
 def write(tmp_path):
     def write(name, files):
@@ -84,9 +92,83 @@ def test_no_images(write, name):
         open_source(write(name, {"cat/a.txt": b"x"}))
 
 
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("root", ["./", "././", "./set/", "set/./"])
+def test_an_archive_of_its_own_root_is_as_the_folder(write, png, name, root):
+    files = {root: b"", f"{root}cat/": b"", f"{root}cat/a.png": png(1), f"{root}dog/b.png": png(2)}
+    source = open_source(write(name, files))
+    inner = root.replace("./", "")
+    assert named(source) == (("cat", "dog"), {f"{inner}cat/a.png": 1, f"{inner}dog/b.png": 2})
+    assert source.problems == ()
+    flat = write(f"flat{name[1:]}", {"./": b"", "./a.png": png()})
+    with pytest.raises(UserError, match="no class folders"):
+        open_source(flat)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_of_a_member_that_is_stored_twice_the_last_is_read(tmp_path, png, name):
+    def members(archive):
+        for member, value in (("cat/a.png", 1), ("dog/b.png", 2), ("cat/a.png", 3), ("./dog/b.png", 4)):
+            if name.endswith(".zip"):
+                archive.writestr(member, png(value))
+            else:
+                info = tarfile.TarInfo(member)
+                info.size = len(png(value))
+                archive.addfile(info, io.BytesIO(png(value)))
+
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
+            members(archive)
+    else:
+        with tarfile.open(tmp_path / name, "w" if name == "a.tar" else "w:gz") as archive:
+            members(archive)
+    source = open_source(tmp_path / name)
+    assert named(source) == (("cat", "dog"), {"cat/a.png": 3, "dog/b.png": 4})
+    assert int(np.asarray(source.read(0))[0, 0, 0]) == 3
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_colons_in_names_are_no_drives(write, png, name):
+    files = {"12:30/a.png": png(1), "12:31/b:c.png": png(2), "x:/y.png": png(3)}
+    del files["x:/y.png"]
+    assert named(open_source(write(name, files))) == (
+        ("12:30", "12:31"),
+        {"12:30/a.png": 1, "12:31/b:c.png": 2},
+    )
+    table = write(
+        f"b{name[1:]}",
+        {"12:30.png": png(5), "a/b:c.png": png(6), "labels.csv": b"file,label\n12:30.png,x\na/b:c.png,y\n"},
+    )
+    assert named(open_source(table)) == (("x", "y"), {"12:30.png": 5, "a/b:c.png": 6})
+
+
+@pytest.mark.parametrize("system", [0, 3])
+def test_backslashes_in_a_zip_are_separators(tmp_path, png, system):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for member, content in {
+            "set\\cat\\": b"",
+            "set\\cat\\a.png": png(1),
+            "set\\dog\\b.png": png(2),
+        }.items():
+            info = zipfile.ZipInfo(member)
+            info.create_system = system
+            archive.writestr(info, content)
+    source = open_source(tmp_path / "a.zip")
+    assert named(source) == (("cat", "dog"), {"set/cat/a.png": 1, "set/dog/b.png": 2})
+
+
 @pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
 @pytest.mark.parametrize(
-    "member", ["../cat/a.png", "/cat/a.png", "cat/../../a.png", "..\\cat\\a.png", "C:/a.png"]
+    "member",
+    [
+        "../cat/a.png",
+        "/cat/a.png",
+        "cat/../../a.png",
+        "..\\cat\\a.png",
+        "C:/a.png",
+        "c:\\a.png",
+        "\\\\host\\a.png",
+    ],
 )
 def test_names_that_leave_the_archive_are_refused(write, png, name, member, tmp_path):
     with pytest.raises(UserError, match="which leaves the archive"):
@@ -149,7 +231,7 @@ def test_a_header_of_endless_length_is_not_read(tmp_path, kind):
         open_source(tmp_path / "a.tar")
 
 
-def test_links_and_devices_in_a_tar_are_passed_over(tmp_path, png):
+def test_links_out_of_a_tar_and_devices_are_passed_over_and_said(tmp_path, png):
     with tarfile.open(tmp_path / "a.tar", "w") as archive:
         for name, kind, target in (
             ("cat/passwd.png", tarfile.SYMTYPE, "/etc/passwd"),
@@ -164,6 +246,12 @@ def test_links_and_devices_in_a_tar_are_passed_over(tmp_path, png):
         archive.addfile(info, io.BytesIO(png()))
     source = open_source(tmp_path / "a.tar")
     assert [source.item_name(index) for index in range(len(source))] == ["cat/a.png"]
+    assert source.problems == ()
+    assert source.remarks == (
+        "cat/hard.png is a link out of the archive, to nothing, or back to itself (2 such); links are "
+        "followed only to what is inside, so put the images themselves there",
+        "1 entries that are neither files nor folders are passed over (such as cat/null.png)",
+    )
 
 
 @pytest.mark.parametrize("name", KINDS)

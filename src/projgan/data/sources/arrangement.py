@@ -21,6 +21,7 @@ class Arrangement:
         label_files: names of the files that say so.
         split, splits: the part chosen and those present.
         problems, remarks: as those of a source.
+        told: names of other files that the remarks speak of.
         condition_names, conditions: float32 `[N,K]` where another condition was asked for.
     """
 
@@ -33,6 +34,7 @@ class Arrangement:
     splits: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
     condition_names: tuple[str, ...] = ()
     conditions: np.ndarray | None = None
 
@@ -59,7 +61,7 @@ class FileSource(Source):
             self.problems += (f"{listing.place}: {listing.links_line()}",)
         elif listing.links_out:
             self.remarks += (listing.links_line(),)
-        self.remarks += listing.passed_over({*found.label_files, *found.names})
+        self.remarks += listing.passed_over({*found.label_files, *found.told, *found.names})
         files = [listing.files[name] for name in found.names]
         self.total_bytes = sum(file.size for file in files)
         self.fingerprint = fingerprint_items(

@@ -29,7 +29,7 @@ def arrange(listing: Listing, split: str | None, request: ConditionRequest) -> A
     Raises:
         UserError: there are none, they have no classes, or what may hold the classes is not understood.
     """
-    for name in (*listing.folders, *listing.files):  # a folder before the files in it
+    for name in (*listing.folders, *listing.images):  # a folder before the files in it
         refuse_undecodable(name, listing.place)
     files = find_label_files(listing, request)
     if files.chosen:
@@ -39,7 +39,7 @@ def arrange(listing: Listing, split: str | None, request: ConditionRequest) -> A
     except NoClassesError as error:
         raise (files.doubt or files.unread or error) from None
     _refuse_doubtful(listing, found, files)
-    return replace(found, remarks=(*found.remarks, *files.remarks))
+    return replace(found, remarks=(*found.remarks, *files.passed.values()), told=tuple(files.passed))
 
 
 def _refuse_doubtful(listing: Listing, found: Arrangement, files: LabelFiles) -> None:
@@ -54,7 +54,7 @@ def _refuse_doubtful(listing: Listing, found: Arrangement, files: LabelFiles) ->
             f"{listing.place}: a file beside each image (such as {sidecar}) may hold its class, and is not "
             "read; write a labels.csv, or remove these files if the folders are the classes"
         )
-    if is_numbering and _is_counted_on(found.names):
+    if is_numbering and len(present) > 1 and _is_counted_on(found.names):
         raise UserError(
             f"{listing.place}: its folders (such as {present[0]}) only number the images, which have no "
             "classes without their dataset.json; add it, or a labels.csv"

@@ -20,6 +20,7 @@ class ArraySource(Source):
         images: np.ndarray,
         labels: np.ndarray,
         class_names: tuple[str, ...],
+        classes_from: str,
         split: str | None = None,
         splits: tuple[str, ...] = (),
         fingerprint: str | None = None,
@@ -28,7 +29,7 @@ class ArraySource(Source):
     ) -> None:
         self.kind, self.name, self.location = kind, name, location
         self.split, self.splits = split, splits
-        self.class_names = class_names
+        self.class_names, self.classes_from = class_names, classes_from
         self.labels = np.ascontiguousarray(labels, dtype=np.int64)
         self.condition_names, self.conditions = condition_names, conditions
         self.total_bytes = images.nbytes

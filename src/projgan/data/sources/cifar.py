@@ -137,6 +137,7 @@ def _read(
         images=np.concatenate([pixels for pixels, _ in parts]).reshape(-1, 3, 32, 32),
         labels=labels,
         class_names=class_names,
+        classes_from=publication.names_file,
         split=chosen,
         splits=tuple(sorted(splits)),
     )

@@ -28,4 +28,5 @@ def open_digits(split: str | None = None) -> ArraySource:
         images=pixels,
         labels=labels,
         class_names=tuple(str(digit) for digit in range(10)),
+        classes_from="the built-in digits",
     )

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from projgan.data.sources.columns import ConditionRequest
 from projgan.data.sources.label_rows import Columns, find_columns
 from projgan.data.sources.label_table import LABEL_FORMS, MAX_TABLE_BYTES, LabelTable, read_label_table
 from projgan.data.sources.listing import Listing
-from projgan.data.sources.splits import is_split_name
+from projgan.data.sources.splits import is_split_name, split_of_folder
 from projgan.data.sources.tree import wrapper_of
 from projgan.errors import UserError
 
@@ -22,6 +22,9 @@ _NAMED = re.compile(
 _SUGGESTIVE = re.compile(r"label|class|annot|attr|truth|target", re.IGNORECASE)
 _TEXTS = (".txt", ".dat", ".lst", ".xml", ".yaml", ".yml")
 """Text in no form that is read, which may be of something else."""
+_DECISIVE = "labels.csv"
+"""The name by which a person says which file is meant."""
+_REMEDY = "rename or remove it if the folders are the classes"
 _MOST_NAMED = 1000
 _MOST_OTHERS = 100
 _LOOKED_AT = 2**20
@@ -36,11 +39,8 @@ class LabelFile:
     name: str
     table: LabelTable
     columns: Columns
-
-    @property
-    def folder(self) -> str:
-        """The folder whose images it names, also those in folders below; empty for the outermost."""
-        return _folder(self.name)
+    folder: str
+    """Whose images it names, also those in folders below; empty for the outermost."""
 
 
 @dataclass
@@ -49,14 +49,14 @@ class LabelFiles:
 
     Attributes:
         chosen: the files to read labels from, one a folder, none above another.
-        remarks: lines on files that are passed over though they could be meant.
+        passed: lines on files that are passed over though they could be meant, by their names.
         unread: why the first table that is not understood is not; None where there is none.
         doubt: the same of one that speaks of the images, and so may hold their classes.
         is_suggestive: whether that is called like a file of labels.
     """
 
     chosen: list[LabelFile] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
+    passed: dict[str, str] = field(default_factory=dict)
     unread: UserError | None = None
     doubt: UserError | None = None
     is_suggestive: bool = False
@@ -73,7 +73,16 @@ def find_label_files(listing: Listing, request: ConditionRequest) -> LabelFiles:
     """
     found = LabelFiles()
     by_folder: dict[str, list[str]] = {}
-    candidates = sorted(_candidates(listing))
+    named, others = _named(listing), _others(listing)
+    if len(others) > _MOST_OTHERS:
+        others = []  # so many are no tables: each belongs to one image
+    space = MAX_TABLE_BYTES
+    for name in sorted(others, key=lambda name: listing.files[name].size):
+        space -= listing.files[name].size
+        if space < 0:
+            found.passed[name] = f"{name} is too large to be looked into"
+            others.remove(name)
+    candidates = sorted(named + others)
     for name in candidates:
         by_folder.setdefault(_folder(name), []).append(name)
     contents = dict(listing.read(candidates))
@@ -87,34 +96,39 @@ def _folder(name: str) -> str:
     return name.rpartition("/")[0]
 
 
+def _own(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
 def _is_named(name: str) -> bool:
-    return _NAMED.fullmatch(PurePosixPath(name).name) is not None
+    return _NAMED.fullmatch(_own(name)) is not None
 
 
-def _candidates(listing: Listing) -> list[str]:
-    """Return the files worth a look: all of known names, and tables in the outermost folders."""
+def _named(listing: Listing) -> list[str]:
+    """Return the files of known names, wherever they lie."""
     named = [name for name in listing.files if _is_named(name)]
     if len(named) > _MOST_NAMED:
         raise UserError(
             f"{listing.place} holds {len(named):,} files of labels (such as {named[0]}); write one "
             "labels.csv for all, or remove them if the folders are the classes"
         )
-    for name in named:
-        if listing.files[name].size > MAX_TABLE_BYTES:
-            raise UserError(
-                f"{listing.place_of(name)} is larger than the {MAX_TABLE_BYTES:,} bytes accepted of labels"
-            )
-    outermost = _outermost(listing)
-    others = [
+    if sum(listing.files[name].size for name in named) > MAX_TABLE_BYTES:
+        raise UserError(
+            f"{listing.place} holds files of labels (such as {named[0]}) of more than the "
+            f"{MAX_TABLE_BYTES:,} bytes accepted"
+        )
+    return named
+
+
+def _others(listing: Listing) -> list[str]:
+    """Return the tables of any other name in the outermost folders."""
+    tables = [
         name
-        for name, file in listing.files.items()
-        if _folder(name) in outermost
-        and name.lower().endswith((*LABEL_FORMS, *_TEXTS))
-        and not _is_named(name)
-        and file.size <= MAX_TABLE_BYTES
+        for name in listing.files
+        if name.lower().endswith((*LABEL_FORMS, *_TEXTS)) and not _is_named(name)
     ]
-    # So many are no tables: each belongs to one image.
-    return named + (others if len(others) <= _MOST_OTHERS else [])
+    outermost = _outermost(listing) if tables else set()
+    return [name for name in tables if _folder(name) in outermost]
 
 
 def _outermost(listing: Listing) -> set[str]:
@@ -135,63 +149,87 @@ def _choose(
     for name, content in contents.items():
         try:
             table = read_label_table(name, listing.place_of(name), content)
-            understood.append(LabelFile(name, table, find_columns(table, request)))
+            file = LabelFile(name, table, find_columns(table, request), _folder(name))
+            # JSON of any name holds anything.
+            if _is_named(name) or not name.lower().endswith(".json") or _speaks(content, listing.images):
+                understood.append(file)
         except UserError as error:
             failed[name] = error
     chosen = [file for file in understood if _is_named(file.name)] or understood
     if len(chosen) > 1:
+        chosen = _one_a_split(chosen, listing)
+    if len({file.folder for file in chosen}) < len(chosen):
         names = " and ".join(file.name for file in chosen[:_SHOWN])
         raise UserError(
             f"{listing.place}: {names} could each say what the images show; call the one that is meant "
             "labels.csv, and rename or remove the others"
         )
     found.chosen += chosen
-    if chosen:
-        others = [file.name for file in understood if file not in chosen]
-        others += [name for name in failed if _is_named(name)]
-        found.remarks += [f"{name} is passed over, since {chosen[0].name} is there" for name in others]
-        return
+    taken = {file.name for file in chosen}
+    for file in understood:
+        if file.name not in taken:
+            found.passed[file.name] = f"{file.name} is passed over, since {chosen[0].name} is there"
     for name, reason in failed.items():
-        _judge(name, reason, contents[name], listing, found)
+        if chosen and not _is_named(name):
+            continue
+        if chosen and _own(chosen[0].name).lower() == _DECISIVE:
+            found.passed[name] = f"{name} is passed over, since {chosen[0].name} is there"
+        else:
+            remedy = (
+                f"{chosen[0].name} is there too: call the one that is meant labels.csv" if chosen else _REMEDY
+            )
+            _judge(name, UserError(f"{reason}; {remedy}"), contents[name], listing, found)
+
+
+def _one_a_split(files: list[LabelFile], listing: Listing) -> list[LabelFile]:
+    """Give files such as train.csv and test.csv the folders of their splits, where there is one for each."""
+    folders = {top: split_of_folder(_own(top)) for top in _outermost(listing)}
+    found = []
+    for file in files:
+        stem = re.sub("labels?|metadata", "", PurePosixPath(file.name).stem, flags=re.IGNORECASE)
+        split = split_of_folder(stem)
+        below = [top for top, name in folders.items() if name is not None and name == split]
+        if len(below) != 1 or _folder(below[0]) != file.folder:
+            return files
+        found.append(replace(file, folder=below[0]))
+    return found
 
 
 def _judge(name: str, error: UserError, content: bytes, listing: Listing, found: LabelFiles) -> None:
-    """Refuse, or note, a file that is not understood in a folder without one that is."""
-    is_text = name.lower().endswith(_TEXTS)
+    """Refuse, or note, a file that is not understood."""
     speaks = _speaks(content, listing.images)
-    remedy = "; rename or remove it if the folders are the classes"
-    told = UserError(f"{error}{remedy}") if any("/" in image for image in listing.images) else error
-    if _is_named(name) and (speaks or not is_text):
-        raise told
-    if not is_text:
-        found.unread = found.unread or told
+    if _is_named(name) and (speaks or not name.lower().endswith(_TEXTS)):
+        raise error
+    if name.lower().endswith((".csv", ".tsv")):
+        found.unread = found.unread or error
     if speaks:
-        found.doubt = found.doubt or told
-        found.is_suggestive |= _SUGGESTIVE.search(PurePosixPath(name).name) is not None
-        found.remarks.append(f"{name} names the images but is not read: {error}")
+        found.doubt = found.doubt or error
+        found.is_suggestive |= _SUGGESTIVE.search(_own(name)) is not None
+        found.passed[name] = f"{name} names the images but is not read: {error}"
 
 
 def _speaks(content: bytes, images: Collection[str]) -> bool:
     """Return whether some text names images: with their suffix somewhere, or without it line by line."""
     text = content[:_LOOKED_AT].decode("utf-8", "replace")
     words = set(re.split(r"[\s,;|\"'<>()\[\]{}=]+", text)) | set(re.split(r"[\r\n\t,;|\"'<>]+", text))
-    if any(name in words or PurePosixPath(name).name in words for name in images):
+    if any(name in words or _own(name) in words for name in images):
         return True
     firsts = [
         re.split(r"[\s,;|]", line.strip().strip("\"'"))[0] for line in text.splitlines()[1:] if line.strip()
     ]
-    stems = {PurePosixPath(name).stem for name in images}
+    stems = {_own(name).rpartition(".")[0] for name in images}
     return len(firsts) > 1 and len(set(firsts)) == len(firsts) and stems.issuperset(firsts)
 
 
 def _refuse_nested(chosen: Sequence[LabelFile], place: str) -> None:
+    """Refuse two files of which one speaks of a folder and the other of the same, or of one above."""
     by_folder = {file.folder: file for file in chosen}
     for inner in chosen:
-        folder = inner.folder
-        while folder:
-            folder = _folder(folder)
-            if folder in by_folder:
+        parts = inner.folder.split("/") if inner.folder else []
+        for depth in range(len(parts) + 1):
+            outer = by_folder.get("/".join(parts[:depth]), inner)
+            if outer is not inner:
                 raise UserError(
-                    f"{place}: {by_folder[folder].name} and {inner.name} both speak of the images in "
-                    f"{inner.folder}/; rename or remove one of them"
+                    f"{place}: {outer.name} and {inner.name} both speak of the images in {inner.folder}/; "
+                    "rename or remove one of them"
                 )

@@ -74,7 +74,7 @@ def _find_column(table: LabelTable, accepted: tuple[str, ...], what: str) -> str
             raise UserError(f"{table.place} has two columns called {name}; keep one of them")
         if spelled:
             return spelled[0]
-    present = ", ".join(table.header[:20]) or "none"
+    present = ", ".join(table.header[:20])[:150] or "none"
     raise UserError(
         f"{table.place} has no {what} column (columns: {present}); call it one of: {', '.join(accepted)}"
     )

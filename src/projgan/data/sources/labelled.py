@@ -39,7 +39,8 @@ def arrange_by_labels(
     chosen, splits, names = _choose_split(list(named), split, listing.place)
     remarks = _unnamed_remarks(listing, files.chosen, named, bool(splits))
     if listing.in_order:
-        names = [name for name in listing.files if name in set(names)]
+        wanted = set(names)
+        names = [name for name in listing.files if name in wanted]
     class_names, all_labels = labels_from_names([row.label for row in named.values()])
     position = {name: index for index, name in enumerate(named)}
     rows = [position[name] for name in names]
@@ -48,11 +49,12 @@ def arrange_by_labels(
         names,
         all_labels[rows],
         class_names,
-        classes_from=_in_words(files.chosen),
+        classes_from=_in_words(files.chosen, request),
         label_files=tuple(file.name for file in files.chosen),
         split=chosen,
         splits=splits,
-        remarks=(*files.remarks, *remarks),
+        remarks=(*files.passed.values(), *remarks),
+        told=tuple(files.passed),
         condition_names=condition_names,
         conditions=None if conditions is None else conditions[rows],
     )
@@ -87,7 +89,7 @@ def _found(look_up: Callable[[str], str | None], row: Row, file: LabelFile) -> s
     try:
         name = look_up(plain)
         if name is None and "\\" in plain:  # written on Windows
-            name = look_up(plain.replace("\\", "/"))
+            name = look_up(str(PurePosixPath(plain.replace("\\", "/"))))
     except UserError as error:
         raise UserError(f"{row.place}: {error}") from error
     return name if name is not None and name.startswith(f"{file.folder}/" if file.folder else "") else None
@@ -171,9 +173,10 @@ def _conditions(
     return conditions_of(place, rows, first.columns, request)
 
 
-def _in_words(files: Sequence[LabelFile]) -> str:
+def _in_words(files: Sequence[LabelFile], request: ConditionRequest) -> str:
     shown = " and ".join(file.name for file in files[:2]) + (
         f" and {len(files) - 2} more" if files[2:] else ""
     )
     label = files[0].columns.label
-    return shown if label is None or shown.lower().endswith(".json") else f"{shown} (column {label})"
+    has_columns = request.kind == "class" and not shown.lower().endswith(".json")
+    return f"{shown} (column {label})" if has_columns else shown

@@ -4,6 +4,7 @@ import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection, Iterator
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import NamedTuple
 from unicodedata import normalize
@@ -97,7 +98,7 @@ class Listing(ABC):
             self._composed = {normalize("NFC", known): known for known in self.files if not known.isascii()}
         return self._composed.get(normalize("NFC", name))
 
-    @property
+    @cached_property
     def images(self) -> list[str]:
         """Names of the files that are images by name."""
         return [name for name in self.files if is_image_name(name)]

@@ -59,6 +59,7 @@ def open_npz(path: Path, split: str | None = None, request: ConditionRequest = O
         images=images,
         labels=labels,
         class_names=names,
+        classes_from="the array conditions" if conditions is not None else "the array labels",
         conditions=conditions,
         condition_names=condition_names,
     )

@@ -154,6 +154,7 @@ def _open_store(folder: Path, split: str | None, request: ConditionRequest) -> S
         images=store.images,
         labels=store.labels,
         class_names=store.class_names,
+        classes_from="the packed store",
         condition_names=store.condition_names,
         conditions=store.conditions,
         split=store.split,

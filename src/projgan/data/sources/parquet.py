@@ -42,6 +42,7 @@ class ParquetSource(Source):
         raw = [file.read_labels() for file in self._files]
         others = [path for name, paths in shards.items() if name != (self.split or "") for path in paths]
         self.class_names, self.labels = self._name_labels(raw, others)
+        self.classes_from = f"the column {self._files[0].layout.label}"
         self.total_bytes = sum(file.image_bytes for file in self._files)
         self.fingerprint = fingerprint_items(
             self.class_names, ((file.path.name, file.identity) for file in self._files), self.labels
