@@ -7,8 +7,9 @@ from urllib.error import URLError
 import pytest
 
 from projgan import download as module
-from projgan.download import download, sha256_of_file
+from projgan.download import download
 from projgan.errors import UserError
+from projgan.files import file_sha256
 
 CONTENT = b"weights" * 1000
 URL = "https://somewhere.example/file.pt"
@@ -67,7 +68,7 @@ def test_a_file_arrives_whole_with_progress(tmp_path: Path, monkeypatch: pytest.
     assert told == [(3000, 7000), (6000, 7000), (7000, 7000)]
     assert host.asked == [(URL, 30.0)]
     assert list(path.parent.iterdir()) == [path]
-    assert sha256_of_file(path) == hashlib.sha256(CONTENT).hexdigest()
+    assert file_sha256(path) == hashlib.sha256(CONTENT).hexdigest()
 
 
 @pytest.mark.parametrize(

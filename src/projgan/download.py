@@ -22,19 +22,6 @@ class Opener(Protocol):
         """Return a response to read from, a context manager."""
 
 
-def sha256_of_file(path: Path) -> str:
-    """Return the checksum of a file as 64 hexadecimal digits.
-
-    Raises:
-        UserError: the file cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
-
-
 def download(
     url: str,
     path: Path,

@@ -2,11 +2,8 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
 
-from projgan.errors import UserError
-from projgan.evaluation import estimates
-from projgan.evaluation.estimates import bootstrap_interval, evenly, mean_of, share_of
+from projgan.evaluation.estimates import evenly, mean_of, share_of
 
 
 def test_a_mean_and_its_error_by_hand() -> None:
@@ -38,53 +35,3 @@ def test_the_error_of_a_share_near_1_holds_the_truth() -> None:
 def test_rows_evenly_over_all() -> None:
     assert evenly(torch.arange(11), 3).tolist() == [0, 5, 10]
     assert evenly(torch.arange(4), 9).tolist() == [0, 1, 2, 3]
-
-
-def test_the_bootstrap_agrees_with_the_normal_interval_of_a_mean() -> None:
-    values = torch.randn(400)
-    estimate = mean_of(values)
-    for confidence, deviations in ((0.95, 1.96), (0.6827, 1.0)):
-        interval = bootstrap_interval(values, confidence, resamples=4000)
-        assert interval.value == estimate.value
-        width = deviations * estimate.standard_error
-        assert interval.lower == pytest.approx(estimate.value - width, abs=0.1 * width)
-        assert interval.upper == pytest.approx(estimate.value + width, abs=0.1 * width)
-
-
-def test_the_bootstrap_holds_the_truth_as_often_as_asked() -> None:
-    held = 0
-    for seed in range(300):
-        interval = bootstrap_interval((torch.rand(100) < 0.3), 0.9, resamples=300, seed=seed)
-        held += interval.lower <= 0.3 <= interval.upper
-    assert 0.84 < held / 300 < 0.96
-
-
-def test_the_bootstrap_follows_its_seed_and_draws_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = torch.randn(50)
-    whole = bootstrap_interval(values, resamples=100, seed=3)
-    assert whole == bootstrap_interval(values, resamples=100, seed=3)
-    assert whole != bootstrap_interval(values, resamples=100, seed=4)
-    monkeypatch.setattr(estimates, "RESAMPLED_AT_ONCE", 7 * 50)
-    blocks = bootstrap_interval(values, resamples=100, seed=3)
-    assert (blocks.lower, blocks.upper) == pytest.approx((whole.lower, whole.upper), abs=1e-12)
-
-
-def test_equal_values_have_no_width() -> None:
-    interval = bootstrap_interval(torch.full((9,), 2.5))
-    assert (interval.lower, interval.value, interval.upper) == (2.5, 2.5, 2.5)
-
-
-@pytest.mark.parametrize(
-    ("values", "arguments", "message"),
-    [
-        (torch.ones(1), {}, "at least 2 finite numbers"),
-        (torch.ones(2, 2), {}, r"\[2, 2\]"),
-        (torch.tensor([1.0, math.nan]), {}, "finite"),
-        (torch.ones(3), {"confidence": 95}, "confidence is 95"),
-        (torch.ones(3), {"confidence": 0}, "confidence is 0"),
-        (torch.ones(3), {"resamples": 0}, "resamples is 0"),
-    ],
-)
-def test_bad_values(values: Tensor, arguments: dict[str, float], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        bootstrap_interval(values, **arguments)

@@ -3,9 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from projgan.data.stream import PairStream
 from projgan.networks.super_resolution import (
-    FACTOR,
     IMAGE_CONDITIONS,
     ImageProjection,
     SuperResolutionDiscriminator,
@@ -170,7 +168,3 @@ def test_every_weight_of_the_discriminator_is_normalised():
     network = SuperResolutionDiscriminator(ARCHITECTURE, width=2)
     weights = {name.removesuffix(".weight") for name, _ in network.named_parameters() if "weight" in name}
     assert weights == {name.removesuffix(".u") for name, _ in network.named_buffers()}
-
-
-def test_the_networks_undo_what_the_stream_does():
-    assert PairStream.factor == FACTOR

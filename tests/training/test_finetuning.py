@@ -15,8 +15,8 @@ from PIL import Image
 
 from projgan.cli import run_command
 from projgan.config import dump_config, load_config
-from projgan.download import sha256_of_file
 from projgan.errors import UserError
+from projgan.files import file_sha256
 from projgan.generation.sampling import sample
 from projgan.listening import Listener, Progress
 from projgan.pictures.pixels import to_float
@@ -191,10 +191,10 @@ def test_the_run_says_where_it_came_from(folder: Path, finetuned: Path) -> None:
     assert settings["finetuning"] == {
         "classifier_weight": 2.0,
         "classifier": str(folder / "guide.safetensors"),
-        "classifier_sha256": sha256_of_file(folder / "guide.safetensors"),
+        "classifier_sha256": file_sha256(folder / "guide.safetensors"),
         "run": str(folder / "run"),
         "step": 8,
-        "checkpoint_sha256": sha256_of_file(checkpoint),
+        "checkpoint_sha256": file_sha256(checkpoint),
     }
     assert settings["training"]["steps"] == 15
     assert [row["step"] for row in read_rows(finetuned)] == [9, 12, 15]
@@ -235,10 +235,10 @@ def test_what_diverges_names_all_that_may_be_the_cause(
 
 def test_the_classifier_stays_as_it_is(folder: Path, tmp_path: Path) -> None:
     classifier, _ = load_classifier(folder / "guide.safetensors")
-    before, file = weights_sha256(classifier), sha256_of_file(folder / "guide.safetensors")
+    before, file = weights_sha256(classifier), file_sha256(folder / "guide.safetensors")
     train(finetuned_config(request_of(folder, steps=2)), tmp_path, ONE_RANK)
     assert weights_sha256(load_classifier(folder / "guide.safetensors")[0]) == before
-    assert sha256_of_file(folder / "guide.safetensors") == file
+    assert file_sha256(folder / "guide.safetensors") == file
 
 
 def test_the_same_command_again_has_nothing_left_to_do_and_more_steps_go_on(finetune: Command) -> None:

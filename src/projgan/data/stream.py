@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from projgan.data.gathering import gathered, send
+from projgan.networks.super_resolution import FACTOR
 from projgan.pictures.pixels import downscale, to_float
 from projgan.randomness import generator_at
 
@@ -124,9 +125,6 @@ class PairStream(ImageStream):
     its own (pfnet-research/sngan_projection, branch sr).
     """
 
-    factor = 4
-    """How many times smaller: what the networks of super-resolution undo."""
-
     def batch(self, position: int) -> tuple[Tensor, Tensor]:
         """Return this process's share of the images at [position, position + batch_size) of the stream."""
         draw = partial(self._draw, position)
@@ -143,7 +141,7 @@ class PairStream(ImageStream):
         return self._small(self._augmented(self.gathered.take(indices), draw), draw)
 
     def _small(self, images: Tensor, draw: Draw) -> Tensor:
-        return self._spread(downscale(images, self.factor), draw, "noise of the small image")
+        return self._spread(downscale(images, FACTOR), draw, "noise of the small image")
 
 
 STREAMS: dict[str, type[ImageStream]] = {

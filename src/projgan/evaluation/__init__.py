@@ -2,7 +2,7 @@
 
 from projgan.evaluation.classification_accuracy import ClassificationAccuracy, classification_accuracy_score
 from projgan.evaluation.diversity import WithinClassSimilarity, within_class_ms_ssim
-from projgan.evaluation.estimates import Estimate, Interval, bootstrap_interval
+from projgan.evaluation.estimates import Estimate
 from projgan.evaluation.frechet import (
     CovarianceFactor,
     FeatureStatistics,
@@ -38,11 +38,9 @@ __all__ = [
     "Estimate",
     "FeatureStatistics",
     "InceptionScore",
-    "Interval",
     "IntraClassDistances",
     "PrecisionRecall",
     "WithinClassSimilarity",
-    "bootstrap_interval",
     "class_distances",
     "class_estimates",
     "classification_accuracy_score",

@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from projgan.download import sha256_of_file
 from projgan.errors import UserError
 from projgan.evaluation.feature_network import Extracted, FeatureNetwork
 from projgan.evaluation.inception import Inception, open_published
+from projgan.files import file_sha256
 from projgan.networks.efficientnet_lite import NUM_FEATURES, USUAL_SIZE, resized
 from projgan.pictures.pixels import to_float
 from projgan.storage.network_file import load_classifier
@@ -99,7 +99,7 @@ class ClassifierNetwork(FeatureNetwork):
         self._classifier, description = load_classifier(path, device)
         self.device = torch.device(device)
         self.name = f"classifier:{path.stem}"
-        self.sha256 = sha256_of_file(path)
+        self.sha256 = file_sha256(path)
         self.num_features = self._classifier.num_features
         self.class_names = tuple(description.class_names)
         self.resolution = self._classifier.resolution

