@@ -79,7 +79,7 @@ MISTAKES: dict[str, tuple[list[str], list[str]]] = {
     "too many threads": (["train", "demo", "--training.cpu-threads", "100000"], ["training.cpu_threads"]),
     "steps at no learning rate": (
         ["train", "demo", "--training.steps", "1501"],
-        ["training.steps is 1501", "optimizer.decay_end 1500", "raise optimizer.decay_end"],
+        ["training.steps is 1501", "raise optimizer.decay_end too, --optimizer.decay-end 1501, or turn"],
     ),
     "a whole number": (["train", "demo", "--training.steps", "ten"], ["training.steps", "ten"]),
     "a number out of range": (["train", "demo", "--training.steps", "-5"], ["training.steps", "-5"]),

@@ -276,7 +276,7 @@ def test_words_that_are_numbers() -> None:
         ),
         (
             {"optimizer": {"decay_start": 3, "decay_end": 3}},
-            "optimizer.decay_end (3) must be after optimizer.decay_start (3)",
+            "optimizer.decay_end (3) must be after optimizer.decay_start (3): lower the start too",
         ),
         (
             {"data": {"resolution": 64}},

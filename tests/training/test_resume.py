@@ -247,9 +247,9 @@ def test_what_is_odd_about_the_images_is_said(tmp_path: Path) -> None:
     np.savez(tmp_path / "odd.npz", images=images, labels=np.arange(6) % 2, class_names=["a", "b", "c"])
     said: list[str] = []
     changes = {"data.source": str(tmp_path / "odd.npz"), "data.cache": str(tmp_path / "cache")}
-    config = small_config(changes | {"training.steps": 1})
+    config = small_config(changes | {"training.steps": 24})
     train(config, tmp_path / "run", ONE_RANK, Listener(said=said.append))
     assert said == [
-        "odd: 1 classes have no image at all: c",
+        "odd: 1 of 3 classes has no images and is left out: c",
         "odd: 6 images are smaller than wanted and were enlarged",
     ]

@@ -64,11 +64,13 @@ class RunConfig(Section):
         self._condition_can_be_met()
         self._projected_has_its_own_settings()
         self._low_resolution_goes_with_its_networks()
-        end = self.optimizer.decay_end
-        if end is not None and self.training.steps > end:
+        end, steps = self.optimizer.decay_end, self.training.steps
+        if end is not None and steps > end:
             raise ValueError(
-                f"training.steps is {self.training.steps}, past optimizer.decay_end {end}, where the "
-                "learning rate has fallen to zero: raise optimizer.decay_end too, or turn the decay off"
+                f"training.steps is {steps}, past optimizer.decay_end {end}, where the "
+                "learning rate has fallen to zero: raise optimizer.decay_end too, "
+                f"--optimizer.decay-end {steps}, or turn the decay off, --optimizer.decay-start None "
+                "--optimizer.decay-end None"
             )
         return self
 

@@ -206,7 +206,7 @@ class OptimizerConfig(Section):
         if self.decay_start is not None and self.decay_end is not None and self.decay_end <= self.decay_start:
             raise ValueError(
                 f"optimizer.decay_end ({self.decay_end}) must be after "
-                f"optimizer.decay_start ({self.decay_start})"
+                f"optimizer.decay_start ({self.decay_start}): lower the start too"
             )
         return self
 
@@ -248,7 +248,7 @@ class SamplingConfig(Section):
     """The sample grids written during training."""
 
     every: Annotated[Positive | None, MayBeOff] = 1000
-    """Steps between two grids; None for none."""
+    """Steps between two grids, the last of which is drawn at the end; None for none."""
     columns: Annotated[int, Field(gt=0, le=64)] = 10
     """Images per class in a grid."""
     classes: Annotated[int, Field(gt=0, le=100)] = 10

@@ -43,6 +43,19 @@ def learning_rate_factor(step: int, start: int | None, end: int | None) -> float
     return 1.0 - min(max((step - start) / (end - start), 0.0), 1.0)
 
 
+def remark_on_decay(settings: OptimizerConfig, steps: int) -> str:
+    """Say that a run ends before its learning rate has fallen, and what to add; "" where it does not."""
+    start, end = settings.decay_start, settings.decay_end
+    if start is None or end is None or steps >= end:
+        return ""
+    rest = learning_rate_factor(steps, start, end)
+    return (
+        f"the learning rate falls to zero by step {end:,}, and this run ends at {steps:,} with {rest:.0%} of "
+        f"it; to let it fall to zero here, add --optimizer.decay-start {start * steps // end} "
+        f"--optimizer.decay-end {steps}"
+    )
+
+
 def learning_rates(settings: OptimizerConfig, step: int) -> tuple[float, float]:
     """Return the learning rates of the generator and of the discriminator at a step."""
     factor = learning_rate_factor(step, settings.decay_start, settings.decay_end)

@@ -13,6 +13,7 @@ from projgan.process.ranks import Ranks
 from projgan.storage.checkpoints import checkpoint_steps, load_checkpoint
 from projgan.storage.run_directory import RunDirectory
 from projgan.training.building import refuse_unequal_shares
+from projgan.training.optimization import remark_on_decay
 from projgan.training.refusals import refuse_other_images, refuse_past_the_end
 from projgan.training.run import read_data, refuse_without_images
 
@@ -53,6 +54,9 @@ def _rehearse_resuming(
 ) -> None:
     steps = checkpoint_steps(directory.checkpoints)
     if not steps:
+        remark = remark_on_decay(config.optimizer, config.training.steps)
+        if remark:
+            listener.said(remark)
         return
     refuse_past_the_end(directory.path, steps[-1], config.training.steps)
     state: dict[str, Any] = load_checkpoint(directory.checkpoints, steps[-1])

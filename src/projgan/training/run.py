@@ -25,6 +25,7 @@ from projgan.training.building import build_trainer
 from projgan.training.class_vectors import refuse_missing_network
 from projgan.training.graphs import remark_on_steps
 from projgan.training.guidance import load_start, open_guide
+from projgan.training.optimization import remark_on_decay
 from projgan.training.outputs import write_networks, write_samples
 from projgan.training.refusals import (
     data_location,
@@ -130,6 +131,8 @@ class _Run:
     def run(self) -> TrainingResult:
         trainer = self.trainer
         self._start()
+        if trainer.step < trainer.steps:
+            self._say_what_to_expect()
         remark = remark_on_steps(self.ranks.device, self.ranks.size, self.settings.acceleration)
         if remark:
             self.listener.said(remark)
@@ -158,6 +161,15 @@ class _Run:
             directory.forget_stats_after(trainer.step)
             directory.forget_metrics_after(trainer.step)
 
+    def _say_what_to_expect(self) -> None:
+        remark = remark_on_decay(self.config.optimizer, self.settings.steps)
+        if remark and not self.trainer.step:
+            self.listener.said(remark)
+        every = self.sampling.every
+        if every:
+            often = f"every {every:,} steps and at the end" if every < self.settings.steps else "at the end"
+            self.listener.said(f"pictures of samples: {self.directory.samples}, {often}")
+
     def _refuse_other_images(self, state: dict[str, Any], path: Path) -> None:
         refuse_other_images(self.directory.path, state, self.data.fingerprint, self.data.name)
 
@@ -170,7 +182,8 @@ class _Run:
         step = self.trainer.step
         if step % self.settings.log_every == 0:
             self._log()
-        if self.ranks.is_first and self.sampling.every and step % self.sampling.every == 0:
+        every, at_the_end = self.sampling.every, step == self.settings.steps
+        if self.ranks.is_first and every and (step % every == 0 or at_the_end):
             write_samples(self.trainer, self.config, self.directory, self.conditions)
         if not stopping:
             self._measure_where_due()
