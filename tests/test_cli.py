@@ -455,6 +455,7 @@ def test_no_folder_is_made_on_the_way_to_an_output(run: Run, tmp_path: Path) -> 
         "b",
         "b/three.png",
         "c",
+        "c/.projgan.json",
         "c/3_seed000000.png",
     ]
     code, out, _ = run(*brief("d/../run", data__cache="e/../cache"), "--dry-run", "--json")

@@ -90,7 +90,7 @@ def test_the_command_keeps_them_whatever_the_batch(
     kept = [best_by_brute_force(trained, list(range(2, 15)), label, 5) for label in (4, 7)]
     assert written["kept_seeds"] == kept
     names = [f"{name}_seed{seed:06d}.png" for name, row in zip("47", kept, strict=True) for seed in row]
-    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == names
+    assert sorted(path.name for path in (tmp_path / "kept").glob("*.png")) == names
     sampled("--class", "7", "--count", "13", "--seed", "2", "--out", "plain")
     for seed in kept[1]:
         pixels = [

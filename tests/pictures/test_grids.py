@@ -111,7 +111,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
     write_png(picture, path)
     before = path.read_bytes()
 
-    def half(file: object, format: str) -> None:
+    def half(file: object, **options: object) -> None:
         file.write(b"half of a pict")
         raise OSError(28, "No space left on device")
 

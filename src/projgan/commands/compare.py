@@ -1,11 +1,11 @@
 """`projgan compare`."""
 
 from projgan.commands.paths import GivenPath, NewPath
-from projgan.commands.printing import Json, dumps, show
+from projgan.commands.printing import Json, Overwrite, dumps, show
 from projgan.commands.progress import counted
 
 
-def compare(*runs: GivenPath, out: NewPath, json: Json = False) -> None:
+def compare(*runs: GivenPath, out: NewPath, overwrite: Overwrite = False, json: Json = False) -> None:
     """Put several runs into one report: results with intervals over seeds, curves, images, cost, protocol.
 
     Runs that differ in their seed only are seeds of one method. Runs of other data and numbers of unlike
@@ -17,6 +17,8 @@ def compare(*runs: GivenPath, out: NewPath, json: Json = False) -> None:
         Run directories; what `projgan evaluate` measured of them is in the report.
     out
         Folder for `report.html`, `report.md` with its pictures, and `report.json`.
+    overwrite
+        Write over files that somebody else made.
     json
         Print what `report.json` holds.
     """
@@ -27,5 +29,5 @@ def compare(*runs: GivenPath, out: NewPath, json: Json = False) -> None:
     from projgan.report import build_report, to_plain, write_report
 
     report = build_report(runs, counted("sampling", " images"))
-    written = write_report(report, out)
+    written = write_report(report, out, overwrite)
     show(dumps(to_plain(report)) if json else "\n".join(map(str, written)))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from projgan.commands.paths import DataSource, NewPath, RunPath
-from projgan.commands.printing import Json, dumps, show
+from projgan.commands.printing import Json, Overwrite, dumps, show
 from projgan.commands.progress import Say, counted
 from projgan.errors import UserError
 
@@ -19,6 +19,7 @@ def inspect(
     *,
     split: str | None = None,
     out: NewPath = Path("inspection"),
+    overwrite: Overwrite = False,
     top: int = 10,
     generated_per_class: int = 200,
     cache: NewPath | None = None,
@@ -42,6 +43,8 @@ def inspect(
     out
         Folder for the table, `most-real.png` and `least-real.png` (a class a row), and `disputed.png` (the
         image's own label above, the suggested one below).
+    overwrite
+        Write over what somebody else made, or another call.
     top
         Images of each class, and suspects, that are shown.
     generated_per_class
@@ -66,6 +69,7 @@ def inspect(
         data=data,
         split=split,
         out=out,
+        overwrite=overwrite,
         top=top,
         generated_per_class=generated_per_class,
         cache=cache,

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from projgan.commands.paths import NewPath, RunOrModel
-from projgan.commands.printing import Json, dumps, show
+from projgan.commands.printing import Json, Overwrite, dumps, show
 from projgan.commands.progress import Say, counted
 
 
@@ -26,6 +26,7 @@ def morph(
     frames: int | None = None,
     seconds: float | None = None,
     out: NewPath = Path("morph.png"),
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Show what lies between classes, between latents, and between truncations.
@@ -58,6 +59,8 @@ def morph(
         Length of an animation, one way; 2 if not given. It goes there and back without end.
     out
         `FILE.png`, `FILE.gif`, or `FILE.mp4` where there is ffmpeg.
+    overwrite
+        Write over what somebody else made, or another call.
     json
         Print what was written as JSON.
     """
@@ -74,6 +77,7 @@ def morph(
         frames=frames,
         seconds=seconds,
         out=out,
+        overwrite=overwrite,
         ffmpeg=shutil.which("ffmpeg"),
     )
     written = write_morph(request, counted("morphing", " images"), counted("writing", " frames"), Say.line)

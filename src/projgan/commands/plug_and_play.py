@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from projgan.commands.paths import GivenPath, NewPath, RunPath
-from projgan.commands.printing import Json, dumps, show
+from projgan.commands.printing import Json, Overwrite, dumps, show
 from projgan.commands.progress import Say, counted
 
 
@@ -27,6 +27,7 @@ def plug_and_play(
     class_gradient: Literal["own-logit", "log-probability"] = "own-logit",
     clip: float | None = None,
     out: NewPath = Path("plug-and-play.png"),
+    overwrite: Overwrite = False,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     json: Json = False,
 ) -> None:
@@ -68,6 +69,8 @@ def plug_and_play(
     out
         `FILE.png` for one grid with a row per class, `FILE.gif` for the chains on their way, else a folder of
         class folders of PNGs.
+    overwrite
+        Write over what somebody else made, or another call.
     device
         auto takes a GPU where there is one.
     json
@@ -91,6 +94,7 @@ def plug_and_play(
         class_gradient=class_gradient,
         clip=clip,
         out=out,
+        overwrite=overwrite,
         device=str(choose_device(device)),
     )
     written = write_samples(request, counted("walking", " steps"), Say.line)

@@ -9,6 +9,8 @@ from projgan.errors import visible
 
 Json = Annotated[bool, Parameter(negative=())]
 """A switch `--json` without its opposite."""
+Overwrite = Annotated[bool, Parameter(negative=())]
+"""The switch `--overwrite`; see `projgan.outputs`."""
 
 
 def dumps(value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from projgan.commands.paths import NewPath, RunOrModel
-from projgan.commands.printing import Json, dumps, show
+from projgan.commands.printing import Json, Overwrite, dumps, show
 from projgan.commands.progress import Say, counted
 
 
@@ -21,6 +21,7 @@ def sample(
     reject: float | None = None,
     batch_size: int | None = None,
     out: NewPath = Path("samples.png"),
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Generate images by class name, from a run or from its one generator file alone.
@@ -51,6 +52,8 @@ def sample(
         Images made between two writes; it changes nothing in them.
     out
         `FILE.png` for one grid with a row per class, else a folder of PNGs.
+    overwrite
+        Write over what somebody else made, or another call.
     json
         Print what was written as JSON.
     """
@@ -66,6 +69,7 @@ def sample(
         reject=reject,
         batch_size=batch_size,
         out=out,
+        overwrite=overwrite,
     )
     written = write_images(request, counted("sampling", " images"), counted("choosing", " images"), Say.line)
     if json:

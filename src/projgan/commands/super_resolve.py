@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from projgan.commands.paths import GivenPath, NewPath, RunPath
-from projgan.commands.printing import Json, dumps, show
+from projgan.commands.printing import Json, Overwrite, dumps, show
 from projgan.commands.progress import Say, counted
 from projgan.errors import UserError
 
@@ -20,6 +20,7 @@ def super_resolve(
     images: str | None = None,
     *,
     out: NewPath,
+    overwrite: Overwrite = False,
     draws: int = 1,
     seed: int = 0,
     evaluate: Annotated[bool, Parameter(negative=())] = False,
@@ -46,6 +47,8 @@ def super_resolve(
         as for `projgan train`; those of the run's training if not given.
     out
         Folder to write to.
+    overwrite
+        Write over what somebody else made, or another call.
     draws
         Outputs of each image: what is not in it is drawn anew.
     seed
@@ -76,19 +79,30 @@ def super_resolve(
     torch_device = choose_device(device)
     if evaluate:
         asked = SuperResolutionEvaluation(
-            run, out, images, split, count, draws, seed, classifier, cache, torch_device, on_unreadable
+            run,
+            out,
+            images,
+            split,
+            count,
+            draws,
+            seed,
+            classifier,
+            cache,
+            torch_device,
+            on_unreadable,
+            overwrite,
         )
         found = evaluate_super_resolution(
             asked, counted("decoding", " images"), counted("enlarging", " images"), Say.line
         )
         show(dumps(dataclasses.asdict(found)) if json else _text(found, out))
         return
-    if images is None:
+    if not images:
         raise UserError("there are no images to enlarge; give a folder, or --evaluate to measure the run")
     if split is not None or classifier is not None:
         raise UserError("--split and --classifier belong to --evaluate; add it, or leave them out")
     request = SuperResolutionRequest(
-        run, Path(images), out, draws, seed, on_unreadable or "error", torch_device
+        run, Path(images), out, draws, seed, on_unreadable or "error", torch_device, overwrite
     )
     written = enlarge_images(request, counted("enlarging", " images"))
     for line in written.skipped:

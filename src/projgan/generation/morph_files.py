@@ -15,6 +15,7 @@ from projgan.files import make_folder
 from projgan.generation.morphing import Morph, class_path, class_square, latent_path, morph_images, stop_steps
 from projgan.generation.sampling import class_labels
 from projgan.networks.resnet import Generator
+from projgan.outputs import refuse_foreign
 from projgan.pictures.animation import SHORTEST_GIF_FRAME, there_and_back, write_gif, write_mp4
 from projgan.pictures.grids import enlargement, grid, write_png
 from projgan.storage.network_description import NetworkDescription
@@ -44,6 +45,8 @@ class MorphRequest:
     seconds: float | None = None
     """Of an animation, one way; None is 2."""
     out: Path = Path("morph.png")
+    overwrite: bool = False
+    """Whether a file that somebody else made may be written over."""
     ffmpeg: str | None = None
     """The program that writes MP4, if there is one."""
 
@@ -168,8 +171,7 @@ def _check(request: MorphRequest) -> None:
     suffix = request.out.suffix.lower()
     if suffix not in {".png", ".gif", ".mp4"}:
         raise UserError(f"--out {request.out}: a morph is a FILE.png, FILE.gif or FILE.mp4")
-    if request.out.is_dir():
-        raise UserError(f"--out {request.out}: a folder; give a file in it")
+    refuse_foreign([request.out], request.overwrite)
     if suffix == ".mp4" and request.ffmpeg is None:
         raise UserError(f"--out {request.out}: no program ffmpeg is found; install it, or give FILE.gif")
     _check_options(request)

@@ -12,10 +12,11 @@ from projgan.files import file_names
 from projgan.generation.rejection import most_real, pool_size
 from projgan.generation.sampling import LARGEST_VECTOR_ROWS, MIXES, ROWS, class_labels, sample
 from projgan.networks.resnet import Discriminator, Generator
+from projgan.outputs import claim_folder, refuse_foreign
 from projgan.pictures.grids import grid, write_png
 from projgan.pictures.pillow import to_pil
 from projgan.storage.network_description import NetworkDescription
-from projgan.storage.network_file import generator_path, load_generator
+from projgan.storage.network_file import generator_path, load_generator, weights_sha256
 from projgan.storage.pairs import discriminator_of
 
 LARGEST_GRID = 10_000
@@ -37,6 +38,8 @@ class SampleRequest:
     """Share of the seeds that the discriminator rejects."""
     batch_size: int | None = None
     out: Path = Path("samples.png")
+    overwrite: bool = False
+    """Whether what somebody else made may be written over."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ def write_images(
         said: told which classes are left out of all, if any are.
 
     Raises:
-        UserError: an unknown class, a number out of range, a file that is not a generator.
+        UserError: an unknown class, a number out of range, a file that is not a generator, or something else
+            where the images are to be.
     """
     _check(request)
     path = generator_path(request.run)
@@ -87,6 +91,7 @@ def write_images(
     if not request.mixes and request.classes in (None, ["all"]) and description.words_on_empty:
         said(description.words_on_empty)
     pool = list(range(request.seed, request.seed + pool_size(request.count, request.reject or 0)))
+    _claim(request, generator, stems, pool)
     kept = None
     if request.reject is not None:
         discriminator = _discriminator_beside(path, generator, description)
@@ -102,12 +107,26 @@ def write_images(
     done = 0
     for images in lanes:
         for image in images:
-            file = request.out / f"{stems[done // request.count]}_seed{flat[done]:06d}.png"
+            file = _file(request, stems[done // request.count], flat[done])
             write_png(to_pil(image), file)
             written.files.append(file)
             done += 1
         _tell(progress, done, len(flat))
     return written
+
+
+def _file(request: SampleRequest, stem: str, seed: int) -> Path:
+    return request.out / f"{stem}_seed{seed:06d}.png"
+
+
+def _claim(request: SampleRequest, generator: Generator, stems: list[str], seeds: list[int]) -> None:
+    """Refuse to write over what is not ours, and to put images beside those of another generator."""
+    if request.out.suffix.lower() == ".png":
+        refuse_foreign([request.out], request.overwrite)
+        return
+    refuse_foreign((_file(request, stem, seed) for stem in stems for seed in seeds), request.overwrite)
+    chosen = {"truncation": request.truncation, "reject": request.reject}
+    claim_folder(request.out, {"generator": weights_sha256(generator), **chosen}, request.overwrite)
 
 
 def _write_grid(

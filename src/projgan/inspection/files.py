@@ -16,6 +16,7 @@ from projgan.pictures.grids import between_names, grid, write_png
 
 MOST_ROWS = 100
 """Classes in a picture, the first ones; nobody looks at more."""
+FILES = ("inspection.csv", "most-real.png", "least-real.png", "disputed.png")
 COLUMNS = 10
 """Images of a row of suspects."""
 

@@ -12,13 +12,14 @@ from projgan.config import DataConfig, load_config
 from projgan.data import PackedImages, load_images, open_source
 from projgan.data.decoding import OnUnreadable
 from projgan.data.tensors import as_tensor
-from projgan.errors import UserError, nearest_name, printable
+from projgan.errors import UserError, nearest_name, printable, visible
 from projgan.files import chosen_cache, make_folder
-from projgan.inspection.files import write_pictures, write_table
+from projgan.inspection.files import FILES, write_pictures, write_table
 from projgan.inspection.inspection import READINGS, Inspection, Reading, inspect
 from projgan.inspection.label_posterior import label_posterior_of
 from projgan.lanes import features_of
 from projgan.networks.resnet import Generator
+from projgan.outputs import refuse_foreign
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import discriminator_path, load_discriminator, load_generator
 from projgan.storage.run_directory import RunDirectory
@@ -43,6 +44,8 @@ class InspectionRequest:
     on_unreadable: OnUnreadable | None = None
     """What to do about images that cannot be decoded; None for what the run says, or an error."""
     device: torch.device | str = "cpu"
+    overwrite: bool = False
+    """Whether files that somebody else made may be written over."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ def write_inspection(
         raise UserError(
             f"--generated-per-class is {request.generated_per_class}; it must be from 0 to {MOST_GENERATED:,}"
         )
+    refuse_foreign((request.out / name for name in FILES), request.overwrite)
     path = discriminator_path(request.run)
     discriminator, description = load_discriminator(path, request.device)
     _refuse_other_conditions(description, path)
@@ -247,9 +251,9 @@ def _item_names(settings: DataConfig, images: PackedImages) -> Iterator[str]:
     if images.skipped_count != len(images.skipped):
         return (f"image {index} of {images.name}" for index in range(len(images)))
     source = open_source(settings.source, settings.split)
-    skipped = set(images.skipped)
+    skipped = set(images.skipped)  # which are names made fit to be shown
     names = (source.item_name(index) for index in range(len(source)))
-    return (name for name in names if name not in skipped)
+    return (name for name in names if visible(name) not in skipped)
 
 
 def _suspects(found: Inspection, top: int, items: Sequence[str], names: Sequence[str]) -> list[Suspect]:

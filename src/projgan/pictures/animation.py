@@ -11,6 +11,7 @@ from PIL import Image
 
 from projgan.errors import UserError, printable
 from projgan.files import make_folder, write_atomically
+from projgan.outputs import SIGN
 
 Progress = Callable[[int, int], None]
 SHORTEST_GIF_FRAME = 0.02
@@ -41,7 +42,14 @@ def write_gif(
     write_atomically(
         path,
         lambda file: first.save(
-            file, "GIF", save_all=True, append_images=paletted, duration=durations, loop=0, optimize=False
+            file,
+            "GIF",
+            save_all=True,
+            append_images=paletted,
+            duration=durations,
+            loop=0,
+            optimize=False,
+            comment=SIGN.encode(),
         ),
         sync=False,
     )
@@ -73,6 +81,7 @@ def write_mp4(
     words += ["-framerate", f"{1 / frame_seconds:.6g}", "-i", "-"]
     # Nearly every player wants halved colour planes, which want even sides.
     words += ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2:color=white", "-pix_fmt", "yuv420p"]
+    words += ["-metadata", f"comment={SIGN}"]
     words += ["-movflags", "+faststart", "-f", "mp4"]
 
     def encode(file: IO[bytes]) -> None:

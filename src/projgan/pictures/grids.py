@@ -12,7 +12,7 @@ from torch import Tensor
 
 from projgan.files import make_folder, write_atomically
 from projgan.pictures.lettering import font, legible
-from projgan.pictures.pillow import to_pil
+from projgan.pictures.pillow import save_png, to_pil
 
 MARGIN = 2
 LONGEST_NAME = 40
@@ -148,4 +148,4 @@ def _broken(name: str) -> list[str]:
 def write_png(picture: Image.Image, path: Path) -> None:
     """Write a PNG, making its folder if need be."""
     make_folder(path.parent)
-    write_atomically(path, lambda file: picture.save(file, format="PNG"), sync=False)
+    write_atomically(path, lambda file: save_png(picture, file), sync=False)

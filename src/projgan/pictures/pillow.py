@@ -1,8 +1,13 @@
 """Images as bytes, and as pictures of Pillow; what only reads images needs no torch."""
 
+from typing import IO
+
 import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from projgan.outputs import SIGN
 
 
 def to_pil(image: ArrayLike) -> Image.Image:
@@ -18,3 +23,10 @@ def from_pil(image: Image.Image, channels: int) -> np.ndarray:
     if channels == 1:
         return np.array(image.convert("L"), dtype=np.uint8)[None]
     return np.ascontiguousarray(np.asarray(image.convert("RGB"), dtype=np.uint8).transpose(2, 0, 1))
+
+
+def save_png(picture: Image.Image, file: IO[bytes], *, optimize: bool = False) -> None:
+    """Write a PNG that says what made it."""
+    said = PngInfo()
+    said.add_text("Comment", SIGN)
+    picture.save(file, format="PNG", optimize=optimize, pnginfo=said)

@@ -1,7 +1,6 @@
 """A request for images of classes by plug-and-play to a grid, a folder of class folders, or a GIF."""
 
 import dataclasses
-import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,9 +13,10 @@ from PIL import Image
 from torch import Tensor
 
 from projgan.classification.training import class_logits
-from projgan.errors import UserError
-from projgan.files import file_names, make_folder, write_atomically
+from projgan.errors import UserError, reading
+from projgan.files import file_names
 from projgan.generation.sampling import class_labels
+from projgan.outputs import claim_folder, refuse_foreign
 from projgan.pictures.animation import write_gif
 from projgan.pictures.grids import grid, write_png
 from projgan.pictures.pillow import to_pil
@@ -34,8 +34,6 @@ AT_ONCE = 250
 """Images read again at once."""
 FRAMES, FRAME_SECONDS, STILL_FRAMES = 40, 0.1, 15
 """Of a GIF: at most about so many, how long each, and how often the last is repeated at the end."""
-MARK = ".plug-and-play.json"
-"""In a folder of images: how they were made, so that none made otherwise comes to lie beside them."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,8 @@ class PlugAndPlayRequest:
     clip: float | None = None
     """Upper bound of a feature; None is the largest of real images."""
     out: Path = Path("plug-and-play.png")
+    overwrite: bool = False
+    """Whether what somebody else made may be written over."""
     device: str = "cpu"
 
 
@@ -87,6 +87,7 @@ class _Plan:
     steps: int
     class_gradient: str
     out: Path
+    overwrite: bool
 
     @property
     def count(self) -> int:
@@ -121,6 +122,8 @@ def write_samples(
     plan = _plan(request, networks)
     if request.classes in (None, ["all"]) and networks.words.words_on_empty:
         said(networks.words.words_on_empty)
+    if request.out.suffix.lower() in {".png", ".gif"}:
+        refuse_foreign([request.out], request.overwrite)
     write = {".png": _write_grid, ".gif": _write_animation}.get(request.out.suffix.lower(), _write_folder)
     files, images = write(networks, plan, progress)
     logits = torch.cat([class_logits(networks.classifier, batch) for batch in images])
@@ -190,6 +193,7 @@ def _plan(request: PlugAndPlayRequest, networks: PlugAndPlay) -> _Plan:
         steps=request.steps,
         class_gradient=request.class_gradient,
         out=request.out,
+        overwrite=request.overwrite,
     )
 
 
@@ -234,12 +238,12 @@ def _write_folder(
     networks: PlugAndPlay, plan: _Plan, progress: Progress | None
 ) -> tuple[list[Path], Iterable[Tensor]]:
     """A PNG a chain, in a folder a class, as `projgan evaluate` reads them."""
-    _claim(networks, plan)
     folders = dict(zip(plan.names, file_names(plan.names), strict=True))
     chains = [
         (label, seed, plan.out / folders[networks.words.class_names[label]] / f"seed{seed:06d}.png")
         for label, seed in zip(plan.labels, plan.seeds, strict=True)
     ]
+    _claim(networks, plan, (path for _, _, path in chains))
     missing = [chain for chain in chains if not chain[2].exists()]
     files = iter(path for _, _, path in missing)
     for lane in sample_classes(
@@ -259,27 +263,19 @@ def _write_folder(
     return written, (torch.stack([_read(path, networks) for path in part]) for part in parts)
 
 
-def _claim(networks: PlugAndPlay, plan: _Plan) -> None:
+def _claim(networks: PlugAndPlay, plan: _Plan, files: Iterable[Path]) -> None:
     """Note in the folder how its images are made; refuse one with images made otherwise, or of others."""
-    made_by = plan.described() | {
+    refuse_foreign(files, plan.overwrite)
+    networks_of = {
         "inverter": weights_sha256(networks.inverter),
         "classifier": weights_sha256(networks.classifier),
     }
-    content = json.dumps(made_by, indent=2).encode()
-    mark = plan.out / MARK
-    if mark.is_file():
-        if mark.read_bytes() != content:
-            raise UserError(f"{plan.out} has images made with other settings; choose another --out")
-        return
-    if plan.out.is_dir() and any(plan.out.iterdir()):
-        raise UserError(f"{plan.out} is not empty and holds no such images; choose another --out")
-    make_folder(plan.out)
-    write_atomically(mark, lambda file: file.write(content))
+    claim_folder(plan.out, plan.described() | networks_of, plan.overwrite)
 
 
 def _read(path: Path, networks: PlugAndPlay) -> Tensor:
     size = networks.inverter.resolution
-    with Image.open(path) as picture:
+    with reading(path, "an image", "remove it"), Image.open(path) as picture:
         if picture.size != (size, size):
             raise UserError(f"{path}: not an image of this run; remove it")
         array = np.asarray(picture.convert("L" if networks.inverter.channels == 1 else "RGB"))

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from projgan.errors import printable
+from projgan.outputs import SIGN
 from projgan.report.intervals import Spread
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
@@ -229,4 +230,5 @@ def _svg(figure: Figure) -> bytes:
     # Names such as axes_1 serve nobody and would be there once per chart of a page.
     svg = svg.replace("'DejaVu Sans'", SHOWN_FONT)
     svg = re.sub(r'<g id="\w+_\d+">', "<g>", svg)
-    return re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.S).encode()
+    svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.S)
+    return f"{svg}<!-- {SIGN} -->\n".encode()

@@ -8,6 +8,7 @@ import torch
 
 from projgan.generation.sampling import sample
 from projgan.pictures.grids import grid
+from projgan.pictures.pillow import save_png
 from projgan.report.charts import shortened
 from projgan.report.methods import Method
 from projgan.storage.network_file import load_generator
@@ -65,6 +66,6 @@ def draw_grids(
             progress(place * count + sum(map(len, lanes)), len(methods) * count)
         picture = grid(torch.cat(lanes), columns, names)
         content = io.BytesIO()
-        picture.save(content, format="PNG", optimize=True)
+        save_png(picture, content, optimize=True)
         grids.append(Grid(method.name, run.name, content.getvalue(), picture.width, picture.height))
     return grids

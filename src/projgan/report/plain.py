@@ -3,6 +3,7 @@
 from typing import Any
 
 from projgan.evaluation.rows import MetricRow
+from projgan.outputs import SIGN
 from projgan.report.contents import Report
 from projgan.report.costs import MethodCost
 from projgan.report.intervals import CONFIDENCE, Spread
@@ -18,6 +19,7 @@ def to_plain(report: Report) -> dict[str, Any]:
     run = report.methods[0].runs[0]
     return {
         "version": VERSION,
+        "made_by": SIGN,
         "title": report.title,
         "summary": [report.opening, *report.findings],
         "warnings": list(report.warnings),

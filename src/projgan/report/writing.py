@@ -9,8 +9,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from projgan.errors import UserError
-from projgan.files import write_atomically
+from projgan.files import make_folder, write_atomically
+from projgan.outputs import refuse_foreign
 from projgan.report import tables
 from projgan.report.charts import colour_of
 from projgan.report.contents import Report
@@ -22,16 +22,16 @@ MARKDOWN_SIGNS = "\\`*_{}[]#!|~$"
 ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 
 
-def write_report(report: Report, out: Path) -> list[Path]:
+def write_report(report: Report, out: Path, overwrite: bool = False) -> list[Path]:
     """Write `report.html`, `report.md` with its pictures, and `report.json`; returns those three paths.
 
     Raises:
-        UserError: the folder cannot be made or written.
+        UserError: the folder cannot be made or written, or has files of these names that are somebody else's
+            and may not be written over.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{out}: cannot be made ({error.strerror}); choose another --out") from error
+    names = [*(picture.name for picture in report.pictures), "report.html", "report.md", "report.json"]
+    refuse_foreign((out / name for name in names), overwrite)
+    make_folder(out)
     for picture in report.pictures:
         _write(out / picture.name, picture.content)
     contents = {

@@ -19,6 +19,7 @@ from projgan.evaluation.extractors import ClassifierNetwork
 from projgan.evaluation.super_resolution import Fidelity, fidelity
 from projgan.files import chosen_cache, make_folder, write_atomically
 from projgan.networks.super_resolution import FACTOR
+from projgan.outputs import SIGN, refuse_foreign
 from projgan.pictures.grids import write_png
 from projgan.pictures.pixels import downscale, enlarge
 from projgan.randomness import generator_at
@@ -49,6 +50,8 @@ class SuperResolutionEvaluation:
     device: torch.device | str = "cpu"
     on_unreadable: OnUnreadable | None = None
     """What to do about images that cannot be decoded; None for what the run says, or an error."""
+    overwrite: bool = False
+    """Whether files that somebody else made may be written over."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ def evaluate_super_resolution(
     seeds = checked_seeds(request.draws, request.seed)
     if not 2 <= request.count <= MOST_MEASURED:
         raise UserError(f"--count is {request.count}; it must be from 2 to {MOST_MEASURED:,}")
+    refuse_foreign([request.out / "evaluation.json", request.out / "comparison.png"], request.overwrite)
     path = generator_path(request.run)
     generator, _ = load_super_resolution_generator(path, request.device)
     images = _load(request, generator.resolution, generator.channels, decoded)
@@ -118,7 +122,7 @@ def evaluate_super_resolution(
         ways={name: fidelity(truth, small, output, classifier, labels) for name, output in outputs.items()},
     )
     make_folder(request.out)
-    text = json.dumps(dataclasses.asdict(found), indent=2)
+    text = json.dumps({"made_by": SIGN} | dataclasses.asdict(found), indent=2)
     write_atomically(request.out / "evaluation.json", lambda file: file.write(text.encode()))
     shown = [draw[:COMPARED] for draw in draws[:DRAWS_COMPARED]]
     picture = comparison(small[:COMPARED], shown, seeds[:DRAWS_COMPARED], truth[:COMPARED])

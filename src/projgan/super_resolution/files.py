@@ -1,23 +1,22 @@
 """A folder of images of any size and kind to PNGs four times as large, and a picture that compares."""
 
-import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from projgan.data.decode import IMAGE_SUFFIXES, UnreadableImageError, open_image, to_eight_bits
 from projgan.data.decoding import OnUnreadable
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError, printable
-from projgan.files import make_folder
 from projgan.networks.super_resolution import FACTOR
+from projgan.outputs import claim_folder, refuse_foreign
 from projgan.pictures.grids import write_png
 from projgan.pictures.pillow import from_pil, to_pil
-from projgan.storage.network_file import generator_path, load_super_resolution_generator
+from projgan.storage.network_file import generator_path, load_super_resolution_generator, weights_sha256
 from projgan.super_resolution.enlarging import comparison, super_resolve
 
 Progress = Callable[[int, int], None]
@@ -40,6 +39,8 @@ class SuperResolutionRequest:
     seed: int = 0
     on_unreadable: OnUnreadable = "error"
     device: torch.device | str = "cpu"
+    overwrite: bool = False
+    """Whether what somebody else made, or another call, may be written over."""
 
 
 @dataclass
@@ -66,7 +67,7 @@ def enlarge_images(request: SuperResolutionRequest, progress: Progress | None = 
 
     Raises:
         UserError: no generator of super-resolution, no images, one that cannot be taken, or a folder with
-            images that this call would leave beside its own.
+            other things, or with images of another call.
     """
     seeds = checked_seeds(request.draws, request.seed)
     path = generator_path(request.run)
@@ -76,9 +77,8 @@ def enlarge_images(request: SuperResolutionRequest, progress: Progress | None = 
     written = WrittenImages(str(path), seeds, str(request.out / COMPARISON))
     readable = _readable(paths, request.on_unreadable == "skip", written.skipped)
     stems = _stems(readable)
-    names = (_name(stem, seed) for stem in stems for seed in seeds)
-    _refuse_others(request.out, itertools.chain([COMPARISON], names))
-    make_folder(request.out)
+    names = [_name(stem, seed) for stem in stems for seed in seeds]
+    _claim(request, generator, [COMPARISON, *names])
     compared: list[tuple[Tensor, list[Tensor]]] = []
     for done, (image, stem) in enumerate(zip(readable, stems, strict=True), start=1):
         small = as_tensor(from_pil(_read(image), generator.channels))[None]
@@ -145,15 +145,22 @@ def refuse_among_images(out: Path, images: Path) -> None:
         raise UserError(f"--out {out} is the folder of the images themselves; choose another")
 
 
-def _refuse_others(out: Path, files: Iterable[str]) -> None:
+def _claim(request: SuperResolutionRequest, generator: nn.Module, files: list[str]) -> None:
     """Draws of an earlier call that is not this very one would pass for outputs of this one."""
-    others = {path.name for path in out.glob("*.png") if not path.name.startswith(".")}
-    others.difference_update(files if others else ())
-    if others:
+    out = request.out
+    refuse_foreign((out / name for name in files), request.overwrite)
+    others = {path.name for path in out.glob("*.png") if not path.name.startswith(".")} - set(files)
+    if others and not request.overwrite:
         raise UserError(
             f"--out {out} holds images that this call does not write ({len(others):,}, such as "
-            f"{printable(min(others))}); choose another folder, or remove them"
+            f"{printable(min(others))}); choose another folder, or add --overwrite"
         )
+    made_by = {"generator": weights_sha256(generator), "images": str(_folder_of(request.images))}
+    claim_folder(out, made_by, request.overwrite)
+
+
+def _folder_of(images: Path) -> Path:
+    return (images if images.is_dir() else images.parent).resolve()
 
 
 def _readable(paths: list[Path], skip: bool, skipped: list[str]) -> list[Path]:
