@@ -1,6 +1,10 @@
 """Every fast convolution against the plain one, torch's, scipy's, and finite differences."""
 
 import itertools
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from scipy.signal import correlate2d
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from projgan.networks import winograd
+from projgan.networks import convolutions, winograd
 from projgan.networks.convolutions import (
     PLAIN,
     WINOGRAD_CHANNELS,
@@ -163,30 +168,121 @@ def test_gradients_of_winograd_are_those_of_finite_differences_twice() -> None:
     assert torch.autograd.gradgradcheck(winograd.conv2d, inputs)
 
 
-def test_winograd_in_chunks_of_images_is_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    images, weight, bias = leaves(F64, 7, 3, 5, 4, 8)
+def test_winograd_in_parts_of_the_images_is_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, weight, bias = leaves(F64, 8, 3, 5, 4, 8)
     expected = winograd.conv2d(images, weight, bias)
     gradients = torch.autograd.grad(expected.square().sum(), [images, weight, bias])
-    monkeypatch.setattr(winograd, "_CHUNK", 2 * 3 * 4 * 8 * 36 // 16)
-    assert len(winograd._chunks(7, 3 * 4 * 8)) == 4
+    monkeypatch.setattr(winograd, "_PART", 3 * 3 * 4 * 8 * 36 // 16)
+    # Three images would fit, but parts of eight are to be of one size.
+    assert winograd._parts(8, 3 * 4 * 8) == [slice(start, start + 2) for start in (0, 2, 4, 6)]
     found = winograd.conv2d(images, weight, bias)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-13)
-    in_chunks = torch.autograd.grad(found.square().sum(), [images, weight, bias])
-    for ours, theirs in zip(in_chunks, gradients, strict=True):
+    in_parts = torch.autograd.grad(found.square().sum(), [images, weight, bias])
+    for ours, theirs in zip(in_parts, gradients, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
 
 
-def used(monkeypatch: pytest.MonkeyPatch, channels: int, height: int = 8) -> str:
+@pytest.fixture
+def in_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One image a part; afterwards torch has as many threads as before."""
+    monkeypatch.setattr(winograd, "_PART", 1)
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def by_threads(count: int) -> tuple[list[Tensor], set[int]]:
+    """Result and gradients in float32 on so many of torch's threads, and which threads computed them."""
+    torch.manual_seed(0)
+    torch.set_num_threads(count)
+    images, weight, bias = leaves(torch.float32, 7, 16, 24, 8, 8)
+    seen: set[int] = set()
+    transform = winograd._transform_input
+
+    def watched(images: Tensor) -> Tensor:
+        assert torch.get_num_threads() == 1
+        seen.add(threading.get_ident())
+        time.sleep(0.01)  # or one thread might be done before the other has begun
+        return transform(images)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(winograd, "_transform_input", watched)
+        found = winograd.conv2d(images, weight, bias)
+        gradients = torch.autograd.grad(found, [images, weight, bias], torch.randn_like(found))
+    return [found, *gradients], seen
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_threads_share_the_images_and_change_nothing() -> None:
+    (alone, one), (together, three) = by_threads(1), by_threads(3)
+    assert one == {threading.get_ident()}
+    assert len(three) >= 3  # of each of three passes, at least in the first one
+    assert threading.get_ident() not in three
+    for ours, theirs in zip(together, alone, strict=True):
+        assert relative_error(ours, theirs.double()) < 1e-6
+    for number in (0, 1):  # the images and their gradients are each computed for itself, whoever does it
+        assert torch.equal(together[number], alone[number])
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_threads_leave_the_number_of_threads_as_it_was() -> None:
+    by_threads(2)
+    assert torch.get_num_threads() == 2
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == 2
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_threads_infer_where_the_caller_does() -> None:
+    torch.set_num_threads(2)
+    with torch.inference_mode():
+        images, weight = torch.randn(4, 3, 4, 4), torch.randn(5, 3, 3, 3)
+        found = winograd.conv2d(images, weight, None)
+    torch.testing.assert_close(found, F.conv2d(images, weight, padding=1), rtol=0, atol=1e-4)
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_gradients_of_gradients_pass_through_threads_too() -> None:
+    torch.set_num_threads(2)
+    images, weight, bias = leaves(F64, 3, 2, 3, 4, 4)
+    found = []
+    for convolve in (winograd.conv2d, plain_conv2d):
+        torch.manual_seed(0)
+        outputs = convolve(images, weight, bias)
+        (slope,) = torch.autograd.grad(outputs.square().sum(), images, create_graph=True)
+        found.append(torch.autograd.grad(slope.square().sum(), [images, weight, bias]))
+    for ours, theirs in zip(*found, strict=True):
+        assert relative_error(ours, theirs) < 1e-12
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_who_watches_operations_sees_all_of_them() -> None:
+    torch.set_num_threads(2)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        winograd.conv2d(torch.randn(4, 3, 4, 4), torch.randn(5, 3, 3, 3), None)
+    # 36 products of a row of 3 and a matrix of 5 columns an image, and the transforms.
+    kernel, images, pixels = 36 * 9 * 3 * 5, 4 * 36 * 36 * 3, 4 * 16 * 36 * 5
+    assert counter.get_total_flops() == 2 * (kernel + images + 4 * 36 * 3 * 5 + pixels)
+
+
+def used(monkeypatch: pytest.MonkeyPatch, channels: int, height: int = 8, products: int = 0) -> str:
     calls = []
     monkeypatch.setattr(winograd, "conv2d", lambda *inputs: calls.append("winograd"))
+    monkeypatch.setattr(convolutions, "WINOGRAD_PRODUCTS", products)
     conv2d(torch.zeros(1, channels, height, 8), torch.zeros(channels, channels, 3, 3), None)
     return calls[0] if calls else "direct"
 
 
+@pytest.mark.usefixtures("in_parts")
 def test_winograd_is_used_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert used(monkeypatch, WINOGRAD_CHANNELS) == "winograd"
     assert used(monkeypatch, WINOGRAD_CHANNELS - 1) == "direct"
     assert used(monkeypatch, WINOGRAD_CHANNELS, height=6) == "direct"
+    products = 8 * 8 * WINOGRAD_CHANNELS**2 * 9
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        assert used(monkeypatch, WINOGRAD_CHANNELS, products=products // threads) == "winograd"
+        assert used(monkeypatch, WINOGRAD_CHANNELS, products=products // threads + 1) == "direct"
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert used(monkeypatch, WINOGRAD_CHANNELS) == "direct"
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from projgan.networks import winograd
+from projgan.networks import convolutions, winograd
 from projgan.networks.batch_norm import BatchNorm2d
 from projgan.networks.convolutions import PLAIN
 from projgan.networks.layers import Convolving
@@ -72,6 +72,7 @@ def test_a_fast_run_is_the_plain_one_in_outputs_and_gradients(monkeypatch: pytes
     calls: list[int] = []
     real = winograd.conv2d
     monkeypatch.setattr(winograd, "conv2d", lambda *inputs: (calls.append(1), real(*inputs))[1])
+    monkeypatch.setattr(convolutions, "WINOGRAD_PRODUCTS", 0)
     found = {}
     for acceleration in ("auto", "none"):
         config = small_config(
@@ -88,8 +89,11 @@ def test_a_fast_run_is_the_plain_one_in_outputs_and_gradients(monkeypatch: pytes
 
 
 @pytest.mark.parametrize(("acceleration", "tolerance"), [("auto", 4e-5), ("none", 1.5e-5)])
-def test_images_in_float32_are_near_those_in_float64(acceleration: str, tolerance: float) -> None:
+def test_images_in_float32_are_near_those_in_float64(
+    acceleration: str, tolerance: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A whole generator of random weights, gains and biases, at a width that Winograd's algorithm serves."""
+    monkeypatch.setattr(convolutions, "WINOGRAD_PRODUCTS", 0)
     network = Generator("resnet-32", num_classes=10, width=128).eval()
     for name, parameter in network.named_parameters():
         if name.endswith((".gain", ".bias")):

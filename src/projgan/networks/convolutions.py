@@ -26,6 +26,8 @@ def channels_last(network: Network) -> Network:
 
 WINOGRAD_CHANNELS = 96
 """Channels from which Winograd's algorithm is faster than torch's own on a CPU, measured."""
+WINOGRAD_PRODUCTS = 1_000_000_000
+"""Multiplications of a thread from which starting the threads is worth it: some 20 ms, measured."""
 
 
 def upsample(images: Tensor) -> Tensor:
@@ -71,6 +73,7 @@ def _suits_winograd(images: Tensor, weight: Tensor) -> bool:
         and not torch.is_autocast_enabled("cpu")
         and min(weight.shape[:2]) >= WINOGRAD_CHANNELS
         and images.shape[2] % winograd.TILE == images.shape[3] % winograd.TILE == 0
+        and images.numel() * weight.shape[0] * 9 >= WINOGRAD_PRODUCTS * torch.get_num_threads()
     )
 
 
