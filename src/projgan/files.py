@@ -6,9 +6,10 @@ import importlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
+from unicodedata import normalize
 
 from projgan.errors import UserError
 
@@ -48,6 +49,17 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object], *, sync: 
 def chosen_cache(given: Path | None) -> Path:
     """Return the folder that was given for what can be made or fetched again, or `~/.cache/projgan`."""
     return given or Path.home() / ".cache" / "projgan"
+
+
+def in_either_form(path: Path) -> Path:
+    """Return the path itself, or where nothing is there, what is with its accents in one piece or apart."""
+    if path.exists():
+        return path
+    found = Path(path.anchor)
+    for part in path.relative_to(path.anchor).parts if path.anchor else path.parts:
+        forms = (part, normalize("NFC", part), normalize("NFD", part))
+        found = next((found / form for form in forms if (found / form).exists()), found / part)
+    return found if found.exists() else path
 
 
 def without_detours(path: Path) -> Path:
@@ -150,17 +162,3 @@ def file_sha256(path: Path | str) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
-
-
-def file_names(names: Sequence[str]) -> list[str]:
-    """Names as parts of file names, all different: they may come from anywhere, so none names a folder."""
-    taken: set[str] = set()
-    result = []
-    for index, name in enumerate(names):
-        safe = "".join(letter if letter.isalnum() or letter in "-_=,." else "_" for letter in name)
-        unique = safe.lstrip(".").encode()[:100].decode(errors="ignore") or "_"
-        while unique.casefold() in taken:  # also where a disk does not tell case apart
-            unique += f"_{index}"
-        taken.add(unique.casefold())
-        result.append(unique)
-    return result

@@ -96,7 +96,7 @@ def test_a_picture_is_as_the_command_samples_at_both_ends(here: Path, morph: Run
             sampled = f"sample run --class {name} --count 3 --seed 5 --out {name}".split()
             assert run_command(sampled) == 0
             for row in range(3):
-                with Image.open(here / name / f"{name}_seed{5 + row:06d}.png") as one:
+                with Image.open(here / name / name / f"seed{5 + row:06d}.png") as one:
                     np.testing.assert_array_equal(cell(picture, row, column, left, top), one)
         mixed = torch.tensor([[2 / 3, 1 / 3, 0, 0, 0]])
         third = next(iter(sample(network(), [6], mixed)))[0, 0]

@@ -89,12 +89,13 @@ def test_the_command_keeps_them_whatever_the_batch(
     assert (written["first_seed"], written["last_seed"]) == (2, 14)
     kept = [best_by_brute_force(trained, list(range(2, 15)), label, 5) for label in (4, 7)]
     assert written["kept_seeds"] == kept
-    names = [f"{name}_seed{seed:06d}.png" for name, row in zip("47", kept, strict=True) for seed in row]
-    assert sorted(path.name for path in (tmp_path / "kept").glob("*.png")) == names
+    names = [f"{name}/seed{seed:06d}.png" for name, row in zip("47", kept, strict=True) for seed in row]
+    out = tmp_path / "kept"
+    assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.png")) == names
     sampled("--class", "7", "--count", "13", "--seed", "2", "--out", "plain")
     for seed in kept[1]:
         pixels = [
-            np.asarray(Image.open(tmp_path / folder / f"7_seed{seed:06d}.png"))
+            np.asarray(Image.open(tmp_path / folder / "7" / f"seed{seed:06d}.png"))
             for folder in ("kept", "plain")
         ]
         assert np.array_equal(*pixels)

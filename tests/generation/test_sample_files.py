@@ -56,9 +56,9 @@ def test_a_folder_gets_one_file_per_class_and_seed(tmp_path: Path) -> None:
     told = []
     request = SampleRequest(run, classes=["owl", "cat"], count=5, seed=7, out=out)
     written = write_images(request, lambda done, total: told.append((done, total)))
-    names = [f"{name}_seed{seed:06d}.png" for name in ("owl", "cat") for seed in range(7, 12)]
-    assert [path.name for path in written.files] == names
-    assert sorted(path.name for path in out.glob("*.png")) == sorted(names)
+    names = [f"{name}/seed{seed:06d}.png" for name in ("owl", "cat") for seed in range(7, 12)]
+    assert [path.relative_to(out).as_posix() for path in written.files] == names
+    assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.png")) == sorted(names)
     expected = images_of(3, [*range(7, 12)] * 2, torch.tensor([2] * 5 + [0] * 5))
     for path, image in zip(written.files, expected, strict=True):
         np.testing.assert_array_equal(pixels(path), image[0])
@@ -130,9 +130,10 @@ def test_no_class_name_leaves_the_folder(tmp_path: Path) -> None:
     written = written_by_class(tmp_path, EVIL)
     files = sorted(path for path in tmp_path.rglob("*") if path.is_file() and path.name != MARK)
     assert sorted([*written.files, tmp_path / "run" / "generator.safetensors"]) == files
-    assert {path.parent for path in written.files} == {tmp_path / "out"}
+    assert {path.parent.parent for path in written.files} == {tmp_path / "out"}
     assert len(files) == 2 * len(EVIL) + 1
-    assert all(path.name.isprintable() and not path.name.startswith(".") for path in files)
+    folders = {path.parent.name for path in written.files}
+    assert all(folder.isprintable() and not folder.startswith(".") for folder in folders)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_no_class_name_leaves_the_folder(tmp_path: Path) -> None:
 )
 def test_every_class_has_files_of_its_own(tmp_path: Path, names: list[str]) -> None:
     written = written_by_class(tmp_path, names)
-    assert len({path.name.casefold() for path in written.files}) == 2 * len(names)
+    assert len({path.parent.name.casefold() for path in written.files}) == len(names)
     labels = torch.arange(len(names)).repeat_interleave(2)
     expected = images_of(len(names), [0, 1] * len(names), labels)
     for path, image in zip(written.files, expected, strict=True):

@@ -160,7 +160,10 @@ def test_any_classifier_of_such_images_may_steer(request_: PlugAndPlayRequest, t
     written = write_samples(request)
     assert written.classes == ("../../even", "odd")
     assert all(path.resolve().is_relative_to(tmp_path / "a/b/out") for path in written.files)
-    assert {path.name for path in (tmp_path / "a/b/out").iterdir() if path.is_dir()} == {"_.._even", "odd"}
+    assert {path.name for path in (tmp_path / "a/b/out").iterdir() if path.is_dir()} == {
+        "%2E.%2F..%2Feven",
+        "odd",
+    }
     larger = save_blank_classifier(tmp_path / "d.safetensors", ("even", "odd"), resolution=16)
     with pytest.raises(UserError, match=r"looks at 16x16 pixels in 1 channels, and .* makes 8x8 in 1"):
         write_samples(dataclasses.replace(request, classifier=larger))

@@ -15,6 +15,7 @@ from projgan.data.decode import DECODE_VERSION
 from projgan.data.empty_classes import empty_classes, words_on_empty
 from projgan.data.sample_depth import words_on_depth
 from projgan.errors import UserError
+from projgan.names import composed
 
 MANIFEST = "manifest.json"
 IMAGES = "images.npy"
@@ -225,7 +226,7 @@ def open_packed(path: str | Path, verify: bool = False) -> PackedImages:
     return PackedImages(
         images=images,
         labels=labels,
-        class_names=manifest.class_names,
+        class_names=tuple(map(composed, manifest.class_names)),
         name=manifest.name,
         fingerprint=content_fingerprint(
             manifest.images_sha256,
@@ -236,7 +237,7 @@ def open_packed(path: str | Path, verify: bool = False) -> PackedImages:
             manifest.condition_names,
             manifest.conditions_sha256,
         ),
-        condition_names=manifest.condition_names,
+        condition_names=tuple(map(composed, manifest.condition_names)),
         conditions=conditions,
         split=manifest.split,
         skipped=manifest.skipped,

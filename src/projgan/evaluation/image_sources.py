@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from projgan.data import PackedImages, Source, load_images, open_source
+from projgan.data.class_folders import class_of_folder, folder_names
 from projgan.data.decode import UnreadableImageError
 from projgan.data.decoding import OnUnreadable, unreadable_images
 from projgan.data.standardization import Standardization
@@ -212,7 +213,7 @@ class StoredImages(ImageSource):
         """Say which class of these images is none of the real ones'; they may be some, in any order."""
         if self.class_names is None:
             return ""
-        known, present = set(class_names), sorted(set(self.images.labels.tolist()))
+        known, present = _places(class_names), sorted(set(self.images.labels.tolist()))
         unknown = [self.class_names[label] for label in present if self.class_names[label] not in known]
         return f"{unknown[0]!r} is none of them{nearest_name(unknown[0], class_names)}" if unknown else ""
 
@@ -221,8 +222,14 @@ class StoredImages(ImageSource):
         labels = torch.from_numpy(self.images.labels)
         if self.class_names is None or not class_names:
             return labels
-        place = {name: label for label, name in enumerate(class_names)}
-        return torch.tensor([place.get(name, -1) for name in self.class_names])[labels]
+        places = _places(class_names)
+        return torch.tensor([places.get(name, -1) for name in self.class_names])[labels]
+
+
+def _places(class_names: Sequence[str]) -> dict[str, int]:
+    """The label of each class by its name, and by what is left of a long one in a folder's name."""
+    folders = {class_of_folder(folder): label for label, folder in enumerate(folder_names(class_names))}
+    return folders | {name: label for label, name in enumerate(class_names)}
 
 
 def _check_count(available: int, protocol: Protocol) -> None:

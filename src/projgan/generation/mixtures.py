@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 
 from projgan.errors import UserError
+from projgan.names import composed
 
 Mix = str | Mapping[str, float]
 """`cat=0.3,dog=0.7` as typed, or the same as a dict."""
@@ -76,17 +77,17 @@ def _number(text: str, equals: int) -> tuple[float | None, int]:
 
 
 def pairs_of(mix: Mix, known: Iterable[str], form: str) -> list[tuple[str, float]]:
-    """Return the names of a mix with their numbers.
+    """Return the names of a mix, composed, with their numbers.
 
     Raises:
         UserError: as `named_numbers`, or a number that is not finite.
     """
     if isinstance(mix, str):
-        return named_numbers(mix, known, form)
+        return named_numbers(composed(mix), map(composed, known), form)
     for name, value in mix.items():
         if not isinstance(value, int | float) or not math.isfinite(value):
             raise UserError(f"{place_of(mix)}: {value!r} of {name!r} is no finite number")
-    return [(name, float(value)) for name, value in mix.items()]
+    return [(composed(name), float(value)) for name, value in mix.items()]
 
 
 def place_of(mix: Mix) -> str:

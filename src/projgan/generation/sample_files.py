@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from projgan.data.class_folders import folder_names
 from projgan.errors import UserError
-from projgan.files import file_names
 from projgan.generation.rejection import most_real, pool_size
 from projgan.generation.sampling import LARGEST_VECTOR_ROWS, MIXES, ROWS, class_labels, sample
 from projgan.networks.resnet import Discriminator, Generator
@@ -72,7 +72,9 @@ def write_images(
     judged: Callable[[int, int], None] | None = None,
     said: Callable[[str], None] = lambda message: None,
 ) -> Written:
-    """Generate what is asked for and write it as one grid or as a folder of PNGs.
+    """Generate what is asked for and write it as one grid or as a folder of PNGs in a folder a class.
+
+    Such a folder is a set of images like any other: its classes are read back as they are called here.
 
     Args:
         request: what to generate.
@@ -87,11 +89,11 @@ def write_images(
     _check(request)
     path = generator_path(request.run)
     generator, description = load_generator(path)
-    names, stems, conditions = _rows(request, generator, description)
+    names, folders, conditions = _rows(request, generator, description)
     if not request.mixes and request.classes in (None, ["all"]) and description.words_on_empty:
         said(description.words_on_empty)
     pool = list(range(request.seed, request.seed + pool_size(request.count, request.reject or 0)))
-    _claim(request, generator, stems, pool)
+    _claim(request, generator, folders, pool)
     kept = None
     if request.reject is not None:
         discriminator = _discriminator_beside(path, generator, description)
@@ -107,7 +109,7 @@ def write_images(
     done = 0
     for images in lanes:
         for image in images:
-            file = _file(request, stems[done // request.count], flat[done])
+            file = _file(request, folders[done // request.count], flat[done])
             write_png(to_pil(image), file)
             written.files.append(file)
             done += 1
@@ -115,16 +117,16 @@ def write_images(
     return written
 
 
-def _file(request: SampleRequest, stem: str, seed: int) -> Path:
-    return request.out / f"{stem}_seed{seed:06d}.png"
+def _file(request: SampleRequest, folder: str, seed: int) -> Path:
+    return request.out / folder / f"seed{seed:06d}.png"
 
 
-def _claim(request: SampleRequest, generator: Generator, stems: list[str], seeds: list[int]) -> None:
+def _claim(request: SampleRequest, generator: Generator, folders: list[str], seeds: list[int]) -> None:
     """Refuse to write over what is not ours, and to put images beside those of another generator."""
     if request.out.suffix.lower() == ".png":
         refuse_foreign([request.out], request.overwrite)
         return
-    refuse_foreign((_file(request, stem, seed) for stem in stems for seed in seeds), request.overwrite)
+    refuse_foreign((_file(request, folder, seed) for folder in folders for seed in seeds), request.overwrite)
     chosen = {"truncation": request.truncation, "reject": request.reject}
     claim_folder(request.out, {"generator": weights_sha256(generator), **chosen}, request.overwrite)
 
@@ -210,29 +212,29 @@ def _check(request: SampleRequest) -> None:
 def _rows(
     request: SampleRequest, generator: Generator, description: NetworkDescription
 ) -> tuple[list[str], list[str], Tensor | None]:
-    """Name each row and its files, which do not depend on what else is asked for, and its condition."""
+    """Name each row and its folder, which does not depend on what else is asked for, and its condition."""
     names, units, empty = description.class_names, description.standardization, description.empty_classes
     if generator.condition is None:
         if request.classes or request.mixes:
             raise UserError(f"{request.run}: an unconditional generator; leave --class and --mix out")
-        return ["sample"], ["sample"], None
+        return ["sample"], ["samples"], None
     if request.mixes:
         read = MIXES[generator.condition]
         conditions = torch.stack([read(mix, names, units, empty) for mix in request.mixes])
-        return list(request.mixes), file_names(request.mixes), conditions
+        return list(request.mixes), folder_names(request.mixes), conditions
     if units is not None and request.classes:
         shown = ", ".join(f"{name}={mean:.4g}" for name, mean in zip(names[:3], units.means, strict=False))
         raise UserError(
             f"{request.run}: has no classes but numbers; give them as --mix {shown.replace(' ', '')}"
         )
-    if units is not None or request.classes is None:
-        rows, conditions = ROWS[generator.condition](
-            names, units, max(len(names), LARGEST_VECTOR_ROWS), empty
-        )
-        return rows, file_names(rows), conditions
-    labels = list(dict.fromkeys(class_labels(request.classes, names, empty)))
-    stems = file_names(names)
-    return [names[label] for label in labels], [stems[label] for label in labels], torch.tensor(labels)
+    if units is not None:
+        rows, conditions = ROWS[generator.condition](names, units, LARGEST_VECTOR_ROWS, empty)
+        return rows, folder_names(rows), conditions
+    labels = description.present_classes
+    if request.classes is not None:
+        labels = list(dict.fromkeys(class_labels(request.classes, names, empty)))
+    folders = folder_names(names)
+    return [names[label] for label in labels], [folders[label] for label in labels], torch.tensor(labels)
 
 
 def _tell(progress: Callable[[int, int], None] | None, done: int, total: int) -> None:

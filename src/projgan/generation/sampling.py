@@ -13,6 +13,7 @@ from projgan.data.standardization import Standardization
 from projgan.errors import UserError, nearest_name, nearest_of_several
 from projgan.generation.mixtures import Mix, pairs_of, place_of
 from projgan.lanes import in_lanes, lane_size
+from projgan.names import composed
 from projgan.networks.resnet import Generator
 from projgan.pictures.pixels import to_uint8
 
@@ -112,7 +113,7 @@ def class_label(name: str, class_names: Sequence[str], empty: Collection[int] = 
     Raises:
         UserError: an unknown class, naming the nearest, or one that was never seen.
     """
-    labels = _labels_of_words(class_names)
+    labels, name = _labels_of_words(class_names), composed(name)
     if name not in labels:
         raise UserError(f"unknown class {name!r}{nearest_of_several(name, class_names)}")
     if labels[name] in empty:
@@ -137,7 +138,7 @@ def _present(class_names: Sequence[str], empty: Collection[int]) -> list[int]:
 
 def _labels_of_words(class_names: Sequence[str]) -> dict[str, int]:
     """Every word by which a class may be called."""
-    labels = {name: label for label, name in enumerate(class_names)}
+    labels = {composed(name): label for label, name in reversed(list(enumerate(class_names)))}
     if any(map(_is_number, class_names)):
         return labels  # a position would be taken for a name, or a name for a position
     return {str(label): label for label in range(len(class_names))} | labels
@@ -199,11 +200,11 @@ def vector_in_units(
         UserError: not of that form, an unknown column or one named twice.
     """
     assert units is not None, "a vector has units"
-    condition = torch.zeros(len(names))
+    condition, columns = torch.zeros(len(names)), {composed(name): place for place, name in enumerate(names)}
     for name, value in _once(mix, names, "column=value, as in age=30,height=1.7"):
-        if name not in names:
+        if name not in columns:
             raise UserError(f"{place_of(mix)}: unknown column {name!r}{nearest_name(name, names)}")
-        column = list(names).index(name)
+        column = columns[name]
         condition[column] = (value - units.means[column]) / units.deviations[column]
     return condition
 

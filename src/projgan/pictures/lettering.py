@@ -7,6 +7,8 @@ from pathlib import Path
 
 from PIL import ImageFont, features
 
+from projgan.names import composed
+
 NOWHERE = "\U0010ffff"
 """A code point that no font has a letter for: what is drawn in its place is the box of missing letters."""
 _SIZE = 16
@@ -35,7 +37,7 @@ def legible(name: str) -> str:
     it shows (🐈 is [cat]), or its code point (猫 is U+732B).
     """
     parts: list[str] = []
-    for letter in unicodedata.normalize("NFC", name):
+    for letter in composed(name):
         part = _in_letters(letter)
         apart = bool(parts) and (part.startswith("U+") or parts[-1].startswith("U+"))
         if apart and not part.startswith(" ") and part:

@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from projgan.classification.training import class_logits
+from projgan.data.class_folders import folder_names
 from projgan.errors import UserError, reading
-from projgan.files import file_names
 from projgan.generation.sampling import class_labels
 from projgan.outputs import claim_folder, refuse_foreign
 from projgan.pictures.animation import write_gif
@@ -238,9 +238,9 @@ def _write_folder(
     networks: PlugAndPlay, plan: _Plan, progress: Progress | None
 ) -> tuple[list[Path], Iterable[Tensor]]:
     """A PNG a chain, in a folder a class, as `projgan evaluate` reads them."""
-    folders = dict(zip(plan.names, file_names(plan.names), strict=True))
+    folders = folder_names(networks.words.class_names)
     chains = [
-        (label, seed, plan.out / folders[networks.words.class_names[label]] / f"seed{seed:06d}.png")
+        (label, seed, plan.out / folders[label] / f"seed{seed:06d}.png")
         for label, seed in zip(plan.labels, plan.seeds, strict=True)
     ]
     _claim(networks, plan, (path for _, _, path in chains))

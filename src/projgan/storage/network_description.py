@@ -3,10 +3,11 @@
 import itertools
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from projgan.data.empty_classes import words_on_empty
 from projgan.data.standardization import Checked, Finite, Standardization
+from projgan.names import composed
 from projgan.version import VERSION
 
 NetworkKind = Literal[
@@ -88,6 +89,13 @@ class NetworkDescription(Checked):
     """Of a classifier."""
     inversion: Inversion | None = None
     """Of an inverting generator."""
+
+    @field_validator("class_names")
+    @classmethod
+    def _names_are_composed(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """As data reads them; a file of before may have them apart, and even both."""
+        found = tuple(map(composed, names))
+        return found if len(set(found)) == len(set(names)) else names
 
     @model_validator(mode="after")
     def _empty_classes_are_some_of_them(self) -> "NetworkDescription":

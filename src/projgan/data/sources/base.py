@@ -12,6 +12,7 @@ from PIL import Image
 
 from projgan.data.packed import MAX_NAME_LENGTH
 from projgan.errors import UserError
+from projgan.names import composed
 
 MAX_ITEMS = 50_000_000
 """No source may declare more images than this."""
@@ -131,7 +132,8 @@ def refuse_split_of_undivided(split: str | None, location: str) -> None:
 
 
 def labels_from_names(values: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
-    """Return the distinct names in natural order, and each value's label as int64 `[N]`."""
+    """Return the distinct names, composed, in natural order, and each value's label as int64 `[N]`."""
+    values = [composed(value) for value in values]
     class_names = natural_order(set(values))
     label = {name: position for position, name in enumerate(class_names)}
     return tuple(class_names), np.array([label[value] for value in values], dtype=np.int64)

@@ -8,6 +8,7 @@ import numpy as np
 from projgan.data.packed import MAX_COLUMNS
 from projgan.data.sources.base import check_class_names, natural_order
 from projgan.errors import UserError, nearest_of_several, printable
+from projgan.names import composed
 
 NAMES_COLUMNS = ("labels", "classes", "tags")
 """Columns of a table whose cells name several classes, separated by `;` or `|`."""
@@ -35,16 +36,21 @@ def choose_columns(
 ) -> tuple[str, ...]:
     """Return the columns of a table that hold the condition: those asked for, or all but those `beside`.
 
+    They are spelled as in the header, in which those asked for are found with accents in either form.
+
     Raises:
         UserError: one that is not there or is there twice, or none at all.
     """
     others = [name for name in header if name and name not in set(beside)]
-    chosen = tuple(others if request.columns is None else request.columns)
-    for name in chosen:
-        if name not in others:
+    spelled = {composed(name): name for name in others}
+    for name in request.columns or ():
+        if composed(name) not in spelled:
             raise UserError(
                 f"{place} has no column {name!r} for a condition{nearest_of_several(name, others)}"
             )
+    chosen = tuple(
+        others if request.columns is None else (spelled[composed(name)] for name in request.columns)
+    )
     if not chosen:
         raise UserError(
             f"{place} has no columns for data.condition {request.kind}: add one per "
@@ -52,7 +58,7 @@ def choose_columns(
         )
     if len(chosen) > MAX_COLUMNS:
         raise UserError(f"{place} has {len(chosen):,} columns, more than the {MAX_COLUMNS:,} accepted")
-    check_class_names(chosen, place)
+    check_class_names([composed(name) for name in chosen], place)
     return chosen
 
 
@@ -114,6 +120,7 @@ def names_in_cell(cell: str) -> list[str]:
 
 def multi_hot_of_names(rows: Sequence[Sequence[str]], place: str) -> tuple[tuple[str, ...], np.ndarray]:
     """Return the distinct names in natural order, and float32 `[N,K]` with 1 where an image has a name."""
+    rows = [[composed(name) for name in row] for row in rows]
     names = tuple(natural_order({name for row in rows for name in row}))
     if not names:
         raise UserError(f"{place} names no class at all; fill the column in")

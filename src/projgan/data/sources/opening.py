@@ -18,6 +18,8 @@ from projgan.data.sources.shards import shards_of_folder
 from projgan.data.sources.tar_archive import TarArchive
 from projgan.data.sources.zip_archive import ZipArchive
 from projgan.errors import UserError, nearest_name
+from projgan.files import in_either_form
+from projgan.names import composed
 
 ACCEPTED = (
     "'digits', a folder of class folders, a folder with labels.csv, Parquet in the Hugging Face layout, "
@@ -45,8 +47,10 @@ def open_source(
         if not str(location):
             raise UserError(f"the place of the images is empty; accepted are {ACCEPTED}")
         refuse_undecodable(str(location), str(location))
-        source = _recognise(Path(location), split, request)
+        source = _recognise(location, split, request)
         refuse_undecodable(source.name, source.location)
+        source.class_names = tuple(map(composed, source.class_names))
+        source.condition_names = tuple(map(composed, source.condition_names))
         check_class_names(source.class_names, source.location)
     if request.kind != "class" and source.conditions is None:
         raise UserError(
@@ -56,8 +60,10 @@ def open_source(
     return source
 
 
-def _recognise(path: Path, split: str | None, request: ConditionRequest) -> Source:
+def _recognise(location: str | Path, split: str | None, request: ConditionRequest) -> Source:
+    path = Path(location)
     try:
+        path = in_either_form(path)
         if path.is_dir():
             return _open_folder(path, split, request)
         if path.is_file():
@@ -81,7 +87,7 @@ def refuse_absent(location: str) -> None:
         UserError: there is nothing; what is wrong with something is for `open_source` to say.
     """
     try:
-        absent = location != DIGITS and not Path(location).exists()
+        absent = location != DIGITS and not in_either_form(Path(location)).exists()
     except (OSError, ValueError):
         return
     if absent:

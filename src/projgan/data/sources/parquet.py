@@ -23,6 +23,7 @@ from projgan.data.sources.base import (
 from projgan.data.sources.parquet_file import ParquetFile
 from projgan.data.sources.shards import choose_shards
 from projgan.errors import UserError
+from projgan.names import composed
 
 
 class ParquetSource(Source):
@@ -82,7 +83,8 @@ class ParquetSource(Source):
         return np.array(values, dtype=np.int64)
 
     def _labels_of_names(self, values: Sequence[Any], names: tuple[str, ...]) -> np.ndarray:
-        label = {name: index for index, name in enumerate(names)}
+        label = {composed(name): index for index, name in enumerate(names)}
+        values = [composed(value) for value in values]
         unknown = next((value for value in values if value not in label), None)
         if unknown is not None:
             raise UserError(
