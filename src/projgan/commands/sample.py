@@ -51,7 +51,8 @@ def sample(
     batch_size
         Images made between two writes; it changes nothing in them.
     out
-        `FILE.png` for one grid with a row per class, else a folder of PNGs.
+        `FILE.png` for one grid with a row per class, else a folder with a folder of PNGs per class, which
+        `projgan evaluate` and `--data` take.
     overwrite
         Write over what somebody else made, or another call.
     json
