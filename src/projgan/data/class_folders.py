@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
+from projgan.data.sources.listing import is_system_name
 from projgan.data.sources.splits import is_split_name
 from projgan.names import composed
 
@@ -73,7 +74,7 @@ def _folder(name: str, escaped: int) -> str:
 def _is_special(name: str) -> bool:
     """Whether a folder of this name would be hidden, a device, a split, or passed over."""
     device = name.partition(".")[0].rstrip(" ").upper() in _DEVICES
-    return name.startswith((".", " ")) or device or is_split_name(name)
+    return name.startswith((".", " ")) or device or is_system_name(name) or is_split_name(name)
 
 
 def _escape(letter: str) -> str:

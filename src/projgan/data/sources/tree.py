@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from projgan.data.class_folders import class_of_folder
 from projgan.data.decode import IMAGE_SUFFIXES
 from projgan.data.sources.arrangement import Arrangement
 from projgan.data.sources.base import natural_order
@@ -189,15 +190,17 @@ def _stray_remarks(paths: Sequence[Path]) -> tuple[str, ...]:
 def _arrangement(
     listing: Listing,
     names: list[str],
-    classes: list[str],
+    folders: list[str],
     with_images: set[str],
-    all_classes: set[str],
+    all_folders: set[str],
     split: tuple[str | None, tuple[str, ...]],
     remarks: tuple[str, ...],
 ) -> Arrangement:
-    class_names = natural_order(all_classes)
+    class_of = {folder: class_of_folder(folder) for folder in all_folders}
+    class_names = natural_order(set(class_of.values()))
     label = {name: index for index, name in enumerate(class_names)}
-    labels = np.array([label[name] for name in classes], dtype=np.int64)
+    labels = np.array([label[class_of[folder]] for folder in folders], dtype=np.int64)
+    filled = {class_of[folder] for folder in with_images}
     if not listing.in_order:
         # By label, so that the order is the classes' own even when they sort as numbers.
         order = labels.argsort(kind="stable")
@@ -205,7 +208,7 @@ def _arrangement(
     problems = tuple(
         f"{listing.place}: class folder {name!r} is empty; add images or remove the folder"
         for name in class_names
-        if name not in with_images
+        if name not in filled
     )
     return Arrangement(
         names,
