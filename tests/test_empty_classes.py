@@ -177,7 +177,7 @@ def test_columns_that_no_image_has_are_no_rows_of_a_grid(cli, place: Path) -> No
     names = ["hat", "beard", "wings", "smile"]
     np.savez(place / "several.npz", images=images, conditions=values, condition_names=names)
     cli(f"train demo --data several.npz --data.condition multi-hot --run-dir several {SMALL}")
-    out, _ = cli("sample several --count 1 --out o --json")
+    out, _ = cli("sample several --count 1 --out of-several --json")
     assert json.loads(out)["rows"] == ["beard", "smile"]
     _, err = cli("sample several --mix beard=1,hat=1 --out o.png", code=2)
     assert "class 'hat' had no images" in err
