@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from projgan.generation import sampling
 from projgan.generation.sampling import sample_latents
@@ -21,26 +21,44 @@ from projgan.storage.network_file import generator_path, load_generator
 LANE = LANES["cpu"]
 
 
-class Recorded(TorchFunctionMode):
-    """Keeps what `F.linear` is called with."""
+PRODUCTS = {torch.ops.aten.linear.default: 0, torch.ops.aten.mm.default: 0, torch.ops.aten.addmm.default: 1}
+"""Of matrices, and which argument is the first one."""
+
+
+class Recorded(TorchDispatchMode):
+    """Keeps the first matrix of every product, also of the backward pass."""
 
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[Tensor] = []
 
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if function is F.linear:
-            self.rows.append(args[0])
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function in PRODUCTS:
+            self.rows.append(args[PRODUCTS[function]])
         return function(*args, **kwargs or {})
+
+    def assert_all_alike(self, at_least: int) -> None:
+        assert len(self.rows) >= at_least
+        assert {len(row) for row in self.rows} == {1}
+        assert {row.data_ptr() % 64 for row in self.rows} == {0}
 
 
 def test_every_product_in_a_lane_is_of_one_row_aligned_as_all_others() -> None:
     layer, rows = torch.nn.Linear(9, 8), torch.randn(11, 9)
     with Recorded() as recorded:
         answers = torch.cat([answer[:count] for answer, count in in_lanes(layer, LANE, rows)])
-    assert {len(row) for row in recorded.rows} == {1}
-    assert {row.data_ptr() % 64 for row in recorded.rows} == {0}
+    recorded.assert_all_alike(at_least=11)
     torch.testing.assert_close(answers, layer(rows))
+
+
+def test_so_is_every_product_of_the_backward_pass() -> None:
+    layer, rows = torch.nn.Linear(9, 7).requires_grad_(False), torch.randn(11, 9, requires_grad=True)
+    with Recorded() as recorded:
+        with rows_apart():
+            answers = layer(rows)
+        (gradient,) = torch.autograd.grad(answers, rows, torch.randn(11, 7))
+    recorded.assert_all_alike(at_least=22)
+    assert gradient.shape == rows.shape
 
 
 # Sizes at which products of whole lanes do depend on the place, with AVX-512 or AVX2.
