@@ -11,7 +11,7 @@ from PIL import Image
 
 from projgan.cli import run_command
 from projgan.commands import progress
-from projgan.data import load_images, open_source, packing, rehearse_images
+from projgan.data import ConditionRequest, load_images, open_source, packing, rehearse_images
 from projgan.data.decoding import Decoding
 from projgan.storage.run_directory import RunDirectory
 from small_runs import assert_one_line_error, command_line, files_of, train_small
@@ -64,7 +64,7 @@ def a_cache_in_the_kernel() -> dict[str, Any]:
 def a_cache_with_something_else() -> dict[str, Any]:
     load_images("photos", resolution=8, channels=1, cache="cache")
     (store,) = Path("cache").iterdir()
-    (store / "manifest.json").unlink()
+    (store / "manifest.json").rename(store / "somebody's.json")
     return {}
 
 
@@ -271,7 +271,7 @@ def test_images_looked_at_and_images_loaded_have_one_fingerprint(
 def test_conditions_are_part_of_the_fingerprint(here: Path) -> None:
     rows = [f"cat/{index}.png,{index}.5,{index % 2}" for index in range(6)]
     (here / "photos/labels.csv").write_text("\n".join(["file,age,height", *rows]) + "\n")
-    request = packing.ConditionRequest("vector", None)
+    request = ConditionRequest("vector", None)
     size: dict[str, Any] = {"resolution": 8, "channels": 1, "cache": "cache"}
     looked_at = rehearse_images("photos", request=request, **size)
     loaded = load_images("photos", request=request, **size)

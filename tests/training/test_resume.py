@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from projgan.data import load_images
+from projgan.cli import run_command
+from projgan.data import load_images, verification
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError
 from projgan.listening import Listener, Progress
@@ -250,6 +251,23 @@ def test_what_is_odd_about_the_images_is_said(tmp_path: Path) -> None:
     config = small_config(changes | {"training.steps": 24})
     train(config, tmp_path / "run", ONE_RANK, Listener(said=said.append))
     assert said == [
+        "odd: 6 images, 2 classes (a, b) from the array labels",
         "odd: 1 of 3 classes has no images and is left out: c",
         "odd: 6 images are smaller than wanted and were enlarged",
     ]
+
+
+def test_pixels_that_have_changed_are_not_resumed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where packed pixels were compared once, a run that goes on compares them again."""
+    run_command(["data", "pack", "digits", str(tmp_path / "store"), "--resolution", "8", "--channels", "1"])
+    changes = {"data.source": str(tmp_path / "store")}
+    monkeypatch.setattr(verification, "SETTLED_SECONDS", -1.0)
+    train_small(tmp_path / "run", changes | {"training.steps": 5})
+    assert (tmp_path / "store" / verification.NOTE).exists()
+    # As on a disk that loses bits: nothing about the file says so.
+    monkeypatch.setattr(verification, "_sha256_from", lambda path, offset: "0" * 64)
+    before = files_of(tmp_path / "run")
+    with pytest.raises(UserError, match="its pixels are not those it was made with"):
+        train_small(tmp_path / "run", changes)
+    assert files_of(tmp_path / "run") == before
+    train_small(tmp_path / "another", changes | {"training.steps": 1})  # begins, so once is enough

@@ -131,7 +131,7 @@ def train_classifier(
         UserError: images that cannot be read, or a setting out of its range.
     """
     from projgan.classification.held_out import load_parts
-    from projgan.classification.run import train_to_file
+    from projgan.classification.run import checkpoint_beside, train_to_file
     from projgan.classification.settings import choose_settings
     from projgan.files import chosen_cache
     from projgan.process.ranks import choose_device
@@ -146,6 +146,7 @@ def train_classifier(
         seed=chosen.seed,
         cache=chosen_cache(None),
         progress=listener.counting("decoding images"),
+        verify="always" if checkpoint_beside(path).exists() else "once",
     )
     result = train_to_file(chosen, parts, path, choose_device(device), listener)
     if result.interrupted_by:

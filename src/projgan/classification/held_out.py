@@ -11,6 +11,7 @@ from projgan.data import PackedImages, Source, load_images, open_source, reading
 from projgan.data.decoding import OnUnreadable
 from projgan.data.empty_classes import empty_classes
 from projgan.data.tensors import as_tensor
+from projgan.data.verification import Verify
 from projgan.errors import UserError, printable
 from projgan.randomness import generator_at
 
@@ -54,6 +55,7 @@ def load_parts(
     progress: Callable[[int, int], None] | None = None,
     on_unreadable: OnUnreadable = "error",
     said: Callable[[str], None] = lambda message: None,
+    verify: Verify = "once",
 ) -> LabelledParts:
     """Load the training part of a data set, and its test part or else a seeded tenth held out of every class.
 
@@ -70,9 +72,10 @@ def load_parts(
             cache=cache,
             progress=progress,
             on_unreadable=on_unreadable,
+            verify=verify,
         )
-        if images.skipped_words:
-            said(images.skipped_words)
+        for words in images.loading_words:
+            said(words)
         return images
 
     source = open_source(location)

@@ -71,7 +71,7 @@ def classifier(
         Print the result as JSON.
     """
     from projgan.classification.held_out import load_parts
-    from projgan.classification.run import train_to_file
+    from projgan.classification.run import checkpoint_beside, train_to_file
     from projgan.classification.settings import choose_settings
     from projgan.process.ranks import choose_device
 
@@ -100,6 +100,7 @@ def classifier(
         progress=counted("decoding", " images"),
         on_unreadable=on_unreadable,
         said=Say.line,
+        verify="always" if checkpoint_beside(out).exists() else "once",
     )
     result = train_to_file(settings, parts, out, torch_device, bar_listener())
     _report(result, as_json=json)

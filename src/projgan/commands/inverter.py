@@ -90,6 +90,7 @@ def inverter(
         seed=seed,
     )
     encoder, _ = load_classifier(classifier)
+    run = InverterRun(out)
     parts = load_parts(
         data,
         resolution=encoder.resolution,
@@ -99,8 +100,8 @@ def inverter(
         progress=counted("decoding", " images"),
         on_unreadable=on_unreadable,
         said=Say.line,
+        verify="always" if run.checkpoint.exists() else "once",
     )
-    run = InverterRun(out)
     result = train_inverter(settings, parts, classifier, run, torch_device, bar_listener())
     _report(result, parts.test_split, as_json=json)
     return result.exit_code

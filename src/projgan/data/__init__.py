@@ -1,9 +1,10 @@
 """Labelled images: their `sources`, how they are held (`packed`), what is in them (`describe`)."""
 
 from projgan.data.describe import Description, describe
+from projgan.data.loading import load_images, rehearse_images
 from projgan.data.native_form import NativeForm, native_form
 from projgan.data.packed import PackedImages, open_packed
-from projgan.data.packing import load_images, pack, rehearse_images
+from projgan.data.packing import pack
 from projgan.data.reading import reading_of
 from projgan.data.sources import Source, open_source
 from projgan.data.sources.columns import ConditionRequest

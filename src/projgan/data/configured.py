@@ -48,8 +48,8 @@ def load_real(
         on_unreadable=data.on_unreadable,
         request=condition_request(data),
     )
-    for words in (images.skipped_words, images.empty_words):
-        if said is not None and words:
+    for words in filter(None, (*images.loading_words, images.empty_words)):
+        if said is not None:
             said(words)
     return images
 

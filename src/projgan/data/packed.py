@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from projgan.data.decode import DECODE_VERSION
 from projgan.data.empty_classes import empty_classes, words_on_empty
 from projgan.data.sample_depth import words_on_depth
-from projgan.errors import UserError
+from projgan.data.verification import Verify, has_checksum
+from projgan.errors import UserError, reason_of
 from projgan.names import composed
 
 MANIFEST = "manifest.json"
@@ -49,6 +50,7 @@ class PackedImages:
             same images were packed.
         skipped: names of unreadable images left out (the first hundred); empty as a rule.
         upscaled: how many images were smaller than the resolution and so were enlarged.
+        remade_words: that a damaged store in the cache was made again, in a line; "" as a rule.
         depth_words: that images stored with 16 bits a sample come out too dark, in a line; "" as a rule.
     """
 
@@ -62,6 +64,7 @@ class PackedImages:
     skipped_count: int = 0
     upscaled: int = 0
     depth_words: str = ""
+    remade_words: str = ""
     condition_names: tuple[str, ...] = ()
     conditions: np.ndarray | None = None
 
@@ -81,10 +84,15 @@ class PackedImages:
         return f"{self.name}: {left} left out"
 
     @property
+    def loading_words(self) -> list[str]:
+        """What became of the files on the way here, a line each."""
+        return list(filter(None, (self.remade_words, self.skipped_words)))
+
+    @property
     def remarks(self) -> list[str]:
         """What whoever trains on these should know, a line each."""
         remarks = [
-            self.skipped_words,
+            *self.loading_words,
             self.empty_words,
             self.depth_words and f"{self.name}: {self.depth_words}",
         ]
@@ -196,12 +204,13 @@ def content_fingerprint(
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def open_packed(path: str | Path, verify: bool = False) -> PackedImages:
+def open_packed(path: str | Path, verify: Verify = "once") -> PackedImages:
     """Return the store at `path`, memory-mapped, after checking that its parts fit each other.
 
     Args:
         path: a folder that `pack` made.
-        verify: also read every pixel and compare the checksum, which takes a second per gigabyte.
+        verify: when to read every pixel and compare the checksum, which takes a second per gigabyte: once a
+            file, also where that was done before, or not at all.
 
     Raises:
         UserError: no store, damaged, or of another version.
@@ -218,7 +227,7 @@ def open_packed(path: str | Path, verify: bool = False) -> PackedImages:
         if labels.min() < 0 or labels.max() >= len(manifest.class_names):
             raise _damaged(folder, "a label has no class name")
         conditions = _read_conditions(folder, manifest)
-        if verify and _sha256_of_file(folder / IMAGES, images_offset) != manifest.images_sha256:
+        if not has_checksum(folder / IMAGES, images_offset, manifest.images_sha256, verify):
             raise _damaged(folder, "its pixels are not those it was made with")
         images = np.memmap(folder / IMAGES, dtype=np.uint8, mode="r", offset=images_offset, shape=shape)
     except OSError as error:
@@ -264,7 +273,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Return the checked manifest of the store at `folder`."""
     path = folder / MANIFEST
     if not path.is_file():
-        raise UserError(
+        raise UnusableStoreError(
             f"{folder} is not a packed store (it has no {MANIFEST}); make one with `projgan data pack`"
         )
     try:
@@ -276,8 +285,10 @@ def read_manifest(folder: Path) -> Manifest:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "all of it"
         raise _damaged(folder, f"{MANIFEST}, {where}: {first['msg']}") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise _damaged(folder, f"{MANIFEST} cannot be read ({' '.join(str(error).split())[:200]})") from error
+    except UserError:
+        raise
+    except Exception as error:
+        raise _damaged(folder, f"{MANIFEST} cannot be read ({reason_of(error)})") from error
     expected = packed_fingerprint(
         manifest.source_fingerprint,
         manifest.resolution,
@@ -290,8 +301,12 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def _damaged(folder: Path, why: str) -> UserError:
-    return UserError(f"packed store {folder} cannot be used: {why}; remove it and pack again")
+class UnusableStoreError(UserError):
+    """What lies where a store should be is none, a damaged one, or one of other images."""
+
+
+def _damaged(folder: Path, why: str) -> UnusableStoreError:
+    return UnusableStoreError(f"packed store {folder} cannot be used: {why}; remove it and pack again")
 
 
 def _check_array(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> int:
@@ -320,12 +335,3 @@ def _read_header(stream: BinaryIO, path: Path) -> tuple[tuple[int, ...], np.dtyp
     except Exception as error:  # NumPy parses the header as Python, which fails in many ways
         raise _damaged(path.parent, f"{path.name} has no proper header") from error
     return shape, dtype, fortran_order
-
-
-def _sha256_of_file(path: Path, offset: int) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        stream.seek(offset)
-        while piece := stream.read(2**22):
-            digest.update(piece)
-    return digest.hexdigest()

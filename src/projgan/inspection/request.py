@@ -114,8 +114,8 @@ def write_inspection(
         update={"resolution": discriminator.resolution, "channels": discriminator.channels}
     )
     images = _load(settings, decoded)
-    if images.skipped_words:
-        said(images.skipped_words)
+    for words in images.loading_words:
+        said(words)
     labels, classes, names = _labels(images, description, READINGS[method].score_name != "")
     if description.words_on_empty:
         said(f"{path}: {description.words_on_empty}")

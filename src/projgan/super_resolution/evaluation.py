@@ -95,8 +95,8 @@ def evaluate_super_resolution(
     path = generator_path(request.run)
     generator, _ = load_super_resolution_generator(path, request.device)
     images = _load(request, generator.resolution, generator.channels, decoded)
-    if images.skipped_words:
-        said(images.skipped_words)
+    for words in images.loading_words:
+        said(words)
     classifier = _open_classifier(request, images)
     chosen = _choose(len(images), request.count, request.seed)
     truth, labels = as_tensor(images.images)[chosen], as_tensor(images.labels)[chosen]

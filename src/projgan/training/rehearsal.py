@@ -15,7 +15,7 @@ from projgan.storage.run_directory import RunDirectory
 from projgan.training.building import refuse_unequal_shares
 from projgan.training.optimization import remark_on_decay
 from projgan.training.refusals import refuse_other_images, refuse_past_the_end
-from projgan.training.run import read_data, refuse_without_images
+from projgan.training.run import read_data, refuse_without_images, when_to_verify
 
 
 def rehearse(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener) -> PackedImages | None:
@@ -34,7 +34,7 @@ def rehearse(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener)
     with ranks.first_goes_ahead():
         if ranks.is_first:
             directory.rehearse(config)
-            data = read_data(config, listener, rehearse_images)
+            data = read_data(config, listener, rehearse_images, when_to_verify(config, directory))
             _refuse_evaluation(config, ranks)
             _rehearse_resuming(config, directory, data, listener)
     return data

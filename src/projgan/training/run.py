@@ -13,11 +13,12 @@ from projgan.data import PackedImages, load_images, open_source, reading_of
 from projgan.data.conditions import CONDITION_KINDS
 from projgan.data.configured import cache_folder, condition_request
 from projgan.data.tensors import as_tensor
+from projgan.data.verification import Verify
 from projgan.evaluation.rows import MetricRow
 from projgan.listening import Listener
 from projgan.measuring.run_evaluator import RunEvaluator, run_evaluator
 from projgan.process.ranks import Ranks
-from projgan.storage.checkpoints import CheckpointFolder
+from projgan.storage.checkpoints import CheckpointFolder, checkpoint_steps
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.networks import build_networks
 from projgan.storage.run_directory import RunDirectory
@@ -55,9 +56,9 @@ def train(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener | N
             if ranks.is_first:
                 held.enter_context(directory.locked())
                 directory.prepare(config)
-                data = read_data(config, listener)
+                data = read_data(config, listener, verify=when_to_verify(config, directory))
         if not ranks.is_first:
-            data, listener = read_data(config, Listener()), Listener()
+            data, listener = read_data(config, Listener(), verify="never"), Listener()
         return _Run(config, directory, data, ranks, listener).run()
 
 
@@ -73,8 +74,17 @@ def refuse_without_images(config: RunConfig, run_dir: Path) -> None:
     refuse_missing_network(config)
 
 
+def when_to_verify(config: RunConfig, directory: RunDirectory) -> Verify:
+    """Return when packed pixels are compared with their checksum: always, where training goes on."""
+    goes_on = checkpoint_steps(directory.checkpoints) or config.finetuning.run is not None
+    return "always" if goes_on else "once"
+
+
 def read_data(
-    config: RunConfig, listener: Listener, load: Callable[..., PackedImages] = load_images
+    config: RunConfig,
+    listener: Listener,
+    load: Callable[..., PackedImages] = load_images,
+    verify: Verify = "once",
 ) -> PackedImages:
     """Open or decode the run's images, or rehearse it.
 
@@ -90,6 +100,7 @@ def read_data(
         cache=cache_folder(config.data),
         progress=listener.counting("decoding images"),
         on_unreadable=config.data.on_unreadable,
+        verify=verify,
     )
     for line in reading_of(source):
         listener.said(f"{source.name}: {line}")
