@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from projgan.cli import run_command
+from projgan.storage.imagenet_classes import imagenet_classes
 
 ROOT = Path(__file__).parents[1]
 GENERATED = {"report.md", "table.md"}
@@ -83,6 +84,9 @@ def workplace(tmp_path_factory):
         rows.append(f"{name}.png,{age},{height}")
     (folder / "people/labels.csv").write_text("\n".join(rows), encoding="utf-8")
     write_cifar(folder / "cifar-10-binary.tar.gz", draw)
+    synsets = [known.wnid for known in imagenet_classes()[151:161]]  # dogs
+    rows = [f"{digit},{synset}" for digit, synset in enumerate(synsets)]
+    (folder / "digits-as-animals.csv").write_text("\n".join(rows), encoding="utf-8")
     return folder
 
 

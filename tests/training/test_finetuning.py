@@ -192,6 +192,7 @@ def test_the_run_says_where_it_came_from(folder: Path, finetuned: Path) -> None:
         "classifier_weight": 2.0,
         "classifier": str(folder / "guide.safetensors"),
         "classifier_sha256": file_sha256(folder / "guide.safetensors"),
+        "imagenet_classes": None,
         "run": str(folder / "run"),
         "step": 8,
         "checkpoint_sha256": file_sha256(checkpoint),

@@ -59,6 +59,7 @@ def test_the_loss_by_hand() -> None:
     output = SimpleNamespace(
         logits=torch.tensor([0.5, -1.0], dtype=F64),
         guide_logits=torch.tensor([[1.0, 0.0, 0.0], [4.0, 4.0, 4.0]], dtype=F64),
+        votes=None,
     )
     found = guided_objective(HINGE, 2.0).generator(output, torch.tensor([0, 2]))
     assert found.tolist() == pytest.approx([-0.5 + 2 * (math.log(math.e + 2) - 1), 1 + 2 * math.log(3)])
@@ -70,7 +71,7 @@ def test_the_discriminators_losses_stay_what_they_are(method: str) -> None:
     guided = guided_objective(objective, 3.0)
     assert (guided.real, guided.fake) == (objective.real, objective.fake)
     output = SimpleNamespace(
-        logits=torch.randn(2), class_logits=torch.randn(2, 4), guide_logits=torch.randn(2, 3)
+        logits=torch.randn(2), class_logits=torch.randn(2, 4), guide_logits=torch.randn(2, 3), votes=None
     )
     labels = torch.tensor([1, 0])
     added = guided.generator(output, labels) - objective.generator(output, labels)

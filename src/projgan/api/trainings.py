@@ -88,9 +88,12 @@ def finetune(
     weight: float = 1.0,
     steps: int | None = None,
     learning_rate: float | None = None,
+    classes: str | Path | None = None,
     progress: bool = True,
 ) -> Run:
     """Train a run further while a frozen classifier guides its generator, as `projgan finetune` does.
+
+    `classifier` is a file of ours, or `imagenet`; `classes` names those of the run in ILSVRC2012.
 
     Raises:
         UserError: no run, no classifier of its classes, or a number out of its range.
@@ -100,7 +103,11 @@ def finetune(
 
     start = run.path if isinstance(run, Run) else Path(run)
     folder = choose_run_dir(start, None if run_dir is None else Path(run_dir))
-    config = finetuned_config(FinetuningRequest(start, Path(classifier), weight, steps, learning_rate))
+    config = finetuned_config(
+        FinetuningRequest(
+            start, Path(classifier), weight, steps, learning_rate, Path(classes) if classes else None
+        )
+    )
     with join_ranks(config.training.device) as ranks:
         result = train_run(config, folder, ranks, listener_of(progress and ranks.is_first))
     return Run(folder, interrupted=result.interrupted_by is not None)

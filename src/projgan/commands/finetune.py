@@ -13,6 +13,7 @@ def finetune(
     classifier: GivenPath,
     weight: float = 1.0,
     steps: int | None = None,
+    classes: GivenPath | None = None,
     learning_rate: float | None = None,
     run_dir: NewPath | None = None,
     json: Json = False,
@@ -27,11 +28,15 @@ def finetune(
     run
         A run directory of class labels; its last checkpoint is where this starts. It is not changed.
     classifier
-        File made by `projgan classifier` of the run's data. Keep another one to measure with.
+        File made by `projgan classifier` of the run's data, or `imagenet`: the pretrained classifier of the
+        extra `pretrained` (`imagenet:FILE` for its file). Keep another one to measure with.
     weight
         Of the cross-entropy beside the adversarial loss; 0 trains on without it, to compare with.
     steps
         Further generator updates; an eighth of those the run has done if not given, as in the paper.
+    classes
+        With `imagenet`: CSV with a class of the run and its name or synset in ILSVRC2012 in each line, for
+        those that are called otherwise there.
     learning_rate
         At the start, falling linearly to zero; `optimizer.learning_rate` of the run if not given.
     run_dir
@@ -45,7 +50,7 @@ def finetune(
     from projgan.training.run import train
 
     folder = choose_run_dir(run, run_dir)
-    config = finetuned_config(FinetuningRequest(run, classifier, weight, steps, learning_rate))
+    config = finetuned_config(FinetuningRequest(run, classifier, weight, steps, learning_rate, classes))
     with join_ranks(config.training.device) as ranks:
         listener = bar_listener() if ranks.is_first else Listener()
         result = train(config, folder, ranks, listener)

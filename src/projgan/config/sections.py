@@ -160,6 +160,8 @@ class FinetuningConfig(Section):
     """Weight of the classifier's cross-entropy in the generator's loss; None for no fine-tuning."""
     classifier: Annotated[Path | None, MayBeOff] = None
     """The file of the classifier, which stays as it is."""
+    imagenet_classes: Annotated[tuple[str, ...] | None, MayBeOff] = None
+    """Synsets that the run's classes are, in their order, where it is the pretrained one of ILSVRC2012."""
     classifier_sha256: Annotated[str | None, MayBeOff] = None
     """Checksum of that file."""
     run: Annotated[Path | None, MayBeOff] = None
@@ -171,7 +173,8 @@ class FinetuningConfig(Section):
 
     @model_validator(mode="after")
     def _all_or_nothing(self) -> "FinetuningConfig":
-        given = [getattr(self, key) is not None for key in FinetuningConfig.model_fields]
+        keys = FinetuningConfig.model_fields.keys() - {"imagenet_classes"}
+        given = [getattr(self, key) is not None for key in keys]
         if any(given) and not all(given):
             raise ValueError(
                 "finetuning: its keys go together; let `projgan finetune RUN --classifier FILE` give them"

@@ -11,7 +11,6 @@ from projgan.errors import UserError
 from projgan.losses import ADVERSARIAL_LOSSES, OBJECTIVES, ClassTerm, Objective, guided_objective
 from projgan.networks.augmentation import AugmentedDiscriminator
 from projgan.networks.batch_norm import BatchNorm2d
-from projgan.networks.classifier import Classifier
 from projgan.networks.guidance import GuidedDiscriminator
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.process.ranks import Ranks, average
@@ -31,7 +30,7 @@ def build_trainer(
     conditions: Tensor,
     num_classes: int,
     ranks: Ranks,
-    guide: Classifier | None = None,
+    guide: nn.Module | None = None,
 ) -> Trainer:
     """Build all parts of a run and what trains them; see `build_parts`."""
     return Trainer(build_parts(config, images, conditions, num_classes, ranks, guide), ranks)
@@ -43,7 +42,7 @@ def build_parts(
     conditions: Tensor,
     num_classes: int,
     ranks: Ranks,
-    guide: Classifier | None = None,
+    guide: nn.Module | None = None,
 ) -> Parts:
     """Build all parts of a run on its device.
 

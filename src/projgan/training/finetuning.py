@@ -3,11 +3,16 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from projgan.config import RunConfig, check_config, load_config
 from projgan.errors import UserError
 from projgan.files import file_sha256
 from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps
+from projgan.storage.imagenet_classes import match_classes, read_given_classes
+from projgan.storage.network_file import load_generator
+from projgan.storage.pretrained import NAME as IMAGENET
+from projgan.storage.pretrained import SHA256, imagenet_file
 from projgan.storage.run_directory import RunDirectory, refuse_no_run
 
 SHARE_OF_STEPS = 8
@@ -26,6 +31,8 @@ class FinetuningRequest:
     """Further generator updates; None for an eighth of those the run has done, as in the paper."""
     learning_rate: float | None = None
     """At the start, from which it falls linearly to zero; None for the run's own before its decay."""
+    classes: Path | None = None
+    """CSV of the run's classes and what they are called in ILSVRC2012, where the classifier is `imagenet`."""
 
 
 def finetuned_config(request: FinetuningRequest) -> RunConfig:
@@ -45,8 +52,7 @@ def finetuned_config(request: FinetuningRequest) -> RunConfig:
     available = checkpoint_steps(directory.checkpoints)
     if not available:
         raise UserError(f"{request.run}: has not reached a checkpoint, so there is nothing to fine-tune")
-    if not request.classifier.is_file():
-        raise UserError(f"{request.classifier}: no such file; make one with `projgan classifier DATA`")
+    guide = _imagenet(request, directory) or _classifier(request)
     start = available[-1]
     steps = request.steps if request.steps is not None else max(1, start // SHARE_OF_STEPS)
     if steps < 1:
@@ -59,13 +65,36 @@ def finetuned_config(request: FinetuningRequest) -> RunConfig:
         settings["optimizer"]["learning_rate"] = request.learning_rate
     settings["finetuning"] = {
         "classifier_weight": request.weight,
-        "classifier": request.classifier,
-        "classifier_sha256": file_sha256(request.classifier),
+        **guide,
         "run": request.run,
         "step": start,
         "checkpoint_sha256": file_sha256(checkpoint_path(directory.checkpoints, start)),
     }
     return check_config(settings, str(request.run))
+
+
+def _classifier(request: FinetuningRequest) -> dict[str, Any]:
+    if request.classes is not None:
+        raise UserError("--classes belongs to --classifier imagenet; leave it out")
+    path = Path(request.classifier)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; make one with `projgan classifier DATA`, or take imagenet")
+    return {"classifier": path, "classifier_sha256": file_sha256(path)}
+
+
+def _imagenet(request: FinetuningRequest, directory: RunDirectory) -> dict[str, Any] | None:
+    """The pretrained classifier and which of its classes the run's are; None where it was not asked for."""
+    name = str(request.classifier)
+    if name.partition(":")[0] != IMAGENET or Path(name).exists():
+        return None
+    path = imagenet_file(name)
+    _, description = load_generator(directory.generator)
+    given = read_given_classes(request.classes) if request.classes else None
+    return {
+        "classifier": path,
+        "classifier_sha256": SHA256,
+        "imagenet_classes": match_classes(description.class_names, given),
+    }
 
 
 def choose_run_dir(run: Path, run_dir: Path | None) -> Path:

@@ -5,18 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from projgan.config import FinetuningConfig, RunConfig
 from projgan.data.conditions import Conditions
 from projgan.errors import UserError, printable
 from projgan.files import file_sha256
-from projgan.networks.classifier import Classifier
+from projgan.networks.guidance import ImagenetGuide
 from projgan.storage.checkpoints import checkpoint_path, load_checkpoint
+from projgan.storage.imagenet_classes import places_of
 from projgan.storage.network_file import load_classifier
+from projgan.storage.pretrained import NAME as IMAGENET
+from projgan.storage.pretrained import load_imagenet
 from projgan.storage.run_directory import RunDirectory
 
 
-def open_guide(config: RunConfig, conditions: Conditions, device: torch.device) -> Classifier | None:
+def open_guide(config: RunConfig, conditions: Conditions, device: torch.device) -> nn.Module | None:
     """Read the classifier that guides a run, or return None where none does.
 
     Args:
@@ -30,6 +34,8 @@ def open_guide(config: RunConfig, conditions: Conditions, device: torch.device) 
     path = config.finetuning.classifier
     if path is None:
         return None
+    if config.finetuning.imagenet_classes is not None:
+        return _imagenet_guide(path, config.finetuning.imagenet_classes, conditions.names, device)
     classifier, description = load_classifier(path, device)
     if file_sha256(path) != config.finetuning.classifier_sha256:
         raise UserError(
@@ -52,6 +58,18 @@ def open_guide(config: RunConfig, conditions: Conditions, device: torch.device) 
             f"{printable(description.class_names[min(never_seen)])}, of which the run makes some; {_REMEDY}"
         )
     return classifier
+
+
+def _imagenet_guide(
+    path: Path, wnids: Sequence[str], class_names: Sequence[str], device: torch.device
+) -> ImagenetGuide:
+    if len(wnids) != len(class_names) or len(set(wnids)) < len(wnids):
+        raise UserError(
+            f"finetuning.imagenet_classes names {len(set(wnids))} classes, but the run has "
+            f"{len(class_names)}; let `projgan finetune RUN --classifier imagenet` give them"
+        )
+    network = load_imagenet(f"{IMAGENET}:{path}")
+    return ImagenetGuide(network, places_of(wnids)).to(device)
 
 
 _REMEDY = "train one on the run's own data with `projgan classifier`"
