@@ -2,7 +2,7 @@
 VENV ?= .venv
 PYTHON ?= python3
 
-.PHONY: demo test unit check format bench
+.PHONY: demo test unit check format bench docs
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/projgan demo
@@ -35,3 +35,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
+
+docs: $(VENV)/.installed
+	$(VENV)/bin/mkdocs build
+	@echo "open site/index.html"

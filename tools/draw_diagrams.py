@@ -4,13 +4,11 @@ import sys
 from pathlib import Path
 
 import matplotlib as mpl
-
-mpl.use("Agg")
-mpl.rcParams["svg.hashsalt"] = "projgan"  # the same drawing is the same file
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
+mpl.rcParams["svg.hashsalt"] = "projgan"  # the same drawing is the same file
 INK, SOFT, LABEL = "#1b3a4b", "#d7ecf0", "#ffe8c2"
 
 
@@ -19,7 +17,13 @@ def box(axes: Axes, x: float, y: float, words: str, width: float = 1.9, colour: 
     height = 0.62
     axes.add_patch(
         FancyBboxPatch(
-            (x - width / 2, y - height / 2), width, height, boxstyle="round,pad=0.06", fc=colour, ec=INK, lw=1.2
+            (x - width / 2, y - height / 2),
+            width,
+            height,
+            boxstyle="round,pad=0.06",
+            fc=colour,
+            ec=INK,
+            lw=1.2,
         )
     )
     axes.text(x, y, words, ha="center", va="center", color=INK, fontsize=11)
@@ -29,14 +33,15 @@ def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> N
     axes.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=14, color=INK, lw=1.3))
 
 
-def canvas(width: float, height: float) -> tuple[plt.Figure, Axes]:
-    figure, axes = plt.subplots(figsize=(width, height))
+def canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height))
+    axes = figure.subplots()
     axes.set(xlim=(0, width), ylim=(0, height), aspect="equal")
     axes.axis("off")
     return figure, axes
 
 
-def projection() -> plt.Figure:
+def projection() -> Figure:
     """Equation 3: two terms of one logit."""
     figure, axes = canvas(9.6, 3.4)
     box(axes, 1.1, 1.7, "image x", 1.5)
@@ -62,7 +67,7 @@ def projection() -> plt.Figure:
     return figure
 
 
-def pipeline() -> plt.Figure:
+def pipeline() -> Figure:
     """From images to pictures and numbers."""
     figure, axes = canvas(11.4, 2.6)
     for x, words in ((1.1, "images\nwith labels"), (3.5, "train"), (6.0, "run directory")):
@@ -89,8 +94,9 @@ def main() -> None:
     folder = Path(sys.argv[1])
     for name, draw in DIAGRAMS.items():
         figure = draw()
-        figure.savefig(folder / f"{name}.svg", bbox_inches="tight", facecolor="white", metadata={"Date": None})
-        plt.close(figure)
+        figure.savefig(
+            folder / f"{name}.svg", bbox_inches="tight", facecolor="white", metadata={"Date": None}
+        )
 
 
 if __name__ == "__main__":

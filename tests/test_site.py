@@ -1,0 +1,57 @@
+"""The site is built strictly: a missing page, a dead link or a warning fails it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from projgan.cli import COMMANDS, DATA_COMMANDS
+from projgan.config import RunConfig, preset_names
+from projgan.storage.published_models import model_names
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    words = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    built = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr[-3000:]
+    return folder
+
+
+def text_of(page: Path) -> str:
+    return re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8"))
+
+
+def test_every_page_of_the_docs_is_in_the_navigation(site: Path) -> None:
+    words = (ROOT / "mkdocs.yml").read_text()
+    for page in (ROOT / "docs").rglob("*.md"):
+        name = page.relative_to(ROOT / "docs").as_posix()
+        if page.name not in {"report.md", "table.md"}:
+            assert name in words, name
+            assert (site / name).with_suffix(".html").is_file(), name
+
+
+def test_the_reference_has_every_command_setting_preset_and_model(site: Path) -> None:
+    commands = text_of(site / "reference/cli.html")
+    for name in [*COMMANDS, *(f"data {name}" for name in DATA_COMMANDS)]:
+        assert f"Usage: projgan {name}" in commands, name
+    settings = text_of(site / "reference/settings.html")
+    for section, field in RunConfig.model_fields.items():
+        for key in field.annotation.model_fields:  # type: ignore[union-attr]
+            assert f"{section}.{key}" in settings, key
+    presets = text_of(site / "guides/presets.html")
+    assert all(name in presets for name in preset_names())
+    models = text_of(site / "reference/models.html")
+    assert all(name in models for name in model_names())
+    assert "Open a generator: a published model" in text_of(site / "reference/api.html")
+
+
+def test_no_page_asks_another_machine_for_anything(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        asked = re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="(https?:[^"]+)"', page.read_text("utf-8"))
+        assert [url for url in asked if "canonical" not in url] == [], page

@@ -1,0 +1,145 @@
+"""What mkdocs does beside rendering: pages made from the code, and links that leave the site.
+
+The command line, the settings and the models' cards are read from the package, so they cannot drift.
+"""
+
+import io
+import posixpath
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+from rich.console import Console
+
+from projgan.cli import COMMANDS, DATA_COMMANDS, app
+from projgan.config import RunConfig, load_config, preset_names
+from projgan.evaluation.metrics import METRICS
+from projgan.storage.published_models import model_card, model_names
+
+ROOT = Path(__file__).parents[1]
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that are made from the code."""
+    pages = {
+        "reference/cli.md": command_line(),
+        "reference/settings.md": settings(),
+        "reference/api.md": python_api(),
+        "reference/models.md": models(),
+        "reference/metrics.md": metrics(),
+        "guides/presets.md": presets(),
+    }
+    for path, text in pages.items():
+        files.append(File.generated(config, path, content=text))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Turn links to files outside of the site into their names."""
+
+    def link(match: re.Match[str]) -> str:
+        words, target = match[1], match[2].split("#")[0]
+        if re.match(r"[a-z]+:|#", match[2]) or not target:
+            return match[0]
+        inside = posixpath.normpath(posixpath.join(posixpath.dirname(page.file.src_path), target))
+        found = (ROOT / "docs" / inside).is_file() or files.get_file_from_path(inside) is not None
+        return match[0] if not inside.startswith("..") and found else words
+
+    return re.sub(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)", link, markdown)
+
+
+def command_line() -> str:
+    """Every command with its parameters, as `--help` has them."""
+    parts = ["# Command line\n\nEvery command has `--help`; results go to stdout, progress to stderr.\n"]
+    commands = [*COMMANDS, *(f"data {name}" for name in DATA_COMMANDS)]
+    for command in sorted(commands):
+        parts.append(f"## projgan {command}\n\n{_help_of(command)}\n")
+    return "\n".join(parts)
+
+
+def _help_of(command: str) -> str:
+    text = io.StringIO()
+    app.help_print(command.split(), console=Console(file=text, width=84, force_terminal=False, no_color=True))
+    shown = text.getvalue().strip("\n")
+    if command != "train":
+        return f"```text\n{shown}\n```"
+    own = shown[: shown.find("--data.source")].rsplit("\n", 1)[0]
+    return f"```text\n{own}\n```\n\nand every [setting](settings.md)."
+
+
+def settings() -> str:
+    """Every section of a configuration with its keys, defaults and meaning."""
+    parts = [
+        "# Settings\n\nOf `projgan train PRESET --section.key VALUE`, of YAML files, "
+        "and of a run's `config.yaml`. `None` means off.\n"
+    ]
+    for name, field in RunConfig.model_fields.items():
+        section: Any = field.annotation
+        if not (isinstance(section, type) and issubclass(section, BaseModel)):
+            continue
+        parts.append(f"## {name}\n\n{(section.__doc__ or '').strip()}\n")
+        parts.append("| key | default | what |\n|---|---|---|")
+        for key, item in section.model_fields.items():
+            default = "" if item.default is PydanticUndefined else f"`{item.default}`"
+            words = (item.description or "").replace("\n", " ").replace("|", "\\|")
+            parts.append(f"| `{name}.{key}` | {default} | {words} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def presets() -> str:
+    """Every preset with its size, length and opening comment."""
+    lines = [
+        "# Choose a preset\n\nA preset is a starting point for any images, not only for those in its name. "
+        "`projgan train PRESET --data FOLDER --dry-run` says what it needs on your machine.\n",
+        "| preset | pixels | steps | real images a step | what |",
+        "|---|---|---|---|---|",
+    ]
+    for name in preset_names():
+        config = load_config(name)
+        text = (ROOT / "src/projgan/presets" / f"{name}.yaml").read_text(encoding="utf-8")
+        comments = " ".join(line.lstrip("# ") for line in text.splitlines() if line.startswith("#"))
+        about = re.split(r"(?<=[.:])\s", comments)[0].rstrip(":").replace("|", "\\|")
+        training = config.training
+        seen = training.batch_size * training.discriminator_updates
+        lines.append(f"| `{name}` | {config.data.resolution} | {training.steps:,} | {seen} | {about} |")
+    return "\n".join(lines) + "\n"
+
+
+def python_api() -> str:
+    """The public face, from its docstrings."""
+    import projgan
+
+    parts = [
+        "# Python API\n\n[From Python](../guides/python.md) shows in use what `import projgan` offers.\n"
+    ]
+    for name, place in projgan._PUBLIC.items():
+        module, _, attribute = place.partition(":")
+        options = f"{{heading: 'projgan.{name}', toc_label: '{name}'}}"
+        parts.append(f"::: {module}.{attribute or name}\n    options: {options}\n")
+    return "\n".join(parts)
+
+
+def models() -> str:
+    """The cards of the published models."""
+    cards = (re.sub(r"^(#+) ", r"#\1 ", model_card(name), flags=re.M) for name in model_names())
+    return "# Models\n\nThey come with the package: `projgan models` lists them.\n\n" + "\n\n".join(cards)
+
+
+def metrics() -> str:
+    """The names of all metrics."""
+    lines = ["# Metric names\n\nOf `--metrics`. `fd` and `kd` are of another network than Inception.\n"]
+    lines += ["| key | numbers |", "|---|---|"]
+    lines += [f"| `{key}` | {', '.join(f'`{name}`' for name in _names(key))} |" for key in METRICS]
+    return "\n".join(lines) + "\n"
+
+
+def _names(key: str) -> list[str]:
+    from projgan.evaluation.metrics import public_name
+
+    return sorted({public_name(key, True), public_name(key, False)})
