@@ -114,7 +114,11 @@ def test_stylegan_without_labels(make, png, form):
 def test_folders_of_a_thousand_images_are_no_classes(make, png, form):
     styles = {"00000/img00000999.png": png(1), "00001/img00001000.png": png(2)}
     refused(make(form, styles, "styles"), "only number the images", "dataset.json")
+    few = {f"{index // 2:05d}/img{index:08d}.png": png(index) for index in range(4)}
+    refused(make(form, few, "few"), "its folders (00000, 00001) only number the images")
     refused(make(form, {"00000/00999.png": png(1), "01000/01000.png": png(2)}, "faces"), "only number")
+    one = open_source(make(form, {f"00000/img{index:08d}.png": png(index) for index in range(2)}, "one"))
+    assert one.class_names == ("00000",)
     digits = {"0/00000.png": png(1), "1/00001.png": png(2), "00042/00042_1.png": png(3)}
     assert open_source(make(form, digits, "digits")).class_names == ("0", "1", "00042")
 
@@ -122,7 +126,7 @@ def test_folders_of_a_thousand_images_are_no_classes(make, png, form):
 def test_vectors_of_stylegan_are_conditions(make, png, form):
     vectors = {name: [float(value), 0.5] for value, name in enumerate(LABELS)}
     path = make(form, images(png) | {"dataset.json": json.dumps({"labels": vectors}).encode()})
-    refused(path, "dataset.json has no label column (columns: file, 0, 1)")
+    refused(path, "dataset.json has no label column (columns: file, 0, 1)", "--data.condition vector")
     source = open_source(path, request=ConditionRequest("vector"))
     assert source.condition_names == ("0", "1")
     assert source.conditions.tolist() == [[0, 0.5], [1, 0.5], [2, 0.5], [3, 0.5]]
@@ -192,7 +196,7 @@ def test_a_split_without_its_table_is_told(make, png, form):
     assert source.remarks == (
         "1 images that are not named in train/labels.csv are left out (such as test/1.png)",
     )
-    with pytest.raises(UserError, match="no split 'test'"):
+    with pytest.raises(UserError, match="no file of labels speaks of test/, as one does of train/; add it"):
         open_source(path, "test")
 
 
@@ -276,6 +280,8 @@ def test_images_that_are_not_there_are_told(make, png, form):
         ("labels.xlsx", b"PK", "labels.xlsx is in no form of labels that is read"),
         ("labels.txt", b"00/a.png 0\n00/b.png 1\n", "labels.txt is in no form of labels that is read"),
         ("labels.npy", b"\x93NUMPY", "labels.npy is in no form of labels that is read"),
+        ("labels", b"00/a.png 0\n00/b.png 1\n", "labels is in no form of labels that is read"),
+        ("labels.csv.gz", b"\x1f\x8b", "labels.csv.gz is in no form of labels that is read"),
     ],
 )
 def test_a_file_of_labels_that_is_not_understood_is_refused_by_its_name(make, png, form, name, text, words):
@@ -354,7 +360,7 @@ def test_numbered_folders_beside_a_list_of_the_images_are_refused(make, png, for
     text = text.replace(b"00/", b"cat/")
     source = open_source(make(form, named | {name: text}, "named"))
     assert source.class_names == ("cat", "dog")
-    assert f"{name} names the images but is not read" in source.remarks[0]
+    assert f"{name} seems to name images but is not read: it " in source.remarks[0]
     message = refused(make(form, named | {f"class_{name}": text}, "suggestive"), f"class_{name}")
     assert "rename or remove it" in message
 
@@ -404,3 +410,81 @@ def test_splits_with_something_beside_them_are_refused(make, png, form):
     refused(make(form, files | {"figures/1.png": png()}), "train/", "test/", "figures/ lies beside them")
     files = {"train/1.png": png(), "test/1.png": png(), "figures/1.png": png()}
     refused(make(form, files, "flat"), "figures/ lies beside them")
+
+
+def test_splits_under_other_names_are_no_classes(make, png, form):
+    names = (
+        "seg_train/seg_train/ice",
+        "seg_train/seg_train/sea",
+        "seg_test/seg_test/ice",
+        "seg_pred/seg_pred",
+    )
+    refused(
+        make(form, {f"{name}/1.png": png() for name in names}), "seg_test/, seg_train/ are called like splits"
+    )
+    refused(
+        make(form, {"train/seg_train/1.png": png(), "test/seg_test/1.png": png()}, "deep"), "are called like"
+    )
+    stations = {"train station/1.png": png(1), "test tube/2.png": png(2)}
+    assert open_source(make(form, stations, "stations")).class_names == ("test tube", "train station")
+
+
+def test_a_split_without_classes_of_its_own_gives_none_to_the_others(make, png, form):
+    """As in Tiny ImageNet, whose validation images lie in one folder."""
+    files = {f"train/{name}/images/{index}.png": png(index) for name in ("n01", "n02") for index in range(2)}
+    files |= {"val/images/a.png": png(), "test/1.png": png(), "val/val_annotations.txt": b"a.png\tn01\n"}
+    path = make(form, files)
+    source = open_source(path)
+    assert (source.class_names, source.splits) == (("n01", "n02"), ("train",))
+    assert source.remarks == (
+        "test/ has no class folders, so it is left out",
+        "val/ has none of the classes of train/ (but images/), so it is left out",
+        "val/val_annotations.txt seems to name images but is not read: it is in no form of labels that is "
+        "read; write a labels.csv",
+    )
+    with pytest.raises(UserError, match=r"1 images lie directly in test/"):
+        open_source(path, "test")
+    with pytest.raises(UserError, match=r"val/val_annotations\.txt is in no form of labels"):
+        open_source(path, "val")
+    del files["val/val_annotations.txt"]
+    with pytest.raises(
+        UserError, match=r"val/ has none of the classes of train/ \(but images/\), so its images"
+    ):
+        open_source(make(form, files, "without"), "val")
+
+
+def test_labels_of_another_split_are_not_taken_for_those_of_training(make, png, form):
+    files = {"train/cat/1.png": png(1), "train/dog/2.png": png(2), "test/3.png": png(3)}
+    path = make(form, files | {"test/labels.csv": csv({"3.png": "cat"})})
+    refused(
+        path, "no file of labels speaks of train/, as one does of test/; add it, or one labels.csv for all"
+    )
+    assert seen(open_source(path, "test")) == {3: "cat"}
+    # What is not understood concerns its own split only.
+    path = make(form, files | {"test/labels.csv": b"x"}, "other")
+    assert seen(open_source(path)) == {1: "cat", 2: "dog"}
+    with pytest.raises(UserError, match="has no file column"):
+        open_source(path, "test")
+
+
+def test_a_file_in_a_folder_without_images_speaks_of_those_above(make, png, form):
+    files = {"images/a.png": png(1), "images/b.png": png(2)}
+    for folder, prefix in (("labels", "images/"), ("info/labels", "")):
+        text = csv({f"{prefix}a.png": "cat", f"{prefix}b.png": "dog"})
+        source = open_source(make(form, files | {f"{folder}/labels.csv": text}, folder.replace("/", "-")))
+        assert seen(source) == {1: "cat", 2: "dog"}
+    text = b"file_name,text\na.png,a cat\n"
+    refused(
+        make(form, files | {"info/metadata.csv": text}, "captions"), "info/metadata.csv has no label column"
+    )
+
+
+def test_folders_that_may_be_parts_are_said(make, png, form):
+    parts = {f"batch_{index // 3}/{index}.png": png(index) for index in range(6)}
+    (line,) = open_source(make(form, parts)).remarks
+    words = "may only number the images; if they are no classes, write a labels.csv"
+    assert line == f"the folders (batch_0, batch_1) {words}"
+    numbers = {f"{index // 3:02d}/{index}.png": png(index) for index in range(6)}
+    assert "the folders (00, 01) may only number" in open_source(make(form, numbers, "numbers")).remarks[0]
+    digits = {f"{index % 2}/{index}.png": png(index) for index in range(6)}
+    assert open_source(make(form, digits, "digits")).remarks == ()

@@ -8,20 +8,25 @@ from pathlib import PurePosixPath
 from projgan.data.sources.columns import ConditionRequest
 from projgan.data.sources.label_rows import Columns, find_columns
 from projgan.data.sources.label_table import LABEL_FORMS, MAX_TABLE_BYTES, LabelTable, read_label_table
-from projgan.data.sources.listing import Listing
+from projgan.data.sources.listing import Listing, is_image_name
 from projgan.data.sources.splits import is_split_name, split_of_folder
 from projgan.data.sources.tree import wrapper_of
 from projgan.errors import UserError
 
+_PACKED = r"(\.(gz|bz2|xz|zst|zip))?"
 _NAMED = re.compile(
-    r"labels?\.(csv|tsv|jsonl?|ndjson|txt|dat|xml|ya?ml|xlsx?|ods|parquet|np[yz]|mat|pkl|pickle|h5|pt)"
-    r"|metadata\.(csv|tsv|jsonl?|ndjson|xlsx?|ods|parquet)|dataset\.json",
+    rf"labels?(\.[^/]*)?|metadata\.(csv|tsv|jsonl?|ndjson|xlsx?|ods|parquet){_PACKED}|dataset\.json{_PACKED}",
     re.IGNORECASE,
 )
 """Files of these names hold labels: they are understood, or the set is refused."""
 _SUGGESTIVE = re.compile(r"label|class|annot|attr|truth|target", re.IGNORECASE)
 _TEXTS = (".txt", ".dat", ".lst", ".xml", ".yaml", ".yml")
 """Text in no form that is read, which may be of something else."""
+_BINARIES = (
+    *(".xls", ".xlsx", ".ods", ".parquet", ".feather", ".arrow", ".npy", ".npz", ".mat", ".pkl", ".pickle"),
+    *(".h5", ".hdf5", ".pt", ".pth", ".db", ".sqlite", ".gz", ".bz2", ".xz", ".zst", ".zip", ".tar"),
+)
+"""Forms that are not read, nor searched for names of images."""
 _DECISIVE = "labels.csv"
 """The name by which a person says which file is meant."""
 _REMEDY = "rename or remove it if the folders are the classes"
@@ -43,6 +48,17 @@ class LabelFile:
     """Whose images it names, also those in folders below; empty for the outermost."""
 
 
+@dataclass(frozen=True)
+class Doubt:
+    """A file that seems to speak of images, and is not understood."""
+
+    folder: str
+    """Of whose images it would speak."""
+    error: UserError
+    is_called_so: bool
+    """Whether its name says that it holds labels."""
+
+
 @dataclass
 class LabelFiles:
     """What was found.
@@ -50,16 +66,23 @@ class LabelFiles:
     Attributes:
         chosen: the files to read labels from, one a folder, none above another.
         passed: lines on files that are passed over though they could be meant, by their names.
-        unread: why the first table that is not understood is not; None where there is none.
-        doubt: the same of one that speaks of the images, and so may hold their classes.
-        is_suggestive: whether that is called like a file of labels.
+        doubts: files that may hold the labels and are not understood.
+        unread: why the first table that speaks of no image is not understood; None where there is none.
     """
 
     chosen: list[LabelFile] = field(default_factory=list)
     passed: dict[str, str] = field(default_factory=dict)
+    doubts: list[Doubt] = field(default_factory=list)
     unread: UserError | None = None
-    doubt: UserError | None = None
-    is_suggestive: bool = False
+
+    def error_about(self, folder: str) -> UserError | None:
+        """Return why the likeliest file for the images in a folder (or for all) is not understood."""
+        about = (
+            doubt.error
+            for doubt in self.doubts
+            if folder in ("", *doubt.folder.split("/")) or not doubt.folder
+        )
+        return next(about, self.unread)
 
 
 def find_label_files(listing: Listing, request: ConditionRequest) -> LabelFiles:
@@ -69,25 +92,16 @@ def find_label_files(listing: Listing, request: ConditionRequest) -> LabelFiles:
     those of splits.
 
     Raises:
-        UserError: a file of a known name is not understood, or two could be meant.
+        UserError: two could be meant, or there are too many.
     """
     found = LabelFiles()
-    by_folder: dict[str, list[str]] = {}
-    named, others = _named(listing), _others(listing)
-    if len(others) > _MOST_OTHERS:
-        others = []  # so many are no tables: each belongs to one image
-    space = MAX_TABLE_BYTES
-    for name in sorted(others, key=lambda name: listing.files[name].size):
-        space -= listing.files[name].size
-        if space < 0:
-            found.passed[name] = f"{name} is too large to be looked into"
-            others.remove(name)
-    candidates = sorted(named + others)
-    for name in candidates:
-        by_folder.setdefault(_folder(name), []).append(name)
+    candidates = sorted(_named(listing) + _others(listing, found))
     contents = dict(listing.read(candidates))
-    for names in by_folder.values():
-        _choose({name: contents[name] for name in names}, listing, request, found)
+    by_folder: dict[str, dict[str, bytes]] = {}
+    for name in candidates:
+        by_folder.setdefault(_folder(name), {})[name] = contents[name]
+    for files in by_folder.values():
+        _choose(files, listing, request, found)
     _refuse_nested(found.chosen, listing.place)
     return found
 
@@ -101,7 +115,7 @@ def _own(name: str) -> str:
 
 
 def _is_named(name: str) -> bool:
-    return _NAMED.fullmatch(_own(name)) is not None
+    return _NAMED.fullmatch(_own(name)) is not None and not is_image_name(name)
 
 
 def _named(listing: Listing) -> list[str]:
@@ -120,7 +134,7 @@ def _named(listing: Listing) -> list[str]:
     return named
 
 
-def _others(listing: Listing) -> list[str]:
+def _others(listing: Listing, found: LabelFiles) -> list[str]:
     """Return the tables of any other name in the outermost folders."""
     tables = [
         name
@@ -128,7 +142,18 @@ def _others(listing: Listing) -> list[str]:
         if name.lower().endswith((*LABEL_FORMS, *_TEXTS)) and not _is_named(name)
     ]
     outermost = _outermost(listing) if tables else set()
-    return [name for name in tables if _folder(name) in outermost]
+    tables = [name for name in tables if _folder(name) in outermost]
+    if len(tables) > _MOST_OTHERS:
+        return []  # so many are no tables: each belongs to one image
+    space = MAX_TABLE_BYTES
+    small = []
+    for name in sorted(tables, key=lambda name: listing.files[name].size):
+        space -= listing.files[name].size
+        if space < 0:
+            found.passed[name] = f"{name} is too large to be looked into"
+        else:
+            small.append(name)
+    return small
 
 
 def _outermost(listing: Listing) -> set[str]:
@@ -149,7 +174,7 @@ def _choose(
     for name, content in contents.items():
         try:
             table = read_label_table(name, listing.place_of(name), content)
-            file = LabelFile(name, table, find_columns(table, request), _folder(name))
+            file = LabelFile(name, table, find_columns(table, request), _scope(name, listing))
             # JSON of any name holds anything.
             if _is_named(name) or not name.lower().endswith(".json") or _speaks(content, listing.images):
                 understood.append(file)
@@ -166,19 +191,23 @@ def _choose(
         )
     found.chosen += chosen
     taken = {file.name for file in chosen}
-    for file in understood:
-        if file.name not in taken:
-            found.passed[file.name] = f"{file.name} is passed over, since {chosen[0].name} is there"
+    beside = [file.name for file in understood if file.name not in taken]
+    if chosen and _own(chosen[0].name).lower() == _DECISIVE:
+        beside += [name for name in failed if _is_named(name)]
+        failed = {}
+    found.passed |= {name: f"{name} is passed over, since {chosen[0].name} is there" for name in beside}
+    remedy = f"{chosen[0].name} is there too: call the one that is meant labels.csv" if chosen else _REMEDY
     for name, reason in failed.items():
-        if chosen and not _is_named(name):
-            continue
-        if chosen and _own(chosen[0].name).lower() == _DECISIVE:
-            found.passed[name] = f"{name} is passed over, since {chosen[0].name} is there"
-        else:
-            remedy = (
-                f"{chosen[0].name} is there too: call the one that is meant labels.csv" if chosen else _REMEDY
-            )
-            _judge(name, UserError(f"{reason}; {remedy}"), contents[name], listing, found)
+        if _is_named(name) or not chosen:
+            _judge(name, reason, remedy, contents[name], listing, found)
+
+
+def _scope(name: str, listing: Listing) -> str:
+    """Return the folder of whose images a file speaks: its own, or the next one above that has any."""
+    folder = _folder(name)
+    while folder and folder not in listing.folders_of_images:
+        folder = _folder(folder)
+    return folder
 
 
 def _one_a_split(files: list[LabelFile], listing: Listing) -> list[LabelFile]:
@@ -195,17 +224,20 @@ def _one_a_split(files: list[LabelFile], listing: Listing) -> list[LabelFile]:
     return found
 
 
-def _judge(name: str, error: UserError, content: bytes, listing: Listing, found: LabelFiles) -> None:
-    """Refuse, or note, a file that is not understood."""
-    speaks = _speaks(content, listing.images)
-    if _is_named(name) and (speaks or not name.lower().endswith(_TEXTS)):
-        raise error
-    if name.lower().endswith((".csv", ".tsv")):
+def _judge(
+    name: str, reason: UserError, remedy: str, content: bytes, listing: Listing, found: LabelFiles
+) -> None:
+    """Note a file that is not understood, if it may be meant."""
+    error = UserError(f"{reason}; {remedy}")
+    form = PurePosixPath(name).suffix.lower()
+    holds_labels = _is_named(name) and form in (*LABEL_FORMS, *_BINARIES)
+    if holds_labels or _speaks(content, listing.images):
+        is_called_so = _is_named(name) or _SUGGESTIVE.search(_own(name)) is not None
+        found.doubts.append(Doubt(_scope(name, listing), error, is_called_so))
+        why = str(reason).replace(listing.place_of(name), "it")
+        found.passed[name] = f"{name} seems to name images but is not read: {why}"
+    elif form in (".csv", ".tsv"):
         found.unread = found.unread or error
-    if speaks:
-        found.doubt = found.doubt or error
-        found.is_suggestive |= _SUGGESTIVE.search(_own(name)) is not None
-        found.passed[name] = f"{name} names the images but is not read: {error}"
 
 
 def _speaks(content: bytes, images: Collection[str]) -> bool:

@@ -75,9 +75,8 @@ def _find_column(table: LabelTable, accepted: tuple[str, ...], what: str) -> str
         if spelled:
             return spelled[0]
     present = ", ".join(table.header[:20])[:150] or "none"
-    raise UserError(
-        f"{table.place} has no {what} column (columns: {present}); call it one of: {', '.join(accepted)}"
-    )
+    advice = table.hint or f"call it one of: {', '.join(accepted)}"
+    raise UserError(f"{table.place} has no {what} column (columns: {present}); {advice}")
 
 
 def read_rows(table: LabelTable, columns: Columns) -> list[Row]:

@@ -29,6 +29,7 @@ class LabelTable:
 
     Attributes:
         place: what to call the file in messages.
+        hint: what to do where a column of labels is wanted and not there; empty for the usual advice.
         header: its columns, as spelled there.
         records: gives the rows, once.
     """
@@ -36,6 +37,7 @@ class LabelTable:
     place: str
     header: tuple[str, ...]
     records: Iterable[Record]
+    hint: str = ""
 
 
 def read_label_table(name: str, place: str, content: bytes) -> LabelTable:
@@ -143,7 +145,8 @@ def _pairs(place: str, entries: list[object]) -> LabelTable:
                 )
             yield where, {"file": entry[0], **dict(zip(columns, cells, strict=True))}
 
-    return LabelTable(place, ("file", *columns), records())
+    hint = "its labels are vectors: choose --data.condition vector" if isinstance(first, list) else ""
+    return LabelTable(place, ("file", *columns), records(), hint)
 
 
 def _record(place: str, value: object) -> dict[str, Cell]:

@@ -11,10 +11,10 @@ import numpy as np
 from projgan.data.sources.arrangement import Arrangement
 from projgan.data.sources.base import labels_from_names, refuse_split_of_undivided
 from projgan.data.sources.columns import ConditionRequest
-from projgan.data.sources.label_files import LabelFile, LabelFiles
+from projgan.data.sources.label_files import LabelFile
 from projgan.data.sources.label_rows import Row, conditions_of, read_rows
 from projgan.data.sources.listing import Listing, leaves
-from projgan.data.sources.splits import choose_split, is_split_name
+from projgan.data.sources.splits import canonical_split, choose_split, is_split_name, split_of_folder
 from projgan.data.sources.tree import folders_of_splits, tops_of, wrapper_of
 from projgan.errors import UserError
 
@@ -22,7 +22,7 @@ _SHOWN = 5
 
 
 def arrange_by_labels(
-    listing: Listing, files: LabelFiles, split: str | None, request: ConditionRequest
+    listing: Listing, files: Sequence[LabelFile], split: str | None, request: ConditionRequest
 ) -> Arrangement:
     """Return the images that files of labels name, as what they name them.
 
@@ -32,29 +32,28 @@ def arrange_by_labels(
         UserError: an image that is named is not there, is named twice, or lies where no file speaks of it.
     """
     named: dict[str, Row] = {}
-    for file in files.chosen:
+    for file in files:
         for name, row in _find_images(listing, file):
             if named.setdefault(name, row) is not row:
                 raise _named_twice(name, named[name], row)
-    chosen, splits, names = _choose_split(list(named), split, listing.place)
-    remarks = _unnamed_remarks(listing, files.chosen, named, bool(splits))
+    chosen, splits, names = _choose_split(list(named), split, listing)
+    remarks = _unnamed_remarks(listing, files, named, bool(splits))
     if listing.in_order:
         wanted = set(names)
         names = [name for name in listing.files if name in wanted]
     class_names, all_labels = labels_from_names([row.label for row in named.values()])
     position = {name: index for index, name in enumerate(named)}
     rows = [position[name] for name in names]
-    condition_names, conditions = _conditions(listing, files.chosen, list(named.values()), request)
+    condition_names, conditions = _conditions(listing, files, list(named.values()), request)
     return Arrangement(
         names,
         all_labels[rows],
         class_names,
-        classes_from=_in_words(files.chosen, request),
-        label_files=tuple(file.name for file in files.chosen),
+        classes_from=_in_words(files, request),
+        label_files=tuple(file.name for file in files),
         split=chosen,
         splits=splits,
-        remarks=(*files.passed.values(), *remarks),
-        told=tuple(files.passed),
+        remarks=remarks,
         condition_names=condition_names,
         conditions=None if conditions is None else conditions[rows],
     )
@@ -125,28 +124,45 @@ def _named_twice(name: str, first: Row, second: Row) -> UserError:
 
 
 def _choose_split(
-    names: list[str], split: str | None, place: str
+    names: list[str], split: str | None, listing: Listing
 ) -> tuple[str | None, tuple[str, ...], list[str]]:
     """Return the split chosen, those there are, and the names in it; no splits unless all lie in theirs."""
     paths = [tuple(name.split("/")) for name in names]
-    depth = len(wrapper_of(paths))
-    paths = [path[depth:] for path in paths]
+    wrapper = wrapper_of(paths)
+    paths = [path[len(wrapper) :] for path in paths]
     tops = tops_of(paths)
     if not all(len(path) > 1 for path in paths) or not all(is_split_name(top) for top in tops):
-        refuse_split_of_undivided(split, place)
+        refuse_split_of_undivided(split, listing.place)
         return None, (), names
-    folder_of = folders_of_splits(tops, place)
-    chosen = choose_split(split, folder_of, place)
+    folder_of = folders_of_splits(tops, listing.place)
+    _refuse_unlabelled_split(folder_of, wrapper, split, listing)
+    chosen = choose_split(split, folder_of, listing.place)
     inside = [name for name, path in zip(names, paths, strict=True) if path[0] == folder_of[chosen]]
     return chosen, tuple(sorted(folder_of)), inside
 
 
+def _refuse_unlabelled_split(
+    folder_of: dict[str, str], wrapper: tuple[str, ...], split: str | None, listing: Listing
+) -> None:
+    """Refuse to take another split for the one that is meant, of whose images no file speaks."""
+    depth = len(wrapper) + 1
+    paths = [tuple(name.split("/")) for name in listing.folders_of_images]
+    beside = [path[-1] for path in paths if len(path) == depth and path[:-1] == wrapper]
+    unlabelled = {split_of_folder(name): name for name in beside}
+    wanted = "train" if split is None else canonical_split(split)
+    if wanted in unlabelled and wanted not in folder_of:
+        raise UserError(
+            f"{listing.place}: no file of labels speaks of {unlabelled[wanted]}/, as one does of "
+            f"{next(iter(folder_of.values()))}/; add it, or one labels.csv for all"
+        )
+
+
 def _unnamed_remarks(
     listing: Listing, files: Sequence[LabelFile], named: dict[str, Row], has_splits: bool
-) -> list[str]:
+) -> tuple[str, ...]:
     unnamed = [name for name in listing.images if name not in named]
     if not unnamed:
-        return []
+        return ()
     folders = tuple(f"{file.folder}/" if file.folder else "" for file in files)
     outside = [name for name in unnamed if not name.startswith(folders)]
     if outside and not has_splits:
@@ -155,7 +171,7 @@ def _unnamed_remarks(
             f"elsewhere (such as {outside[0]}); write one labels.csv for all"
         )
     where = files[0].name if len(files) == 1 else "the files of labels"
-    return [f"{len(unnamed)} images that are not named in {where} are left out (such as {unnamed[0]})"]
+    return (f"{len(unnamed)} images that are not named in {where} are left out (such as {unnamed[0]})",)
 
 
 def _conditions(
@@ -179,4 +195,4 @@ def _in_words(files: Sequence[LabelFile], request: ConditionRequest) -> str:
     )
     label = files[0].columns.label
     has_columns = request.kind == "class" and not shown.lower().endswith(".json")
-    return f"{shown} (column {label})" if has_columns else shown
+    return f"{shown} (column {label.strip()})" if label and has_columns else shown

@@ -103,6 +103,17 @@ class Listing(ABC):
         """Names of the files that are images by name."""
         return [name for name in self.files if is_image_name(name)]
 
+    @cached_property
+    def folders_of_images(self) -> set[str]:
+        """Names of all folders with an image in them or below."""
+        found: set[str] = set()
+        for name in self.images:
+            folder = name.rpartition("/")[0]
+            while folder and folder not in found:
+                found.add(folder)
+                folder = folder.rpartition("/")[0]
+        return found
+
     def links_line(self) -> str:
         """Say which links are not followed."""
         return (

@@ -25,8 +25,24 @@ def canonical_split(name: str) -> str:
 
 def split_of_folder(name: str) -> str | None:
     """Return the split that a folder of this name usually holds, or None where it is no name of one."""
-    words = [word for word in re.split(r"[\W_\d]+", name.lower()) if word and word not in _FILLERS]
+    words = _words(name)
     return _WORDS.get(words[0]) if len(words) == 1 else None
+
+
+def share_one_name(names: Iterable[str]) -> list[str]:
+    """Return the names that differ only in the split they name, such as `pets_train` and `pets_test`."""
+    alike: dict[tuple[str, ...], dict[str, str]] = {}
+    for name in sorted(names):
+        words = _words(name)
+        splits = [_WORDS[word] for word in words if word in _WORDS]
+        if len(splits) == 1:
+            rest = tuple(word for word in words if word not in _WORDS)
+            alike.setdefault(rest, {}).setdefault(splits[0], name)
+    return next((list(found.values()) for found in alike.values() if len(found) > 1), [])
+
+
+def _words(name: str) -> list[str]:
+    return [word for word in re.split(r"[\W_\d]+", name.lower()) if word and word not in _FILLERS]
 
 
 def is_split_name(name: str) -> bool:

@@ -9,15 +9,29 @@ from projgan.data.decode import IMAGE_SUFFIXES
 from projgan.data.sources.arrangement import Arrangement
 from projgan.data.sources.base import natural_order
 from projgan.data.sources.listing import Listing
-from projgan.data.sources.splits import choose_split, is_split_name, split_of_folder
+from projgan.data.sources.splits import choose_split, is_split_name, share_one_name, split_of_folder
 from projgan.errors import UserError
 
 Path = tuple[str, ...]
 """A file or folder as the parts of its name."""
 
 
+_NO_CLASSES = frozenset(
+    {"images", "image", "imgs", "img", "photos", "data", "all", "unknown", "unlabeled", "unlabelled"}
+)
+"""Folders in which a split without classes keeps its images."""
+
+
 class NoClassesError(UserError):
-    """There are no images in folders that can be classes."""
+    """There are no images in folders that can be classes.
+
+    Attributes:
+        folder: that of the split which has none; empty where all are meant.
+    """
+
+    def __init__(self, message: str, folder: str = "") -> None:
+        self.folder = folder
+        super().__init__(message)
 
 
 def arrange_by_folders(listing: Listing, split: str | None = None) -> Arrangement:
@@ -108,16 +122,18 @@ def _has_splits(paths: Sequence[Path]) -> bool:
 def _refuse_splits_as_classes(names: set[str], place: str) -> None:
     """Refuse folders of which two, or all, are called like splits: images in them have no classes."""
     like = sorted(name for name in names if is_split_name(name))
-    others = sorted(names - set(like))
-    if like and not others:
+    if like and len(like) == len(names):
         raise NoClassesError(
             f"{place}: images lie directly in {_listed(like)}, called like a split, so they have no class; "
             "put them in class folders there, or a labels.csv beside them"
         )
-    if len(like) > 1:
+    alike = share_one_name(names)
+    if alike:
+        others = sorted(names - set(alike))
+        beside = f", and {_listed(others)} lies beside them" if others else ""
         raise NoClassesError(
-            f"{place}: {_listed(like)} are called like splits, and {_listed(others)} lies beside them, so "
-            "these are no classes; keep only splits there, or rename the folders if they are classes"
+            f"{place}: {_listed(alike)} are called like splits{beside}, so these are no classes; call them "
+            "train/, test/ and the like and keep only splits there, or rename the folders if they are classes"
         )
 
 
@@ -137,20 +153,46 @@ def _arrange_splits(
     if direct:
         raise NoClassesError(
             f"{place}: {len(direct)} images lie directly in {chosen_folder}/ (such as "
-            f"{'/'.join(paths[direct[0]])}), so they have no class; put them in class folders"
+            f"{'/'.join(paths[direct[0]])}), so they have no class; put them in class folders",
+            chosen_folder,
         )
-    with_images = {path[1] for path in paths if len(path) > 2}
-    _refuse_splits_as_classes(with_images, f"{place}, {chosen_folder}")
-    named = {folder[1] for folder in directories if len(folder) > 1 and folder[0] in folder_of.values()}
+    _refuse_splits_as_classes({path[1] for path in paths if len(path) > 2}, place)
+    without = _folders_without_classes(paths, folder_of)
+    if chosen_folder in without:
+        raise NoClassesError(
+            f"{place}: {chosen_folder}/ {without[chosen_folder]}, so its images have no class; put them in "
+            "class folders",
+            chosen_folder,
+        )
+    divided = {name: folder for name, folder in folder_of.items() if folder not in without}
+    with_images = {path[1] for path in paths if len(path) > 2 and path[0] in divided.values()}
+    named = {folder[1] for folder in directories if len(folder) > 1 and folder[0] in divided.values()}
+    remarks = tuple(f"{folder}/ {why}, so it is left out" for folder, why in sorted(without.items()))
     return _arrangement(
         listing,
         [names[index] for index in positions],
         [paths[index][1] for index in positions],
         with_images,
         with_images | named,
-        (chosen, tuple(sorted(folder_of))),
-        _stray_remarks(paths),
+        (chosen, tuple(sorted(divided))),
+        remarks + _stray_remarks(paths),
     )
+
+
+def _folders_without_classes(paths: list[Path], folder_of: dict[str, str]) -> dict[str, str]:
+    """Return the splits' folders with no class folders, or with one that is none in training, and why."""
+    classes: dict[str, set[str]] = {folder: set() for folder in folder_of.values()}
+    for path in paths:
+        if len(path) > 2:
+            classes[path[0]].add(path[1])
+    train = folder_of.get("train", "")
+    without = {}
+    for folder, names in classes.items():
+        if not names:
+            without[folder] = "has no class folders"
+        elif train and names <= _NO_CLASSES and not names & classes[train]:
+            without[folder] = f"has none of the classes of {train}/ (but {_listed(sorted(names))})"
+    return without
 
 
 def _arrange_classes(
