@@ -147,3 +147,17 @@ def test_gradients_reach_images_heads_and_classes() -> None:
     assert images.grad.abs().max() > 0
     assert all(parameter.grad is not None for parameter in network.parameters())
     assert network.condition.classes.grad[2].abs().max() == 0  # nobody asked for the third class
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_the_frozen_network_has_its_own_precision_on_a_cpu(wanted: bool) -> None:
+    """Where the heads are in bfloat16 the maps are in float32; where nothing is asked for, nothing is."""
+    network = projected()
+    seen = {}
+    network.mixing.register_forward_pre_hook(lambda module, inputs: seen.update(maps=inputs[0]))
+    network.heads[0].layers[0].register_forward_hook(lambda module, inputs, output: seen.update(head=output))
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=wanted):
+        output = network(torch.rand(2, 3, 8, 8), torch.tensor([0, 1]))
+    assert {found.dtype for found in seen["maps"]} == {torch.float32}
+    assert output.logits.isfinite().all()
+    assert seen["head"].dtype == (torch.bfloat16 if wanted else torch.float32)

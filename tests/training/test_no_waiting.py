@@ -68,6 +68,11 @@ def meta(monkeypatch: pytest.MonkeyPatch) -> None:
         {"discriminator.condition": "ac-gan"},
         {"discriminator.condition": "hidden-concat"},
         {
+            "discriminator.architecture": "projected",
+            "discriminator.input_size": 32,
+            "discriminator.width": 16,
+        },
+        {
             "data.horizontal_flip": True,
             "training.ema_decay": 0.99,
             "discriminator.augmentation": ["translation", "cutout"],

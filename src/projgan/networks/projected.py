@@ -203,7 +203,7 @@ class ProjectedDiscriminator(nn.Module):
         """Images [N, channels, R, R] in [-1, 1] -> features of each head, [N, places, width]."""
         seen = resized(images, self.input_size)
         # On a CPU, depthwise convolutions and their gradients are slower in bfloat16 than in float32.
-        with torch.autocast(seen.device.type, enabled=seen.device.type != "cpu"):
+        with torch.autocast("cpu", enabled=False):
             maps = self.network.maps(seen.float())
         mixed = self.mixing(maps)
         return [head(part) for head, part in zip(self.heads, mixed, strict=True)]
