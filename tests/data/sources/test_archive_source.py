@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from projgan.data import load_images, open_source
+from projgan.data.decode import UnreadableImageError
 from projgan.data.sources import archive as archives
 from projgan.errors import UserError
 
@@ -292,3 +293,55 @@ def test_the_fingerprint_of_a_zip_follows_its_checksums(write, png):
     swapped = open_source(write("b.zip", {"cat/a.png": png(2), "dog/b.png": png(1)})).fingerprint
     assert first != swapped
     assert open_source(write("c.zip", {"cat/a.png": png(1), "dog/b.png": png(2)})).fingerprint == first
+
+
+def test_a_damaged_lzma_stream_is_told(tmp_path, png):
+    path = tmp_path / "lzma.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        for name in ("cat/0.png", "dog/0.png"):
+            archive.writestr(name, png())
+    content = bytearray(path.read_bytes())
+    content[30 + len("cat/0.png") + 4] ^= 0xFF
+    path.write_bytes(content)
+    source = open_source(path)
+    with pytest.raises(UnreadableImageError, match=r"^cat/0\.png: "):
+        source.read(0)
+    with pytest.raises(UserError, match="1 of 2 images cannot be read") as caught:
+        load_images(path, resolution=4, channels=3, cache=None)
+    assert "\n" not in str(caught.value)
+
+
+def stored_tar_gz(path, files):
+    """A compressed tar whose bytes are those of the tar, so that one can be changed and still be unpacked."""
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    path.write_bytes(gzip.compress(plain.getvalue(), 0))
+    return path
+
+
+def test_a_compressed_tar_is_compared_with_its_checksum(tmp_path, png):
+    bitmap = png(5, kind="BMP")
+    path = stored_tar_gz(tmp_path / "a.tar.gz", {"cat/0.bmp": bitmap, "dog/0.bmp": bitmap})
+    assert len(open_source(path)) == 2
+    content = bytearray(path.read_bytes())
+    content[content.index(bitmap) + len(bitmap) - 1] ^= 1  # a pixel: nothing else would notice
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"cannot be read as an archive \(CRC check failed"):
+        open_source(path)
+
+
+def test_what_stands_behind_a_compressed_tar_is_passed_over(tmp_path, png):
+    path = stored_tar_gz(tmp_path / "a.tar.gz", {"cat/0.png": png(), "dog/0.png": png()})
+    path.write_bytes(path.read_bytes() + b"behind it")
+    assert len(open_source(path)) == 2
+
+
+def test_a_compressed_tar_without_end_is_refused(tmp_path, png):
+    path = stored_tar_gz(tmp_path / "a.tar.gz", {"cat/0.png": png(), "dog/0.png": png()})
+    path.write_bytes(path.read_bytes() + gzip.compress(bytes(2**28), 9) * 5)
+    with pytest.raises(UserError, match="would expand from"):
+        open_source(path)

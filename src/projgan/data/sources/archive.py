@@ -1,25 +1,16 @@
 """What zip and tar have in common: members read in memory only, nothing is ever written to disk."""
 
-import gzip
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from projgan.data.sources.base import MAX_ITEM_BYTES
 from projgan.data.sources.listing import leaves
-from projgan.errors import UserError
+from projgan.errors import UserError, reading
 
 MAX_MEMBERS = 5_000_000
-
-ARCHIVE_ERRORS = (
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, gzip.BadGzipFile, OSError),
-    *(EOFError, NotImplementedError, RuntimeError, ValueError),
-)
-"""What the libraries raise on archives that are damaged."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +51,9 @@ class Archive(Protocol):
         """Yield wanted members in the order of `members`."""
 
 
-def damaged_archive(path: Path, error: Exception) -> UserError:
-    """Return the error that says what is wrong with an archive."""
-    return UserError(f"{path} cannot be read as an archive ({error}); download or make it again")
+def reading_archive(path: Path) -> AbstractContextManager[None]:
+    """Turn whatever the libraries raise on an archive that is damaged into one line."""
+    return reading(path, "an archive", "download or make it again")
 
 
 def check_member(path: Path, name: str, size: int, count: int) -> None:

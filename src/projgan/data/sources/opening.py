@@ -4,7 +4,7 @@ import zipfile
 from pathlib import Path
 
 from projgan.data.packed import MANIFEST, open_packed
-from projgan.data.sources.archive import ARCHIVE_ERRORS, Archive, damaged_archive
+from projgan.data.sources.archive import Archive, reading_archive
 from projgan.data.sources.archived_folder import ArchivedFolderSource
 from projgan.data.sources.arrays import ArraySource
 from projgan.data.sources.base import Source, check_class_names, refuse_undecodable
@@ -131,12 +131,8 @@ def _open_archive(path: Path) -> Archive:
     Raises:
         UserError: no archive, damaged, or hostile (names that leave it, members or totals too large).
     """
-    try:
+    with reading_archive(path):
         return ZipArchive(path) if zipfile.is_zipfile(path) else TarArchive(path)
-    except UserError:
-        raise
-    except ARCHIVE_ERRORS as error:
-        raise damaged_archive(path, error) from error
 
 
 def _open_store(folder: Path, split: str | None, request: ConditionRequest) -> Source:

@@ -7,17 +7,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
-from projgan.data.sources.archive import (
-    ARCHIVE_ERRORS,
-    Member,
-    check_member,
-    damaged_archive,
-    plain_name,
-    refuse_too_many,
-)
+from projgan.data.sources.archive import Member, check_member, plain_name, reading_archive, refuse_too_many
 from projgan.data.sources.base import MAX_ITEM_BYTES, file_identity
 from projgan.data.sources.expansion import check_expansion
 from projgan.data.sources.links import follow_links, linked_name
+
+_PIECE = 2**20
 
 
 class _Stored(NamedTuple):
@@ -101,6 +96,17 @@ class TarArchive:
             while (info := archive.next()) is not None:
                 archive.members = []  # type: ignore[attr-defined]  # tarfile keeps every header otherwise: a gigabyte for ImageNet
                 yield info
+            if self._compressed:
+                self._read_to_the_end(stream)
+
+    def _read_to_the_end(self, stream: "_BoundedReader") -> None:
+        """Let gzip compare its checksum, which stands behind all that tar reads."""
+        try:
+            while stream.read(_PIECE):
+                check_expansion(self.path.stat().st_size, stream.tell(), str(self.path))
+        except gzip.BadGzipFile as error:
+            if not str(error).startswith("Not a gzipped file"):  # something behind the archive, as tar allows
+                raise
 
     def _open(self) -> "_BoundedReader":
         plain: IO[bytes] = self.path.open("rb")  # closed by the reader
@@ -110,23 +116,17 @@ class TarArchive:
 
     def read(self, name: str) -> bytes:
         """Return the content of one member."""
-        try:
-            with self._open() as stream:
-                return self._stored[name].read(stream)
-        except ARCHIVE_ERRORS as error:
-            raise damaged_archive(self.path, error) from error
+        with reading_archive(self.path), self._open() as stream:
+            return self._stored[name].read(stream)
 
     def read_in_order(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
         """Yield wanted members in the order of `members`; what several have in common is read once."""
         chosen = (name for name in self._stored if name in wanted)
-        try:
-            with self._open() as stream:
-                for stored, names in groupby(chosen, key=self._stored.__getitem__):
-                    content = stored.read(stream)
-                    for name in names:
-                        yield name, content
-        except ARCHIVE_ERRORS as error:
-            raise damaged_archive(self.path, error) from error
+        with reading_archive(self.path), self._open() as stream:
+            for stored, names in groupby(chosen, key=self._stored.__getitem__):
+                content = stored.read(stream)
+                for name in names:
+                    yield name, content
 
 
 def _is_gzip(path: Path) -> bool:

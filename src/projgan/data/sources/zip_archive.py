@@ -5,14 +5,7 @@ import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from projgan.data.sources.archive import (
-    ARCHIVE_ERRORS,
-    Member,
-    check_member,
-    damaged_archive,
-    plain_name,
-    refuse_too_many,
-)
+from projgan.data.sources.archive import Member, check_member, plain_name, reading_archive, refuse_too_many
 from projgan.data.sources.expansion import check_expansion
 from projgan.data.sources.links import follow_links, linked_name
 from projgan.errors import UserError
@@ -73,11 +66,8 @@ class ZipArchive:
         return linked_name(name, self._read(info).decode("utf-8", "surrogateescape"))
 
     def _read(self, info: zipfile.ZipInfo) -> bytes:
-        try:
-            with self._zip.open(info) as stream:
-                return stream.read(info.file_size)
-        except ARCHIVE_ERRORS as error:
-            raise damaged_archive(self.path, error) from error
+        with reading_archive(self.path), self._zip.open(info) as stream:
+            return stream.read(info.file_size)
 
     def read(self, name: str) -> bytes:
         """Return the content of one member."""
