@@ -23,7 +23,7 @@ from projgan.networks.resnet import Generator
 from projgan.process.ranks import Ranks
 from projgan.training.acceleration import place
 from projgan.training.building import build_trainer
-from projgan.training.probe import memory_needed
+from projgan.training.memory import memory_need
 from projgan.training.trainer import Trainer
 
 NUM_CLASSES = 10
@@ -209,7 +209,7 @@ def memory_ratio(case: Case, device: torch.device) -> dict[str, float]:
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
         trainer = trainer_of(case, "auto", device)
-        foreseen = memory_needed(trainer)
+        foreseen = memory_need(trainer).at(trainer.schedule.batch_size)
         trainer.advance()
         trainer.advance()
         peak = torch.cuda.max_memory_allocated(device) - before
@@ -229,7 +229,7 @@ def _print_memory(words: list[str]) -> None:
     trainer = trainer_of(case, "auto", torch.device("cpu"))
     trainer.advance()
     trainer.advance()
-    print(_peak_memory() - before, memory_needed(trainer))
+    print(_peak_memory() - before, memory_need(trainer).at(trainer.schedule.batch_size))
 
 
 def _peak_memory() -> int:

@@ -17,7 +17,7 @@ import cyclopts
 from cyclopts import App, Parameter
 from cyclopts.argument import ArgumentCollection
 
-from projgan.errors import UserError, reason_of, shortened, visible
+from projgan.errors import UserError, is_out_of_memory, reason_of, shortened, visible
 from projgan.version import VERSION
 
 
@@ -138,17 +138,11 @@ def run_command(words: Sequence[str]) -> int:
             _forget_output()
         message = f"{error.filename or 'output'}: {error.strerror or error}"
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         message = f"not enough memory ({reason_of(error)}); ask for less at once, or use smaller widths"
     print(f"projgan: {shortened(visible(message))}", file=sys.stderr)
     return 2
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Whether Python or torch had no room; torch says so in words."""
-    words = ("can't allocate memory", "not enough memory", "out of memory")
-    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

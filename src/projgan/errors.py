@@ -52,6 +52,12 @@ def reason_of(error: BaseException) -> str:
     return shortened(text, LONGEST_REASON) or type(error).__name__
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether Python or torch had no room; torch says so in words."""
+    words = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+
+
 def visible(text: str) -> str:
     r"""Return `text` with escapes (`\x1b`) for what a terminal obeys, hides or cannot show."""
     if text.isprintable():

@@ -7,7 +7,7 @@ import torch
 
 from projgan.data import stream as streams
 from projgan.data.gathering import FetchedImages, ResidentImages, gathered
-from projgan.data.stream import ImageStream
+from projgan.data.stream import ImageStream, PairStream, small_images
 
 CPU = torch.device("cpu")
 IMAGES = torch.arange(20, dtype=torch.uint8)[:, None, None, None].expand(20, 1, 2, 2).clone()
@@ -66,3 +66,25 @@ def test_a_cpu_takes_images_from_where_they_are() -> None:
     assert isinstance(gathered(IMAGES, CPU), ResidentImages)
     assert gathered(IMAGES, CPU).take(torch.tensor([2])).data_ptr() != IMAGES.data_ptr()
     assert gathered(IMAGES, CPU).images is IMAGES  # no copy of what may be a file larger than memory
+
+
+def test_images_taken_in_between_do_not_cost_what_is_fetched_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Super-resolution takes images for its generated ones between two batches of real ones."""
+    images = torch.randint(0, 256, (20, 1, 8, 8), dtype=torch.uint8)
+    monkeypatch.setattr(streams, "gathered", FetchedImages)
+    pairs = PairStream(
+        images, torch.zeros(20), resolution=8, batch_size=4, share=slice(0, 4), seed=3, device=CPU
+    )
+    at_once, gather = [], pairs.gathered._gather
+
+    def noting(indices: torch.Tensor) -> torch.Tensor:
+        if not threading.current_thread().name.startswith("images"):
+            at_once.append(indices.tolist())
+        return gather(indices)
+
+    pairs.gathered._gather = noting
+    given = torch.Generator().manual_seed(0)
+    for position in range(0, 20, 4):
+        pairs.batch(position)
+        small_images(pairs, 4, given)
+    assert len(at_once) == 1 + 5  # the first batch, and what is drawn anew each time

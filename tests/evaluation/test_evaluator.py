@@ -1,5 +1,6 @@
 """Images to rows, with features that can be computed by hand."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from pixel_network import QuarterMeans
 from projgan.data import PackedImages
 from projgan.errors import UserError
+from projgan.evaluation import evaluator as evaluator_module
 from projgan.evaluation.diversity import within_class_ms_ssim
 from projgan.evaluation.evaluator import Evaluator
 from projgan.evaluation.frechet import factor_of_features, frechet_distance_from_features
@@ -27,6 +29,7 @@ from projgan.listening import Listener
 from projgan.networks.resnet import Generator
 from projgan.pictures.grids import write_png
 from projgan.pictures.pillow import to_pil
+from projgan.process.ranks import Ranks
 from small_runs import ONE_RANK
 
 NAMES = ("dark", "grey", "light")
@@ -499,3 +502,34 @@ def test_a_number_that_no_page_can_show_is_none(value: float) -> None:
     row = evaluator(classes(60, 0), metrics=["fd"]).measure(StoredImages(classes(60, 1)))[0]
     with pytest.raises(ValidationError):
         MetricRow.model_validate(row.model_dump() | {"value": value})
+
+
+@pytest.mark.parametrize("protocol", ["standard", "intra"])
+def test_the_first_process_alone_compares_and_the_others_take_its_rows(
+    monkeypatch: pytest.MonkeyPatch, protocol: str
+) -> None:
+    data = classes(60, 0)
+    counts = {"standard": {"generated_images": 60}, "intra": {"generated_per_class": 10}}
+    chosen = choose_protocol(protocol, **counts[protocol])
+    rows = evaluator(data, protocol=chosen).measure(StoredImages(data))
+    told = json.dumps([row.model_dump(mode="json") for row in rows])
+
+    class Second(Ranks):
+        """Gets all images to look at, so that it alone can be seen."""
+
+        def share(self, total: int) -> slice:
+            return slice(0, total)
+
+        def text_of_first(self, text: str) -> str:
+            assert text == "[]"
+            return told
+
+    def compares(*given: object) -> None:
+        raise AssertionError("the first process does that")
+
+    monkeypatch.setattr(evaluator_module, "factor_of_features", compares)
+    monkeypatch.setattr(evaluator_module, "class_estimates", compares)
+    network = QuarterMeans(NAMES)
+    second = Second(1, 1, torch.device("cpu"))
+    assert evaluator(data, protocol=chosen, network=network, ranks=second).measure(StoredImages(data)) == rows
+    assert network.seen >= 60 + 30  # its share of the features it takes

@@ -63,12 +63,19 @@ def main() -> None:
         frozen = torch.nn.Parameter(torch.zeros(1))
         ranks.average_gradients([frozen, parameter])
         assert frozen.grad is None
+        texts = [
+            ranks.text_of_first(f"größer {ranks.rank}"),
+            ranks.text_of_first("" if ranks.is_first else "x"),
+        ]
+        both = torch.tensor([len(text.encode()) for text in texts])
+        dist.all_reduce(both)
         gathered = {
             "ranks": ranks.size,
             "results": results,
             "gradients of 0 and 1": parameter.grad.tolist(),
             "values of 0 and 1": ranks.average_values(torch.tensor([float(ranks.rank)])).tolist(),
             "largest of 0 and 1": ranks.largest(ranks.rank),
+            "text of the first": [*texts, *both.tolist()],
         }
         if ranks.is_first:
             out.write_text(json.dumps(gathered))

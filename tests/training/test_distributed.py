@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +115,7 @@ def test_ranks_average_gradients_and_values_and_do_not_sum_them(two_ranks: dict[
     assert two_ranks["gradients of 0 and 1"] == [[0.5] * 3] * 2
     assert two_ranks["values of 0 and 1"] == [0.5]
     assert two_ranks["largest of 0 and 1"] == 1
+    assert two_ranks["text of the first"] == ["größer 0", "", 2 * 10, 0]  # bytes, over both ranks
 
 
 def test_two_ranks_with_shared_statistics_have_the_losses_of_one(
@@ -228,12 +231,53 @@ def test_each_restart_on_one_machine_meets_where_no_address_of_the_dead_stands(
     for local, restart in (("2", "0"), ("2", "1"), ("1", "1")):
         monkeypatch.setenv("LOCAL_WORLD_SIZE", local)
         monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", restart)
-        distributed._connect("gloo")
+        assert distributed._connect(torch.device("cpu")) is None
     used[0].set("address", "of the dead")
     assert used[0].check(["address"])
     assert not used[1].check(["address"])
     # Machines may have restarted differently often: there, only torch knows where to meet.
     assert used[2] is agents_store
+
+
+def test_gpus_wait_minutes_in_a_step_and_hours_for_the_first_rank(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What torch is asked for; it takes NCCL to see it done."""
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(distributed, "rendezvous", lambda url, timeout: iter([(dist.HashStore(), 0, 2)]))
+    monkeypatch.setattr(dist, "init_process_group", lambda backend, **named: asked.update(named, all=backend))
+    monkeypatch.setattr(dist, "new_group", lambda **named: ("patient", named))
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: asked.update(set=device))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    gpu = torch.device("cuda", 1)
+    name, of_patient = distributed._connect(gpu)
+    assert (asked["all"], asked["device_id"], asked["set"]) == ("cpu:gloo,cuda:nccl", gpu, gpu)
+    assert asked["timeout"] == timedelta(minutes=10)
+    assert (name, of_patient) == ("patient", {"backend": "gloo", "timeout": timedelta(hours=6)})
+
+    groups: list[Any] = []
+    monkeypatch.setattr(dist, "all_reduce", lambda tensor, op, group: groups.append(group))
+    monkeypatch.setattr(dist, "broadcast", lambda tensor, src, group: groups.append(group))
+    ranks = Ranks(0, 2, gpu, patient="patient")
+    ranks.barrier()
+    with ranks.first_goes_ahead():
+        pass
+    ranks.text_of_first("a")
+    assert groups == ["patient"] * 4
+
+
+@pytest.mark.parametrize(("fails", "device"), [(True, "cuda"), (True, "cpu"), (False, "cuda")])
+def test_what_is_under_way_between_gpus_is_not_waited_for_where_one_is_lost(
+    monkeypatch: pytest.MonkeyPatch, fails: bool, device: str
+) -> None:
+    ended: list[str] = []
+    monkeypatch.setattr(distributed, "_connect", lambda device: None)
+    monkeypatch.setattr(distributed, "choose_device", lambda wanted, rank: torch.device(device))
+    monkeypatch.setattr(dist, "get_rank", lambda: 0)
+    monkeypatch.setattr(dist, "destroy_process_group", lambda: ended.append("destroyed"))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError, match="another process") if fails else nullcontext(), join_ranks():
+        if fails:
+            raise dist.DistBackendError("NCCL: a rank is gone")
+    assert ended == ([] if fails and device == "cuda" else ["destroyed"])
 
 
 def test_shares_are_equal_in_order_and_together_the_whole() -> None:
@@ -247,6 +291,7 @@ def test_shares_are_equal_in_order_and_together_the_whole() -> None:
 def test_one_process_passes_everything_through() -> None:
     values = torch.tensor([1.0, 2.0])
     assert ONE_RANK.largest(15) == 15
+    assert ONE_RANK.text_of_first("größer") == "größer"
     assert ONE_RANK.average_values(values) is values
     ONE_RANK.barrier()
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from projgan.classification.augmentation import flip_images, shift_images
 from projgan.classification.settings import ClassifierSettings
+from projgan.data.gathering import gathered, send
 from projgan.errors import UserError
 from projgan.networks.classifier import Classifier
 from projgan.networks.convolutions import channels_last
@@ -19,8 +20,6 @@ from projgan.storage.network_description import Accuracy
 WARM_UP = 0.2
 """Share of the steps in which the learning rate rises."""
 WHITENED_IMAGES = 5000
-RESIDENT_SHARE = 0.5
-"""Images live on the GPU where they fill no more of its free memory than this."""
 
 
 def triangle(step: int, steps: int) -> float:
@@ -51,7 +50,8 @@ class ClassifierTrainer:
         device: torch.device | str = "cpu",
     ) -> None:
         self.settings, self.device = settings, torch.device(device)
-        self.images, self.labels = _resident(images, self.device), labels
+        self.images, self.labels = gathered(images, self.device), labels.to(self.device)
+        self.num_images = len(images)
         self.batch_size = min(settings.batch_size, len(images))
         self.steps_per_epoch = len(images) // self.batch_size
         self.steps = settings.epochs * self.steps_per_epoch
@@ -65,8 +65,9 @@ class ClassifierTrainer:
             classifier = Classifier(settings.resolution, settings.channels, num_classes, settings.width)
         classifier.whiten(to_float(images[self._order(0)[:WHITENED_IMAGES]]))
         self.classifier = channels_last(classifier.to(self.device))
-        self.optimizer = torch.optim.AdamW(_parameter_groups(classifier, settings.weight_decay))
-        self._flipped_first = torch.rand(len(images), generator=self._generator("flip", 0)) < 0.5
+        self.optimizer = torch.optim.AdamW(_parameter_groups(classifier, settings.weight_decay), fused=True)
+        flipped = torch.rand(len(images), generator=self._generator("flip", 0)) < 0.5
+        self._flipped_first = flipped.to(self.device)
 
     @property
     def epoch(self) -> int:
@@ -137,24 +138,28 @@ class ClassifierTrainer:
     def _order(self, epoch: int) -> Tensor:
         """The images' order in an epoch, int64 [N]; those after the last whole batch sit it out."""
         if self._epoch_order[0] != epoch:
-            order = torch.randperm(len(self.images), generator=self._generator("order", epoch))
+            order = torch.randperm(self.num_images, generator=self._generator("order", epoch))
             self._epoch_order = (epoch, order)
         return self._epoch_order[1]
 
+    def _indices(self, step: int) -> Tensor:
+        epoch, batch = divmod(step, self.steps_per_epoch)
+        return self._order(epoch)[batch * self.batch_size :][: self.batch_size]
+
     def _batch(self) -> tuple[Tensor, Tensor]:
-        """The step's images, float in [-1, 1), and their labels, on the device."""
-        epoch, batch = divmod(self.step, self.steps_per_epoch)
-        indices = self._order(epoch)[batch * self.batch_size :][: self.batch_size]
-        images = self.images[indices.to(self.images.device)].to(self.device)
+        """The step's images, float in [-1, 1), and their labels, on the device, which waits for neither."""
+        indices = self._indices(self.step)
+        images, places = self.images.take(indices), send(indices, self.device)
+        self.images.expect(self._indices(self.step + 1))
         if self.settings.flip:
             # A side first and the other next is better than a coin each time (Jordan 2024).
-            images = flip_images(images, (self._flipped_first[indices] ^ bool(epoch % 2)).to(self.device))
+            images = flip_images(images, self._flipped_first[places] ^ bool(self.epoch % 2))
         if self.settings.shift:
             shift = self.settings.shift
             shape = (self.batch_size, 2)
             offsets = torch.randint(2 * shift + 1, shape, generator=self._generator("shift", self.step))
-            images = shift_images(images, offsets.to(self.device), shift)
-        return to_float(images), self.labels[indices].to(self.device)
+            images = shift_images(images, send(offsets, self.device), shift)
+        return to_float(images), self.labels[places]
 
 
 def _parameter_groups(classifier: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -163,9 +168,3 @@ def _parameter_groups(classifier: nn.Module, weight_decay: float) -> list[dict[s
         {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": weight_decay},
         {"params": [parameter for parameter in trained if parameter.ndim == 1], "weight_decay": 0.0},
     ]
-
-
-def _resident(images: Tensor, device: torch.device) -> Tensor:
-    if device.type == "cuda" and images.nbytes < RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
-        return images.to(device)
-    return images

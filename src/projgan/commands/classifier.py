@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from projgan.commands.devices import Device
 from projgan.commands.paths import DataSource, NewPath
 from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import Say, bar_listener, counted
@@ -27,7 +28,7 @@ def classifier(
     shift: int | None = None,
     seed: int = 0,
     on_unreadable: Literal["error", "skip"] = "error",
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: Device = "auto",
     cache: NewPath | None = None,
     json: Json = False,
 ) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from pydantic import ValidationError
 
+from projgan.commands.devices import Device
 from projgan.commands.paths import DataSource, NewPath, RunOrModel
 from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import bar_listener
@@ -32,7 +33,7 @@ def evaluate(
     checkpoints: Annotated[bool, Parameter(negative=())] = False,
     cache: NewPath | None = None,
     on_unreadable: Literal["error", "skip"] | None = None,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: Device = "auto",
     json: Json = False,
 ) -> int:
     """Measure a generator, or images of any origin, against real images.
@@ -72,7 +73,7 @@ def evaluate(
     on_unreadable
         What to do about images that cannot be decoded; as the run was trained, else `error`, if not given.
     device
-        Where to compute.
+        auto takes a GPU where there is one.
     json
         Print the rows as JSON.
     """

@@ -1,5 +1,6 @@
 """`projgan finetune`."""
 
+from projgan.commands.devices import Device
 from projgan.commands.paths import GivenPath, NewPath, RunPath
 from projgan.commands.printing import Json
 from projgan.commands.progress import bar_listener
@@ -16,6 +17,7 @@ def finetune(
     classes: GivenPath | None = None,
     learning_rate: float | None = None,
     run_dir: NewPath | None = None,
+    device: Device | None = None,
     json: Json = False,
 ) -> int:
     """Train a run further while a frozen classifier guides its generator: sharper images, less diverse ones.
@@ -41,6 +43,8 @@ def finetune(
         At the start, falling linearly to zero; `optimizer.learning_rate` of the run if not given.
     run_dir
         Folder of the fine-tuned run; RUN-finetuned if not given.
+    device
+        auto takes a GPU where there is one; `training.device` of the run if not given.
     json
         Print the result as JSON.
     """
@@ -50,7 +54,8 @@ def finetune(
     from projgan.training.run import train
 
     folder = choose_run_dir(run, run_dir)
-    config = finetuned_config(FinetuningRequest(run, classifier, weight, steps, learning_rate, classes))
+    request = FinetuningRequest(run, classifier, weight, steps, learning_rate, classes, device)
+    config = finetuned_config(request)
     with join_ranks(config.training.device) as ranks:
         listener = bar_listener() if ranks.is_first else Listener()
         result = train(config, folder, ranks, listener)

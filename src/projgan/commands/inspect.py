@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from projgan.commands.devices import Device
 from projgan.commands.paths import DataSource, NewPath, RunPath
 from projgan.commands.printing import Json, Overwrite, dumps, show
 from projgan.commands.progress import Say, counted
@@ -24,7 +25,7 @@ def inspect(
     generated_per_class: int = 200,
     cache: NewPath | None = None,
     on_unreadable: Literal["error", "skip"] | None = None,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Say what the discriminator thinks of images: how real each is, and whether its label fits.
@@ -55,7 +56,7 @@ def inspect(
     on_unreadable
         What to do about images that cannot be decoded; as the run was trained, else `error`, if not given.
     device
-        Where to compute.
+        auto takes a GPU where there is one.
     json
         Print what was found as JSON.
     """

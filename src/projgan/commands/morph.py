@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from projgan.commands.devices import Device
 from projgan.commands.paths import NewPath, RunOrModel
 from projgan.commands.printing import Json, Overwrite, dumps, show
 from projgan.commands.progress import Say, counted
@@ -27,6 +28,7 @@ def morph(
     seconds: float | None = None,
     out: NewPath = Path("morph.png"),
     overwrite: Overwrite = False,
+    device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Show what lies between classes, between latents, and between truncations.
@@ -61,10 +63,13 @@ def morph(
         `FILE.png`, `FILE.gif`, or `FILE.mp4` where there is ffmpeg.
     overwrite
         Write over what somebody else made, or another call.
+    device
+        auto takes a GPU where there is one.
     json
         Print what was written as JSON.
     """
     from projgan.generation.morph_files import MorphRequest, write_morph
+    from projgan.process.ranks import choose_device
 
     request = MorphRequest(
         run=run,
@@ -79,6 +84,7 @@ def morph(
         out=out,
         overwrite=overwrite,
         ffmpeg=shutil.which("ffmpeg"),
+        device=choose_device(device),
     )
     written = write_morph(request, counted("morphing", " images"), counted("writing", " frames"), Say.line)
     show(dumps(dataclasses.asdict(written)) if json else written.out)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from projgan.commands.devices import Device
 from projgan.commands.paths import GivenPath, NewPath, RunPath
 from projgan.commands.printing import Json, Overwrite, dumps, show
 from projgan.commands.progress import Say, counted
@@ -28,7 +29,7 @@ def plug_and_play(
     clip: float | None = None,
     out: NewPath = Path("plug-and-play.png"),
     overwrite: Overwrite = False,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Generate images of a class by steps to it in a classifier's features (Nguyen et al. 2017, PPGN).

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from projgan.commands.devices import Device
 from projgan.commands.paths import NewPath, RunOrModel
 from projgan.commands.printing import Json, Overwrite, dumps, show
 from projgan.commands.progress import Say, counted
@@ -22,6 +23,7 @@ def sample(
     batch_size: int | None = None,
     out: NewPath = Path("samples.png"),
     overwrite: Overwrite = False,
+    device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Generate images by class name, from a run or from its one generator file alone.
@@ -55,10 +57,13 @@ def sample(
         `projgan evaluate` and `--data` take.
     overwrite
         Write over what somebody else made, or another call.
+    device
+        auto takes a GPU where there is one.
     json
         Print what was written as JSON.
     """
     from projgan.generation.sample_files import SampleRequest, write_images
+    from projgan.process.ranks import choose_device
 
     request = SampleRequest(
         run=run,
@@ -71,6 +76,7 @@ def sample(
         batch_size=batch_size,
         out=out,
         overwrite=overwrite,
+        device=choose_device(device),
     )
     written = write_images(request, counted("sampling", " images"), counted("choosing", " images"), Say.line)
     if json:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from projgan.commands.devices import Device
 from projgan.commands.paths import GivenPath, NewPath, RunPath
 from projgan.commands.printing import Json, Overwrite, dumps, show
 from projgan.commands.progress import Say, counted
@@ -29,7 +30,7 @@ def super_resolve(
     classifier: GivenPath | None = None,
     cache: NewPath | None = None,
     on_unreadable: Literal["error", "skip"] | None = None,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Enlarge images four times in height and width, or measure how well a run does it.
@@ -68,7 +69,7 @@ def super_resolve(
         What to do about images that cannot be read or, where they are enlarged, are too large: `skip` names
         them and leaves them out. With --evaluate as the run was trained, else `error`, if not given.
     device
-        Where to compute.
+        auto takes a GPU where there is one.
     json
         Print what was written or measured as JSON.
     """

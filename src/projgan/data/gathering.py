@@ -43,10 +43,11 @@ class FetchedImages:
 
     def take(self, indices: Tensor) -> Tensor:
         """Return the images at int64 [n] as uint8 [n, C, S, S] on the device."""
-        indices, expected, self._expected = indices.cpu(), self._expected, None
-        foreseen = expected is not None and torch.equal(expected[0], indices)
-        images = expected[1].result() if expected and foreseen else self._gather(indices)
-        return images.to(self.device, non_blocking=True)
+        images, indices = None, indices.cpu()
+        # Others may be wanted in between, as by super-resolution: what is expected stays expected.
+        if self._expected is not None and torch.equal(self._expected[0], indices):
+            images, self._expected = self._expected[1].result(), None
+        return (self._gather(indices) if images is None else images).to(self.device, non_blocking=True)
 
     def expect(self, indices: Tensor) -> None:
         """Begin to gather the images that will be taken next."""
@@ -59,6 +60,11 @@ class FetchedImages:
 
 def gathered(images: Tensor, device: torch.device) -> ResidentImages | FetchedImages:
     """Keep images where the device reaches them at once, if there is room; else fetch them ahead."""
-    if device.type != "cuda" or images.nbytes < RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
+    if device.type != "cuda" or stays_on_gpu(images.nbytes, device):
         return ResidentImages(images, device)
     return FetchedImages(images, device)
+
+
+def stays_on_gpu(num_bytes: int, device: torch.device) -> bool:
+    """Whether images of so many bytes are kept in the memory of a GPU."""
+    return num_bytes < RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]

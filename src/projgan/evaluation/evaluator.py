@@ -3,6 +3,8 @@
 An `Evaluator` is made once and measures many times: generators on the way of a run, several runs, folders.
 """
 
+import collections
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -79,7 +81,8 @@ class Evaluator:
         self.classes = classes_with_images(data)
         self._unremarked = {"fid", "intra_fid"}
         self._said: set[str] = set()
-        self._reference: tuple[FeatureSet, CovarianceFactor] | None = None
+        self._real: FeatureSet | None = None
+        self._reference: CovarianceFactor | None = None
         if network.resolution not in (None, data.resolution):
             raise UserError(
                 f"{network.name} looks at images of {network.resolution} pixels, and these have "
@@ -87,18 +90,25 @@ class Evaluator:
             )
 
     def measure(self, source: ImageSource) -> list[MetricRow]:
-        """Measure images; every process returns the same rows.
+        """Measure images: all processes take features, the first one compares them, all return the same rows.
 
         Raises:
             UserError: images that cannot be compared with the data, or a metric that cannot be measured.
         """
         names, classes = self.check(source), self._classes_of(source)
-        real, reference = self._look_at_real()
+        real = self._look_at_real()
         draw = self._draw(source, real.labels)
         self._remark(names, classes, real.labels, draw.labels)
         if self.protocol.generated_per_class is not None:
-            start = time.perf_counter()
-            return [self._row(self._class_by_class(classes, real, draw), source, draw, start)]
+            rows = self._class_by_class(classes, real, source, draw)
+        else:
+            rows = self._together(names, classes, real, source, draw)
+        told = json.dumps([row.model_dump(mode="json") for row in rows])
+        return [MetricRow.model_validate(row) for row in json.loads(self.ranks.text_of_first(told))]
+
+    def _together(
+        self, names: Sequence[str], classes: Tensor, real: FeatureSet, source: ImageSource, draw: Draw
+    ) -> list[MetricRow]:
         generated = extract(
             draw.read,
             draw.labels,
@@ -106,10 +116,25 @@ class Evaluator:
             self.ranks,
             self.listener.counting("looking at generated images"),
         )
+        with self.ranks.first_goes_ahead():
+            first = self.ranks.is_first
+            return self._compare(names, classes, real, generated, source, draw) if first else []
+
+    def _compare(
+        self,
+        names: Sequence[str],
+        classes: Tensor,
+        real: FeatureSet,
+        generated: FeatureSet,
+        source: ImageSource,
+        draw: Draw,
+    ) -> list[MetricRow]:
+        if self._reference is None:
+            self._reference = factor_of_features(real.features)
         compared = Compared(
             real=real,
             generated=generated,
-            reference=reference,
+            reference=self._reference,
             class_names=self.data.class_names,
             classes=classes,
             images_at=lambda positions: torch.cat(list(draw.read(positions))),
@@ -187,19 +212,17 @@ class Evaluator:
             raise UserError(f"{source.subject.name}: its images have no classes, which this protocol needs")
         return ["intra_fid"]
 
-    def _look_at_real(self) -> tuple[FeatureSet, CovarianceFactor]:
-        if self._reference is None:
-            chosen = choose_real(self.protocol, len(self.data), self.seed)
-            real = real_features(
+    def _look_at_real(self) -> FeatureSet:
+        if self._real is None:
+            self._real = real_features(
                 self.data,
-                chosen,
+                choose_real(self.protocol, len(self.data), self.seed),
                 self.network,
                 self.ranks,
                 self.cache,
                 self.listener.counting("looking at real images"),
             )
-            self._reference = real, factor_of_features(real.features)
-        return self._reference
+        return self._real
 
     def _is_large_enough(self, name: str, classes: Tensor, real: Tensor, generated: Tensor) -> bool:
         """Whether every class has the images that a metric needs; leave out one that nobody asked for."""
@@ -227,8 +250,11 @@ class Evaluator:
                 self.listener.said(f"{public_name(name, self.network.is_inception)}: {remark}")
             self._unremarked.discard(name)
 
-    def _class_by_class(self, classes: Tensor, real: FeatureSet, draw: Draw) -> Finding:
+    def _class_by_class(
+        self, classes: Tensor, real: FeatureSet, source: ImageSource, draw: Draw
+    ) -> list[MetricRow]:
         """Make, look at and compare one class at a time, so that memory does not grow with their number."""
+        start = time.perf_counter()
         of_class = [(draw.labels == label).nonzero().squeeze(1) for label in classes]
         done = 0
 
@@ -240,11 +266,14 @@ class Evaluator:
                 done += len(positions)
                 self.listener.working("looking at generated images", done, len(draw.labels))
 
+        if not self.ranks.is_first:
+            collections.deque(generated(), maxlen=0)  # takes its share of the features
+            return []
         of_real = (real.features[real.labels == label] for label in classes)
         found = list(class_estimates(of_real, generated(), INTRA_CLASS_GROUPS))
         values = torch.tensor([estimate.value for estimate in found], dtype=torch.float64)
         errors = torch.tensor([estimate.standard_error for estimate in found], dtype=torch.float64)
-        return Finding(
+        finding = Finding(
             "intra_fid",
             values.mean().item(),
             errors.norm().item() / len(found),  # classes are drawn independently
@@ -252,6 +281,7 @@ class Evaluator:
             len(draw.labels),
             dict(zip(names_of(classes, self.data.class_names), values.tolist(), strict=True)),
         )
+        return [self._row(finding, source, draw, start)]
 
     def _loader_of_held_out(self) -> Callable[[], PackedImages]:
         if self.held_out is None:

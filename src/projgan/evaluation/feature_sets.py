@@ -24,11 +24,11 @@ class FeatureSet:
     """What a feature network says of N images."""
 
     labels: Tensor
-    """int64 [N]."""
+    """int64 [N], on the CPU."""
     features: Tensor
-    """float32 [N, D], on the CPU."""
+    """float32 [N, D], on the device of the network."""
     logits: Tensor
-    """float32 [N, K], on the CPU."""
+    """float32 [N, K], on the device of the network."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -63,7 +63,7 @@ def extract(
         if progress:
             progress(done, len(positions))
     gathered = [ranks.gather_rows(torch.cat(parts)[:count]) for parts in (features, logits)]
-    return FeatureSet(labels, *gathered)
+    return FeatureSet(labels, *(rows.to(network.device) for rows in gathered))
 
 
 def real_features(
@@ -89,7 +89,7 @@ def real_features(
     kept = None if path is None else _read(path, labels)
     if not ranks.largest(int(kept is None)):
         assert kept is not None
-        return kept
+        return FeatureSet(labels, kept.features.to(network.device), kept.logits.to(network.device))
 
     def read(positions: Tensor) -> Iterator[Tensor]:
         for part in chosen[positions].split(256):
@@ -110,13 +110,13 @@ def _checksum(taken: FeatureSet) -> str:
     digest = hashlib.sha256()
     for tensor in (taken.labels, taken.features, taken.logits):
         digest.update(f"{tensor.dtype} {list(tensor.shape)}\n".encode())
-        digest.update(tensor.contiguous().numpy().data)
+        digest.update(tensor.cpu().contiguous().numpy().data)
     return digest.hexdigest()
 
 
 def _write(taken: FeatureSet, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {"labels": taken.labels, "features": taken.features, "logits": taken.logits}
+    tensors = {"labels": taken.labels, "features": taken.features.cpu(), "logits": taken.logits.cpu()}
     content = save(tensors, {KEY: _checksum(taken)})
     write_atomically(path, lambda file: file.write(content), sync=False)
 

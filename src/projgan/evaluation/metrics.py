@@ -171,7 +171,7 @@ def _accuracy(compared: Compared) -> list[Finding]:
 
 
 def _share_right_by_class(generated: FeatureSet, names: tuple[str, ...]) -> dict[str, float]:
-    right = (generated.logits.argmax(dim=1) == generated.labels).double()
+    right = (generated.logits.argmax(dim=1).cpu() == generated.labels).double()
     return {
         name: right[generated.labels == label].mean().item()
         for label, name in enumerate(names)
@@ -187,9 +187,8 @@ def _ms_ssim(compared: Compared) -> list[Finding]:
         ]
     )
     _, labels = places_of(compared.generated.labels[positions], compared.classes)
-    found = within_class_ms_ssim(
-        compared.images_at(positions), labels, len(compared.classes), PAIRS_PER_CLASS, compared.seed
-    )
+    images = compared.images_at(positions).to(compared.device)
+    found = within_class_ms_ssim(images, labels, len(compared.classes), PAIRS_PER_CLASS, compared.seed)
     return [
         Finding(
             "within_class_ms_ssim",

@@ -49,6 +49,7 @@ class MorphRequest:
     """Whether a file that somebody else made may be written over."""
     ffmpeg: str | None = None
     """The program that writes MP4, if there is one."""
+    device: torch.device | str = "cpu"
 
     @property
     def animated(self) -> bool:
@@ -116,7 +117,7 @@ def write_morph(
     """
     _check(request)
     path = generator_path(request.run)
-    generator, description = load_generator(path)
+    generator, description = load_generator(path, request.device)
     labels = _labels(request, generator, description)
     if request.classes == ["all"] and description.words_on_empty:
         said(description.words_on_empty)

@@ -40,6 +40,7 @@ class SampleRequest:
     out: Path = Path("samples.png")
     overwrite: bool = False
     """Whether what somebody else made may be written over."""
+    device: torch.device | str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def write_images(
     """
     _check(request)
     path = generator_path(request.run)
-    generator, description = load_generator(path)
+    generator, description = load_generator(path, request.device)
     names, folders, conditions = _rows(request, generator, description)
     if not request.mixes and request.classes in (None, ["all"]) and description.words_on_empty:
         said(description.words_on_empty)

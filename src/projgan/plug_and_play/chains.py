@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from projgan.data.gathering import send
 from projgan.errors import UserError
 from projgan.generation.sampling import latents_of
 from projgan.lanes import fill_lane, rows_apart
@@ -25,6 +26,8 @@ from projgan.storage.network_file import load_classifier, load_inverting_generat
 
 CHAINS = {"cpu": 32, "cuda": 256}
 """Chains walked at once, by device type."""
+STEPS_DRAWN = 16
+"""Steps whose noise is drawn at once: a generator for each chain and step takes longer than a GPU's step."""
 CLIP_IN_STEPS = 30
 """The authors' code clips features at 30 and takes steps of 1."""
 
@@ -98,12 +101,20 @@ def step_scale(largest_feature: float) -> tuple[float, tuple[float, float]]:
     return largest_feature / CLIP_IN_STEPS, (0.0, largest_feature)
 
 
-def seeded_noise(seeds: Sequence[int], num_features: int) -> Callable[[int], Tensor]:
+def seeded_noise(
+    seeds: Sequence[int], num_features: int, device: torch.device | str = "cpu"
+) -> Callable[[int], Tensor]:
     """Return a function of the step that draws N(0, 1) for the chain of each seed, float32 [N, D]."""
+    held: dict[int, Tensor] = {}
 
     def draw(step: int) -> Tensor:
-        generators = [generator_at(seed, "plug-and-play", step) for seed in seeds]
-        return torch.stack([torch.randn(num_features, generator=source) for source in generators])
+        block, place = divmod(step, STEPS_DRAWN)
+        if block not in held:
+            generators = [generator_at(seed, "plug-and-play", block) for seed in seeds]
+            drawn = [torch.randn(STEPS_DRAWN, num_features, generator=source) for source in generators]
+            held.clear()
+            held[block] = send(torch.stack(drawn), torch.device(device))
+        return held[block][:, place]
 
     return draw
 
@@ -160,7 +171,7 @@ def _walk_lane(
     wanted = fill_lane(torch.tensor(labels), lane).to(device)
     seeds = [*seeds, *[seeds[0]] * (lane - count)]
     size = networks.encoder.num_features
-    noise, score = seeded_noise(seeds, size), CLASS_SCORES[class_score]
+    score = CLASS_SCORES[class_score]
     with rows_apart():
         chain = sample_chain(
             networks.inverter,
@@ -168,7 +179,7 @@ def _walk_lane(
             lambda images: score(networks.classifier(images), wanted),
             latents_of(seeds, size).to(device),
             settings,
-            lambda step: noise(step).to(device),
+            seeded_noise(seeds, size, device),
             steps=steps,
             keep_every=keep_every,
             progress=progress,

@@ -114,7 +114,7 @@ def walk(
         generator, encoder, class_score: as in `drift`.
         start: float [N, D]; not clipped, as in the authors' code.
         settings: of the steps.
-        noise: step, counted from 0 -> draws of N(0, 1), [N, D].
+        noise: step, counted from 0 -> draws of N(0, 1), [N, D]; not asked where the noise is 0.
 
     Yields:
         The features after each step, [N, D].
@@ -123,9 +123,9 @@ def walk(
     rule = STEP_RULES[settings.step_rule]
     step = 0
     while True:
-        direction = drift(
-            features, generator, encoder, class_score, settings.prior, settings.condition
-        ) + settings.noise * noise(step)
+        direction = drift(features, generator, encoder, class_score, settings.prior, settings.condition)
+        if settings.noise > 0:
+            direction = direction + settings.noise * noise(step)
         features = features + settings.step_size * rule(direction)
         if settings.clip is not None:
             features = features.clamp(*settings.clip)

@@ -10,6 +10,7 @@ from projgan.data.stream import ImageStream
 from projgan.errors import UserError
 from projgan.losses import hinge_fake, hinge_real
 from projgan.networks.classifier import Classifier, pool_maps
+from projgan.networks.convolutions import channels_last
 from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.networks.resnet import GENERATORS, Discriminator
 from projgan.plug_and_play.losses import inversion_loss
@@ -85,17 +86,18 @@ class InverterTrainer:
                 channels=encoder.channels,
                 num_features=encoder.num_features,
                 width=settings.width,
-            ).to(self.device)
+            )
             self.discriminator = Discriminator(
                 architecture,
                 "unconditional",
                 channels=encoder.channels,
                 num_classes=encoder.num_classes,
                 width=settings.width,
-            ).to(self.device)
+            )
+        networks = [channels_last(network.to(self.device)) for network in (self.inverter, self.discriminator)]
         self.optimizers = [
-            torch.optim.Adam(network.parameters(), settings.learning_rate, BETAS)
-            for network in (self.inverter, self.discriminator)
+            torch.optim.Adam(network.parameters(), settings.learning_rate, BETAS, fused=True)
+            for network in networks
         ]
 
     @property

@@ -16,8 +16,10 @@ from torch.distributed.rendezvous import rendezvous
 
 from projgan.errors import UserError
 
-# One rank may decode a large data set while the others wait for it.
 PATIENCE = timedelta(hours=6)
+"""Of ranks that wait for the first one, which may decode a large data set."""
+PATIENCE_OF_GPUS = timedelta(minutes=10)
+"""In the middle of a step, where a rank that is lost must not be waited for."""
 
 
 class _Average(torch.autograd.Function):
@@ -49,6 +51,8 @@ class Ranks:
     rank: int
     size: int
     device: torch.device
+    patient: dist.ProcessGroup | None = None
+    """The same processes, waiting for each other on the CPU for hours; None where all of them do."""
 
     @property
     def is_first(self) -> bool:
@@ -61,8 +65,7 @@ class Ranks:
 
     def barrier(self) -> None:
         """Wait until every rank is here."""
-        if self.size > 1:
-            dist.barrier()
+        self.largest(0)
 
     @contextmanager
     def first_goes_ahead(self) -> Iterator[None]:
@@ -84,8 +87,19 @@ class Ranks:
         if self.size == 1:
             return number
         answer = torch.tensor(number)
-        dist.all_reduce(answer, op=dist.ReduceOp.MAX)
+        dist.all_reduce(answer, op=dist.ReduceOp.MAX, group=self.patient)
         return int(answer.item())
+
+    def text_of_first(self, text: str) -> str:
+        """The text that the first rank gives, on every rank; what the others give does not matter."""
+        if self.size == 1:
+            return text
+        given = text.encode()
+        letters = torch.zeros(self.largest(len(given) if self.is_first else 0), dtype=torch.uint8)
+        if self.is_first and given:
+            letters.copy_(torch.frombuffer(bytearray(given), dtype=torch.uint8))
+        dist.broadcast(letters, src=0, group=self.patient)
+        return bytes(letters.tolist()).decode()
 
     def average_values(self, values: Tensor) -> Tensor:
         """Average a detached tensor over all ranks."""
@@ -141,8 +155,8 @@ def choose_device(wanted: str, local_rank: int = 0) -> torch.device:
     return torch.device("cuda", local_rank)
 
 
-def _connect(backend: str) -> None:
-    """Meet the other ranks where torchrun says.
+def _connect(device: torch.device) -> dist.ProcessGroup | None:
+    """Meet the other ranks where torchrun says; returns the group of the patient, see `Ranks`.
 
     On one machine, torchrun restarts all ranks with the store of the ones that died, in which their addresses
     still stand; a prefix for each restart keeps the living from calling the dead.
@@ -157,7 +171,19 @@ def _connect(backend: str) -> None:
     if os.environ.get("LOCAL_WORLD_SIZE") == os.environ["WORLD_SIZE"]:
         restart = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
         store = dist.PrefixStore(f"restart-{restart}", store)  # type: ignore[attr-defined]
-    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
+    if device.type == "cpu":
+        dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=PATIENCE)
+        return None
+    torch.cuda.set_device(device)
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl",
+        store=store,
+        rank=rank,
+        world_size=size,
+        timeout=PATIENCE_OF_GPUS,
+        device_id=device,
+    )
+    return dist.new_group(backend="gloo", timeout=PATIENCE)
 
 
 @contextmanager
@@ -174,11 +200,11 @@ def join_ranks(device: str = "auto") -> Iterator[Ranks]:
         yield Ranks(rank=0, size=1, device=choose_device(device))
         return
     chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", "0")))
-    if chosen.type == "cuda":
-        torch.cuda.set_device(chosen)
-    _connect("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo")
+    patient = _connect(chosen)
+    lost = True
     try:
-        yield Ranks(rank=dist.get_rank(), size=size, device=chosen)
+        yield Ranks(rank=dist.get_rank(), size=size, device=chosen, patient=patient)
+        lost = False
     except RuntimeError as error:
         if not isinstance(error, dist.DistError) and "gloo" not in str(error):
             raise
@@ -186,4 +212,6 @@ def join_ranks(device: str = "auto") -> Iterator[Ranks]:
             "another process of this run ended or cannot be reached; the same command resumes"
         ) from error
     finally:
-        dist.destroy_process_group()
+        # NCCL would wait for what is under way with a rank that is gone; the end of the process does not.
+        if not (lost and chosen.type == "cuda"):
+            dist.destroy_process_group()

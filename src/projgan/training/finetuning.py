@@ -33,6 +33,8 @@ class FinetuningRequest:
     """At the start, from which it falls linearly to zero; None for the run's own before its decay."""
     classes: Path | None = None
     """CSV of the run's classes and what they are called in ILSVRC2012, where the classifier is `imagenet`."""
+    device: str | None = None
+    """`auto`, `cpu` or `cuda`; None for the run's own."""
 
 
 def finetuned_config(request: FinetuningRequest) -> RunConfig:
@@ -61,6 +63,8 @@ def finetuned_config(request: FinetuningRequest) -> RunConfig:
     settings["training"]["steps"] = start + steps
     # The paper's rate falls to zero in just these updates. One that has fallen already starts anew.
     settings["optimizer"] |= {"decay_start": start, "decay_end": start + steps}
+    if request.device is not None:
+        settings["training"]["device"] = request.device
     if request.learning_rate is not None:
         settings["optimizer"]["learning_rate"] = request.learning_rate
     settings["finetuning"] = {

@@ -1,30 +1,29 @@
 """What a run would cost, found by a few steps on made-up images: nothing is written."""
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.autograd.graph import saved_tensors_hooks
 
 from projgan.config import RunConfig
 from projgan.data import PackedImages, Source, open_source
 from projgan.data.conditions import CONDITION_KINDS
 from projgan.data.configured import condition_request
+from projgan.data.gathering import stays_on_gpu
 from projgan.errors import UserError
 from projgan.listening import Listener
 from projgan.process.ranks import Ranks
 from projgan.training.building import build_trainer, refuse_unequal_shares
+from projgan.training.graphs import WARM_UP
 from projgan.training.guidance import open_guide
-from projgan.training.refusals import data_location, refuse_one_class
+from projgan.training.memory import SMALL_BATCH, available_memory, memory_need
+from projgan.training.refusals import data_location, refuse_one_class, stored_resolution
 from projgan.training.trainer import Trainer
 
-PROBE_BATCH = 8
-MOST_STEPS = 6
-BYTES_PER_PARAMETER = 16
-"""float32 weight, gradient and Adam's two moments."""
+TIMED_STEPS = 5
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,12 @@ class Estimate:
     """Of the whole run at this speed, without samples and checkpoints."""
     memory_bytes: int
     """Weights, gradients and optimiser of both networks, and the activations of the larger update."""
+    available_bytes: int | None
+    """Of a GPU; None on a CPU."""
+    fitting_batch_size: int | None
+    """The largest `training.batch_size` that fits into a GPU, where that of the run does not; 0 for none."""
     probed_batch_size: int
-    """Images per discriminator update of the probed steps; time and activations are scaled from it."""
+    """Images per discriminator update of the probed steps, from which time is scaled."""
 
     def to_text(self) -> str:
         """Return it as lines for a person."""
@@ -62,9 +65,19 @@ class Estimate:
                 f"device          {self.device}",
                 f"time            {self.seconds_per_step:.3g} s a step, "
                 f"{self.images_per_second:.3g} images/s, {_duration(self.hours)} in all{scaled}",
-                f"memory          {self.memory_bytes / 2**30:.2f} GiB for networks and activations",
+                f"memory          {self.memory_bytes / 2**30:.2f} GiB for networks and activations"
+                f"{self._what_there_is()}",
             ]
         )
+
+    def _what_there_is(self) -> str:
+        if self.available_bytes is None:
+            return ""
+        there = f" of {self.available_bytes / 2**30:.2f} on the GPU"
+        if self.fitting_batch_size is None:
+            return there
+        fitting = f"a batch of {self.fitting_batch_size}" if self.fitting_batch_size else "no batch"
+        return f"{there}: it does not fit, {fitting} would"
 
 
 def _duration(hours: float) -> str:
@@ -76,7 +89,9 @@ def _duration(hours: float) -> str:
 def probe(
     config: RunConfig, ranks: Ranks, listener: Listener | None = None, data: PackedImages | None = None
 ) -> Estimate:
-    """Build the run's networks and time a few steps on random images, at a small batch on a CPU.
+    """Build the run's networks, foresee their memory, and time a few steps on random images.
+
+    The batch is a small one, but for the time on a GPU where the run fits.
 
     Args:
         config: of the run.
@@ -93,21 +108,30 @@ def probe(
     given = CONDITION_KINDS[config.data.condition](source)
     refuse_one_class(config, source)
     num_classes = len(given.names)
-    size = config.training.batch_size
-    batch = size if ranks.device.type == "cuda" else max(min(size, PROBE_BATCH) // ranks.size, 1) * ranks.size
-    generator_batch = (config.training.generator_batch_size or 2 * size) * batch // size
-    generator_batch = max(generator_batch // ranks.size, 1) * ranks.size
-    small = config.training.model_copy(update={"batch_size": batch, "generator_batch_size": generator_batch})
-    shape = (batch, config.data.channels, config.data.resolution, config.data.resolution)
-    images = torch.randint(0, 256, shape, dtype=torch.uint8)
-    conditions = torch.from_numpy(given.values[np.arange(batch) % len(given.values)])
-    listener.said(f"probing {config.generator.architecture} on {ranks.device} with batches of {batch}")
     guide = open_guide(config, given, ranks.device)
-    small_config = config.model_copy(update={"training": small})
-    trainer = build_trainer(small_config, images, conditions, num_classes, ranks, guide)
-    activations = _largest_activations(trainer)
+
+    def build(batch: int) -> Trainer:
+        shape = (batch, config.data.channels, config.data.resolution, config.data.resolution)
+        images = torch.randint(0, 256, shape, dtype=torch.uint8)
+        conditions = torch.from_numpy(given.values[np.arange(batch) % len(given.values)])
+        return build_trainer(_with_batch(config, batch, ranks), images, conditions, num_classes, ranks, guide)
+
+    size = config.training.batch_size
+    batch = max(min(size, SMALL_BATCH) // ranks.size, 1) * ranks.size
+    trainer = build(batch)
+    need, available = memory_need(trainer), available_memory(ranks.device)
+    stored = len(source.labels) * config.data.channels * stored_resolution(config) ** 2
+    if available is not None and stays_on_gpu(stored, ranks.device):
+        need = dataclasses.replace(need, constant=need.constant + stored)
+    fits = available is None or not ranks.largest(int(not need.fits(size, available)))
+    if available is not None and fits:
+        batch, trainer = size, build(size)  # a GPU's time does not go with the batch
+    listener.said(f"probing {config.generator.architecture} on {ranks.device} with batches of {batch}")
     seconds = _seconds_per_step(trainer, listener.counting("probing steps")) * size / batch
-    parameters = _parameters(trainer)
+    parameters = [
+        sum(parameter.numel() for parameter in network.parameters())
+        for network in (trainer.generator, trainer.discriminator)
+    ]
     return Estimate(
         data=source.name,
         num_images=len(source.labels),
@@ -119,7 +143,9 @@ def probe(
         seconds_per_step=seconds,
         images_per_second=size * config.training.discriminator_updates / seconds,
         hours=seconds * config.training.steps / 3600,
-        memory_bytes=_constant_bytes(trainer) + activations * size // batch,
+        memory_bytes=need.at(size),
+        available_bytes=available,
+        fitting_batch_size=None if fits or available is None else need.fitting(available),
         probed_batch_size=batch,
     )
 
@@ -131,22 +157,12 @@ def _open(config: RunConfig) -> Source:
     return source
 
 
-def memory_needed(trainer: Trainer) -> int:
-    """Bytes of networks, gradients, optimisers and the activations of the larger update."""
-    return _constant_bytes(trainer) + _largest_activations(trainer)
-
-
-def _parameters(trainer: Trainer) -> list[int]:
-    return [
-        sum(parameter.numel() for parameter in network.parameters())
-        for network in (trainer.generator, trainer.discriminator)
-    ]
-
-
-def _constant_bytes(trainer: Trainer) -> int:
-    generator, discriminator = _parameters(trainer)
-    copies = generator * 4 if trainer.average else 0
-    return (generator + discriminator) * BYTES_PER_PARAMETER + copies
+def _with_batch(config: RunConfig, batch: int, ranks: Ranks) -> RunConfig:
+    """The same settings with another batch, and as much smaller a batch of the generator."""
+    size = config.training.batch_size
+    generated = (config.training.generator_batch_size or 2 * size) * batch // size
+    sizes = {"batch_size": batch, "generator_batch_size": max(generated // ranks.size, 1) * ranks.size}
+    return config.model_copy(update={"training": config.training.model_copy(update=sizes)})
 
 
 def _cpu_name() -> str:
@@ -154,55 +170,15 @@ def _cpu_name() -> str:
 
 
 def _seconds_per_step(trainer: Trainer, progress: Callable[[int, int], None], budget: float = 10.0) -> float:
-    """Median of up to five steps after a first one, or as many as fit into the budget in seconds."""
+    """Median of up to five steps after the first ones, or as many as fit into the budget in seconds."""
     times: list[float] = []
-    while len(times) < 2 or (len(times) < MOST_STEPS and sum(times) < budget):
+    first = 1 if trainer.steps_are == "eager" else WARM_UP + 1
+    most = first + TIMED_STEPS
+    while len(times) <= first or (len(times) < most and sum(times) < budget):
         start = time.perf_counter()
         trainer.advance()
         trainer.read_losses()  # waits for the device
         times.append(time.perf_counter() - start)
-        progress(len(times), MOST_STEPS)
-    progress(MOST_STEPS, MOST_STEPS)
-    return sorted(times[1:])[len(times[1:]) // 2]
-
-
-def _largest_activations(trainer: Trainer) -> int:
-    """Bytes that the hungrier of the two updates needs for maps.
-
-    They are what autograd keeps between forward and backward, and where the backward pass meets the widest
-    map, the gradients on both sides of it.
-    """
-    device, generator = trainer.ranks.device, trainer.generator
-    count = trainer.schedule.generator_batch_size // trainer.ranks.size
-    latents = torch.randn(count, generator.latent_size, device=device)
-    draws = torch.Generator(device)
-    given = trainer.parts.fakes.conditions(count, draws)
-    own = {parameter.untyped_storage().data_ptr() for parameter in generator.parameters()}
-    own |= {parameter.untyped_storage().data_ptr() for parameter in trainer.discriminator.parameters()}
-    kept: dict[int, int] = {}
-
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    def measure(images: Tensor, condition: Tensor) -> int:
-        logits = trainer.discriminator(images, condition).logits  # the graph must be alive while counted
-        total = sum(kept.values()) + 2 * max(kept.values())
-        kept.clear()
-        del logits
-        return total
-
-    with saved_tensors_hooks(pack, lambda tensor: tensor):
-        for_generator = measure(generator(latents, given), given)
-        images = torch.zeros(
-            2 * trainer.schedule.batch_size // trainer.ranks.size,
-            generator.channels,
-            generator.resolution,
-            generator.resolution,
-            device=device,
-        )
-        given = trainer.parts.fakes.conditions(len(images), draws)
-        for_discriminator = measure(images, given)
-    return max(for_generator, for_discriminator)
+        progress(len(times), most)
+    progress(most, most)
+    return sorted(times[first:])[len(times[first:]) // 2]

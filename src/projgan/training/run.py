@@ -14,6 +14,7 @@ from projgan.data.conditions import CONDITION_KINDS
 from projgan.data.configured import cache_folder, condition_request
 from projgan.data.tensors import as_tensor
 from projgan.data.verification import Verify
+from projgan.errors import is_out_of_memory
 from projgan.evaluation.rows import MetricRow
 from projgan.listening import Listener
 from projgan.measuring.run_evaluator import RunEvaluator, run_evaluator
@@ -26,6 +27,7 @@ from projgan.training.building import build_trainer
 from projgan.training.class_vectors import refuse_missing_network
 from projgan.training.graphs import remark_on_steps
 from projgan.training.guidance import load_start, open_guide
+from projgan.training.memory import out_of_memory
 from projgan.training.optimization import remark_on_decay
 from projgan.training.outputs import write_networks, write_samples
 from projgan.training.refusals import (
@@ -59,7 +61,14 @@ def train(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener | N
                 data = read_data(config, listener, verify=when_to_verify(config, directory))
         if not ranks.is_first:
             data, listener = read_data(config, Listener(), verify="never"), Listener()
-        return _Run(config, directory, data, ranks, listener).run()
+        run = _Run(config, directory, data, ranks, listener)
+        try:
+            return run.run()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # Only here, where what the step held is gone, is there memory to find what would fit.
+        raise out_of_memory(run.trainer)
 
 
 def refuse_without_images(config: RunConfig, run_dir: Path) -> None:

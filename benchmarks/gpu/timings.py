@@ -1,0 +1,112 @@
+"""What an iteration takes, recorded and not, in each precision; memory; the largest kernels; other rates."""
+
+import time
+from typing import Any
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from gpu.correctness import tf32
+from gpu.notes import Notes
+from gpu.settings import Changes, Place, steps_called
+from projgan.generation.sampling import sample
+from projgan.networks.classifier import Classifier
+from projgan.training.acceleration import place as placed
+from projgan.training.graphs import WARM_UP
+from projgan.training.memory import memory_need
+from projgan.training.trainer import Trainer
+from timing.measures import timed
+
+KERNELS = 25
+
+
+def check(place: Place, notes: Notes) -> None:
+    """Time the experiment of CIFAR-10 at its own size; on a CPU something tiny, to see that it runs."""
+    cases: list[tuple[str, str, bool, Changes]] = [
+        ("bf16, graph", "graph", False, {"training.precision": "bf16"}),
+        ("bf16, eager", "eager", False, {"training.precision": "bf16"}),
+        ("tf32, graph", "graph", True, {}),
+        ("fp32, graph", "graph", False, {}),
+        ("fp32, eager", "eager", False, {}),
+        ("fp32, plain", "eager", False, {"training.acceleration": "none"}),
+    ]
+    for name, how, rounded, changes in cases:
+        with notes.case(name) as facts, tf32(rounded):
+            _time(facts, place, how, changes)
+    with notes.case("kernels of bf16, graph") as facts:
+        facts["ms"] = _kernels(place)
+    with notes.case("data") as facts:
+        trainer = place.trainer({})
+        seconds = timed(lambda: [trainer.stream.batch(64 * number) for number in range(50)], place.device)
+        facts["ms_a_batch"] = round(seconds / 50 * 1000, 3)
+    _other_rates(place, notes)
+
+
+def _time(facts: dict[str, Any], place: Place, how: str, changes: Changes) -> None:
+    count = 2 if place.quick else 50
+    if place.device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(place.device)
+    before = _memory(place)
+    with steps_called(how, place.device):
+        trainer = place.trainer(changes)
+        foreseen = memory_need(trainer).at(trainer.schedule.batch_size)
+        for _ in range(WARM_UP + 2):
+            trainer.advance()
+        times = [timed(trainer.advance, place.device) for _ in range(count)]
+        together = timed(lambda: [trainer.advance() for _ in range(count)], place.device) / count
+    facts |= {
+        "ms": round(together * 1000, 2),
+        "ms_one_by_one": round(sorted(times)[len(times) // 2] * 1000, 2),
+        "mib_foreseen": foreseen // 2**20,
+        "mib": (_memory(place) - before) // 2**20,
+    }
+
+
+def _memory(place: Place) -> int:
+    return torch.cuda.max_memory_allocated(place.device) if place.device.type == "cuda" else 0
+
+
+def _kernels(place: Place) -> dict[str, list[float]]:
+    """Of one iteration, by name: ms and calls, the largest first."""
+    with steps_called("graph", place.device):
+        trainer: Trainer = place.trainer({"training.precision": "bf16"})
+        for _ in range(WARM_UP + 2):
+            trainer.advance()
+        activities = [ProfilerActivity.CPU]
+        if place.device.type == "cuda":
+            activities = [ProfilerActivity.CUDA]
+        with profile(activities=activities) as found:
+            trainer.advance()
+            if place.device.type == "cuda":
+                torch.cuda.synchronize(place.device)
+    rows = []
+    for event in found.key_averages():
+        spent = event.self_device_time_total if place.device.type == "cuda" else event.self_cpu_time_total
+        rows.append((spent / 1000, event.count, event.key))
+    rows.sort(reverse=True)
+    largest = {key[:60]: [round(spent, 3), count] for spent, count, key in rows[:KERNELS]}
+    return {"all": [round(sum(row[0] for row in rows), 3), sum(row[1] for row in rows)], **largest}
+
+
+def _other_rates(place: Place, notes: Notes) -> None:
+    count = 64 if place.quick else 10_000
+    for precision in ("fp32", "bf16"):
+        with notes.case(f"sampling, {precision}") as facts:
+            generator = place.trainer({"training.precision": precision}).generator.eval()
+            condition = torch.arange(count) % 10
+            list(sample(generator, range(64), condition[:64]))
+            start = time.perf_counter()
+            list(sample(generator, range(count), condition))
+            facts["images_a_second"] = round(count / (time.perf_counter() - start))
+    with notes.case("features") as facts:
+        network = placed(Classifier(32, 3, 10, width=16 if place.quick else 256), place.device).eval()
+        images = torch.rand(count, 3, 32, 32, device=place.device) * 2 - 1
+
+        @torch.inference_mode()
+        def look() -> None:
+            for part in images.split(128):
+                network.features(part)
+
+        look()
+        facts["images_a_second"] = round(count / timed(look, place.device))

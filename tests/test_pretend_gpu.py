@@ -1,0 +1,73 @@
+"""On a GPU that is only pretended: real numbers, the devices of a GPU, and what it refuses or waits for.
+
+A build of torch without CUDA needs a small guard for that, which is compiled here. Where there is no compiler
+these tests are skipped; what is left is the meta device (test_no_waiting.py) and the tape (test_graphs.py).
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from small_runs import ENVIRONMENT
+
+HERE = Path(__file__).parent / "pretend_gpu"
+
+
+@pytest.fixture(scope="session")
+def guard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        pytest.skip("no C++ compiler here, so no GPU can be pretended")
+    if torch.cuda.is_available():
+        pytest.skip("there is a real GPU here; benchmarks/first_gpu.py looks at it")
+    torch_folder, built = Path(torch.__file__).parent, tmp_path_factory.mktemp("guard") / "guard.so"
+    libraries = [f"-L{torch_folder}/lib", f"-Wl,-rpath,{torch_folder}/lib", "-lc10", "-ltorch_cpu"]
+    words = [compiler, "-shared", "-fPIC", "-std=c++20", f"-I{torch_folder}/include", "-o", str(built)]
+    made = subprocess.run([*words, str(HERE / "guard.cpp"), *libraries], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"the guard does not compile against torch {torch.__version__}: {made.stderr[-300:]}")
+    return built
+
+
+def cases_of(guard: Path, check: str) -> dict[str, dict[str, Any]]:
+    """The lines of a check, made in a process of its own."""
+    words = [sys.executable, str(HERE / "run_checks.py"), str(guard), check]
+    made = subprocess.run(words, capture_output=True, text=True, env=ENVIRONMENT, timeout=550)
+    lines = [json.loads(line) for line in made.stdout.splitlines() if line.startswith('{"check"')]
+    assert made.returncode == 0, made.stderr[-2000:]
+    return {line["case"]: line for line in lines}
+
+
+def assert_all_ok(cases: dict[str, dict[str, Any]], least: int) -> None:
+    assert [case for case in cases.values() if not case["ok"]] == []
+    assert len(cases) >= least
+
+
+def test_what_is_on_a_gpu_stays_there_and_waits_for_nothing(guard: Path) -> None:
+    assert_all_ok(cases_of(guard, "findings"), 7)
+
+
+def test_mistakes_that_a_gpu_refuses_are_seen(guard: Path) -> None:
+    """The pretence itself must be able to fail."""
+    assert_all_ok(cases_of(guard, "mistakes"), 7)
+
+
+@pytest.mark.slow
+def test_every_command_runs(guard: Path) -> None:
+    assert_all_ok(cases_of(guard, "commands"), 16)
+
+
+@pytest.mark.slow
+def test_every_condition_trains_as_on_a_cpu(guard: Path) -> None:
+    assert_all_ok(cases_of(guard, "correctness"), 38)
+
+
+@pytest.mark.slow
+def test_recorded_steps_are_run_steps_and_resume(guard: Path) -> None:
+    assert_all_ok(cases_of(guard, "graphs"), 9)
