@@ -8,11 +8,13 @@ import shutil
 import subprocess
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fabricated_runs import fabricate_comparison
+from fabricated_runs import fabricate, fabricate_comparison, metric_row
 from projgan.report import build_report, write_report
+from projgan.report.metrics import METRICS
 
 QUIET = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -31,7 +33,9 @@ MEASURE = """<!DOCTYPE html><body style="margin:0">
     if (!inside) bad.push(element.tagName + "." + element.className);
   }
   const result = {
-    client: root.clientWidth, scroll: root.scrollWidth, height: root.scrollHeight, bad: bad,
+    client: root.clientWidth,
+    scrolled: [...page.querySelectorAll(".scroll")].map(box => box.scrollWidth - box.clientWidth),
+    scroll: root.scrollWidth, height: root.scrollHeight, bad: bad,
     images: [...page.images].map(image => image.complete && image.naturalWidth),
     requests: frames[0].performance.getEntriesByType("resource").map(entry => entry.name)
       .filter(name => !name.startsWith("data:")),
@@ -73,19 +77,16 @@ def chromium() -> str:
     return found
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("width", [1200, 700, 420, 320])
-def test_the_page_fits_its_window_and_fetches_nothing(
-    chromium: str, report_folder: Path, tmp_path: Path, width: int
-) -> None:
-    (report_folder / "measure.html").write_text(MEASURE % width)
-    with Server(report_folder) as server:
+def measured(chromium: str, folder: Path, profile: Path, width: int) -> tuple[dict[str, Any], set[str]]:
+    """What MEASURE finds in a folder's report in a window so wide, and what was asked of the server."""
+    (folder / "measure.html").write_text(MEASURE % width)
+    with Server(folder) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/measure.html"
         words = [
             chromium,
             *QUIET,
-            f"--user-data-dir={tmp_path}",
+            f"--user-data-dir={profile}",
             "--window-size=1300,1000",
             "--dump-dom",
         ]
@@ -93,7 +94,15 @@ def test_the_page_fits_its_window_and_fetches_nothing(
         server.shutdown()
     found = re.search(r'data-result="([^"]*)"', done.stdout)
     assert found, done.stdout[:2000] + done.stderr[-2000:]
-    result = json.loads(found[1].replace("&quot;", '"'))
+    return json.loads(found[1].replace("&quot;", '"')), set(server.asked)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1200, 700, 420, 320])
+def test_the_page_fits_its_window_and_fetches_nothing(
+    chromium: str, report_folder: Path, tmp_path: Path, width: int
+) -> None:
+    result, asked = measured(chromium, report_folder, tmp_path, width)
     assert result["client"] == width
     assert result["scroll"] == width
     assert result["bad"] == []
@@ -101,7 +110,7 @@ def test_the_page_fits_its_window_and_fetches_nothing(
     assert len(result["images"]) == 5
     assert all(result["images"])
     assert result["requests"] == []
-    assert set(server.asked) <= {"/measure.html", "/report.html", "/favicon.ico"}
+    assert asked <= {"/measure.html", "/report.html", "/favicon.ico"}
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +118,28 @@ def report_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("browser")
     write_report(build_report(fabricate_comparison(folder / "runs", NAMES)), folder / "out")
     return folder / "out"
+
+
+@pytest.mark.slow
+def test_tables_of_all_metrics_fit_a_page_of_1200_pixels(chromium: str, tmp_path: Path) -> None:
+    """With numbers as long as they come, and methods that only many words tell apart."""
+    methods: tuple[dict[str, Any], ...] = (
+        {"discriminator__condition": "projection"},
+        {"discriminator__condition": "hidden-concat", "loss__adversarial": "standard"},
+        {"discriminator__condition": "hidden-concat", "training__ema_decay": 0.98765},
+    )
+    paths = [
+        fabricate(
+            tmp_path / "runs" / f"run-with-a-name-{place}-{seed}",
+            [metric_row(name, 0.99 + 0.0003 * seed, standard_error=0.00037) for name in METRICS],
+            training__seed=seed,
+            **changes,
+        )
+        for place, changes in enumerate(methods)
+        for seed in range(3)
+    ]
+    write_report(build_report(paths), tmp_path / "out")
+    result, _ = measured(chromium, tmp_path / "out", tmp_path / "profile", 1200)
+    assert result["client"] == 1200
+    assert len(result["scrolled"]) == 8  # two of results, two of runs, and four more
+    assert result["scrolled"] == [0] * 8

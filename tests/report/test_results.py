@@ -173,12 +173,12 @@ def test_nobody_is_ranked_by_its_own_teacher() -> None:
     (result,) = measure_methods(methods)
     assert [of.method for of in result.ranking()] == ["hidden-concat", "ac-gan"]
     assert result.best == "hidden-concat"
-    cells = {row[0].text: row[1] for row in results_table(methods, [result]).rows}
+    cells = {row[0].text: row[2] for row in results_table(methods, [result]).rows}
     assert cells["projection"].text.startswith("1.00")
-    assert cells["projection"].note == "1 seed, s.e., by its own teacher"
+    assert cells["projection"].note == "by its own teacher"
     assert "teacher" not in cells["ac-gan"].note
     (seed,) = (row for row in seeds_table(methods, [result]).rows if row[0].text == "projection")
-    assert seed[3].note == "s.e. 0.01, by its own teacher"
+    assert (seed[3].text, seed[3].note) == ("1.000 ± 0.020", "by its own teacher")
     warnings = warnings_of(methods, [result])
     assert (
         "projection was trained against classifier:digits, so Fréchet distance by that network is shown but "

@@ -10,7 +10,7 @@ from projgan.report.methods import group_runs
 from projgan.report.pictures import shown_classes
 from projgan.report.protocol import protocol_rows, warnings_of
 from projgan.report.results import measure_methods
-from projgan.report.summary import findings, what_was_compared
+from projgan.report.summary import findings, what_errors_are, what_was_compared
 
 VALUES = {"projection": (10.0, 10.2), "ac-gan": (14.0, 14.2), "output-concat": (14.1, 14.3)}
 
@@ -35,7 +35,7 @@ def said(metric: str, values: dict[str, tuple[float, ...]], **changes: Any) -> l
 def test_the_summary_says_who_leads() -> None:
     # t for one degree of freedom is 12.706, the standard error 0.1.
     assert said("fd", VALUES) == [
-        "Projection is best on Fréchet distance (10.10 ± 1.27; next is ac-gan with 14.10 ± 1.27); its "
+        "Projection is best on Fréchet distance (10.1 ± 1.3; next is ac-gan with 14.1 ± 1.3); its "
         "interval overlaps no other method's."
     ]
 
@@ -49,17 +49,63 @@ def test_the_summary_is_careful_about_one_seed() -> None:
     )
 
 
-def test_the_summary_says_which_intervals_overlap() -> None:
+def test_the_summary_calls_nobody_best_whose_interval_overlaps_another() -> None:
     assert said("precision", {"projection": (0.5, 0.6), "ac-gan": (0.52, 0.6)}) == [
-        "On Precision, ac-gan has the best value (0.560 ± 0.508), but its interval overlaps with that of "
-        "projection (0.550 ± 0.635): no method leads."
+        "No method leads on Precision: the intervals of those in front overlap."
     ]
+    # Equal to the last digit, and without any spread.
+    (sentence,) = said(
+        "accuracy_top1", {"projection": (1.0, 1.0), "ac-gan": (1.0, 1.0), "tac-gan": (0.1, 0.1)}
+    )
+    assert sentence == "No method leads on Top-1 accuracy: the intervals of those in front overlap."
+
+
+def of_several(*metrics: tuple[str, float]) -> list[str]:
+    """What is said where projection is ahead in each metric by so much, with two seeds that are 0.2 apart."""
+    values = {"projection": 0.0, "ac-gan": 1.0, "tac-gan": 1.1}
+    runs = [
+        run_in_memory(
+            f"{method}-{seed}",
+            [metric_row(name, 10 + ahead * behind + 0.2 * seed) for name, ahead in metrics],
+            discriminator__condition=method,
+            training__seed=seed,
+        )
+        for method, behind in values.items()
+        for seed in range(2)
+    ]
+    return findings(measure_methods(group_runs(runs)))
+
+
+def test_one_sentence_says_on_what_no_method_leads() -> None:
+    assert of_several(("fd", 0.1), ("kd", 0.1), ("intra_fd", 0.1)) == [
+        "No method leads on any of the 3 metrics that can be ranked: the intervals of those in front overlap."
+    ]
+    leads, tied = of_several(("fd", 9.0), ("kd", 0.1), ("intra_fd", 0.1), ("within_class_ms_ssim", 9.0))
+    assert leads.startswith(
+        "Projection is best on Fréchet distance (10.1 ± 1.3; next is ac-gan with 19.1 ± 1.3)"
+    )
+    assert tied == (
+        "No method leads on Kernel distance and Intra-class Fréchet distance: the intervals of those in "
+        "front overlap."
+    )
+
+
+def test_what_errors_are_is_said_for_those_that_are_there() -> None:
+    def errors(values: dict[str, tuple[float, ...]], **changes: Any) -> str:
+        return what_errors_are(measure_methods(group_runs(runs_with("fd", values, **changes))))
+
+    half = "± is half of a 95% interval: "
+    seeds = "over a method's seeds by Student's t, for where the mean of many trainings may lie"
+    draw = "of one run 1.96 of its standard errors, for another draw of images and not for another training."
+    assert errors(VALUES) == f"{half}{seeds}."
+    assert errors(VALUES, standard_error=0.1) == f"{half}{seeds}; {draw}"
+    assert errors({"projection": (1.0,)}, standard_error=0.1) == f"{half}{draw}"
+    assert errors({"projection": (1.0,)}) == ""
 
 
 def test_the_summary_claims_nothing_without_intervals_or_direction_or_rivals() -> None:
     assert said("fd", {"projection": (1.0,), "ac-gan": (2.0,)}) == [
-        "Projection has the best value on Fréchet distance (1.00); where intervals are missing, nothing says "
-        "whether it leads."
+        "Which method leads on Fréchet distance is not known: intervals are missing."
     ]
     assert said("unknown", VALUES) == []
     assert said("fd", {"projection": (1.0, 1.1)}) == []
@@ -119,6 +165,14 @@ def test_too_few_images_for_the_features_are_warned_of(metric: str, images: int,
     methods = group_runs(runs_with(metric, VALUES, generated_images=images, real_images=50_000))
     warnings = warnings_of(methods, measure_methods(methods))
     assert [f"FID rests on {images:,} images" in warning for warning in warnings] == [True] * warned
+
+
+def test_what_holds_for_several_metrics_is_warned_of_once() -> None:
+    rows = [metric_row(name, 1.0) for name in ("fd", "kd", "precision")]
+    methods = group_runs([run_in_memory("a", rows), run_in_memory("b", rows[:1], training__seed=1)])
+    assert warnings_of(methods, measure_methods(methods)) == [
+        "Kernel distance and Precision were not measured for b."
+    ]
 
 
 def test_the_protocol_is_said_once_for_all_metrics_and_apart_where_they_differ() -> None:

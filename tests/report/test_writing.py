@@ -17,6 +17,7 @@ from projgan.errors import UserError
 from projgan.generation.sampling import sample
 from projgan.pictures.grids import grid
 from projgan.report import build_report, write_report
+from projgan.report.numbers import alone, with_error
 from projgan.report.writing import escape_markdown
 from projgan.storage.network_file import load_generator
 from small_runs import files_of, projgan
@@ -90,19 +91,21 @@ def test_html_markdown_and_json_say_the_same_numbers(comparison: Path) -> None:
     ]
     texts = Page(html).text
     for metric in report["metrics"]:
-        decimals = {"fd": 2, "kd": 5, "intra_fd": 2}.get(metric["name"], 3)
         for method in metric["methods"]:
             values = [seed["value"] for seed in method["seeds"]]
             assert method["mean"] == pytest.approx(sum(values) / 2)
             assert method["interval"] == "student-t"
             half = (method["upper"] - method["lower"]) / 2
             assert half == pytest.approx(12.706205 * abs(values[0] - values[1]) / 2, rel=1e-6)
-            shown = [f"{method['mean']:.{decimals}f} ± {half:.{decimals}f}"]
-            for text in shown + [f"{value:.{decimals}f}" for value in values]:
+            shown = with_error(method["mean"], half)
+            for text in [*shown.split(" ", 1), *map(alone, () if metric["name"] == "kd" else values)]:
                 assert text in texts
-                assert text in markdown
-            bold = f"**{shown[0]}**"
-            assert (bold in markdown) is (metric["best"] == method["method"])
+            assert shown in markdown
+            assert (f"**{shown}**" in markdown) is (metric["best"] == method["method"])
+    # A run's own value has an error where it has a standard error: the kernel distance's 0.0004.
+    assert texts.count("± 0.00078") == markdown.count("± 0.00078") == 10
+    for text in ("".join(texts), markdown):
+        assert text.count("± is half of a 95% interval") == 1
     assert {metric["best"] for metric in report["metrics"]} == {"projection", None}
     for sentence in report["summary"]:
         assert sentence in texts

@@ -17,7 +17,7 @@ from projgan.report.pictures import (
 from projgan.report.protocol import warnings_of
 from projgan.report.results import MetricResult, measure_methods
 from projgan.report.runs import read_runs
-from projgan.report.summary import findings, what_was_compared
+from projgan.report.summary import findings, what_errors_are, what_was_compared
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Report:
     opening: str
     """What was compared, in a sentence."""
     findings: tuple[str, ...]
+    errors: str
+    """What ± means; empty where there is none."""
     warnings: tuple[str, ...]
     methods: tuple[Method, ...]
     results: tuple[MetricResult, ...]
@@ -63,6 +65,7 @@ def build_report(
         title=f"{what} on {methods[0].runs[0].provenance.data}",
         opening=what_was_compared(methods),
         findings=tuple(findings(results)),
+        errors=what_errors_are(results),
         warnings=tuple(warnings_of(methods, results)),
         methods=tuple(methods),
         results=tuple(results),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from projgan.evaluation.estimates import Interval
+from projgan.report.numbers import with_error
 
 CONFIDENCE = 0.95
 NORMAL_QUANTILE = 1.959964
@@ -29,6 +30,9 @@ class Spread:
         if self.half_width is None:
             return None
         return Interval(self.value, self.value - self.half_width, self.value + self.half_width)
+
+    def __str__(self) -> str:
+        return with_error(self.value, self.half_width)
 
     def overlaps(self, other: "Spread") -> bool:
         """Whether the intervals share a point; also where either has none, for nothing tells them apart."""

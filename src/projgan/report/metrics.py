@@ -12,13 +12,7 @@ class Metric:
     better: Literal["lower", "higher"] | None
     """Direction; None where it is not known."""
     explanation: str
-    decimals: int | None = 3
-    """Digits behind the point; None for four significant digits."""
     unit: str = ""
-
-    def format(self, value: float) -> str:
-        """Write a value, or half the width of an interval, without its unit."""
-        return f"{value:.4g}" if self.decimals is None else f"{value:,.{self.decimals}f}"
 
 
 _FRECHET = (
@@ -34,13 +28,13 @@ _SCORE = (
 )
 
 METRICS: dict[str, Metric] = {
-    "fid": Metric("FID", "lower", f"{_FRECHET}, by Inception", 2),
-    "fd": Metric("Fréchet distance", "lower", f"{_FRECHET}, by a network other than Inception", 2),
-    "kid": Metric("KID", "lower", f"{_KERNEL}, by Inception", 5),
-    "kd": Metric("Kernel distance", "lower", f"{_KERNEL}, by a network other than Inception", 5),
-    "inception_score": Metric("Inception score", "higher", f"{_SCORE}, by Inception", 2),
+    "fid": Metric("FID", "lower", f"{_FRECHET}, by Inception"),
+    "fd": Metric("Fréchet distance", "lower", f"{_FRECHET}, by a network other than Inception"),
+    "kid": Metric("KID", "lower", f"{_KERNEL}, by Inception"),
+    "kd": Metric("Kernel distance", "lower", f"{_KERNEL}, by a network other than Inception"),
+    "inception_score": Metric("Inception score", "higher", f"{_SCORE}, by Inception"),
     "classifier_score": Metric(
-        "Classifier score", "higher", f"{_SCORE}, by a classifier other than Inception", 2
+        "Classifier score", "higher", f"{_SCORE}, by a classifier other than Inception"
     ),
     "precision": Metric(
         "Precision",
@@ -63,13 +57,12 @@ METRICS: dict[str, Metric] = {
         "share of real images with a generated one in their neighbourhood (Naeem et al. 2020)",
     ),
     "intra_fid": Metric(
-        "Intra-class FID", "lower", "mean over classes of the FID within a class (Miyato & Koyama 2018)", 2
+        "Intra-class FID", "lower", "mean over classes of the FID within a class (Miyato & Koyama 2018)"
     ),
     "intra_fd": Metric(
         "Intra-class Fréchet distance",
         "lower",
         "mean over classes of the Fréchet distance within a class, by a network other than Inception",
-        2,
     ),
     "accuracy_top1": Metric(
         "Top-1 accuracy",
@@ -98,7 +91,7 @@ METRICS: dict[str, Metric] = {
 
 def metric_named(name: str) -> Metric:
     """Return what is known of a metric; one that is not known has its own name and no direction."""
-    return METRICS.get(name) or Metric(name, None, "not known to this version", None)
+    return METRICS.get(name) or Metric(name, None, "not known to this version")
 
 
 def in_reading_order(names: set[str]) -> list[str]:

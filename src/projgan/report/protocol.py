@@ -5,6 +5,7 @@ from typing import Any
 
 from projgan.report.methods import Method
 from projgan.report.results import MetricResult
+from projgan.report.summary import in_a_row
 
 FEATURES_OF_INCEPTION = 2048
 
@@ -131,32 +132,42 @@ def _steps(methods: Sequence[Method], results: Sequence[MetricResult]) -> list[s
     ends = sorted({run.provenance.step for method in methods for run in method.runs})
     if len(ends) > 1:
         found.append(f"The runs were not trained equally long: {ends[0]:,} to {ends[-1]:,} steps.")
+    said: list[tuple[MetricResult, str]] = []
     for result in results:
-        title = result.metric.title
         rows = [pair for method in result.methods for pair in method.rows]
         steps = sorted({row.subject.step or 0 for _, row in rows})
         if len(steps) > 1:
-            found.append(f"{title} was measured at unequal steps: {steps[0]:,} to {steps[-1]:,}.")
+            said.append((result, f"measured at unequal steps: {steps[0]:,} to {steps[-1]:,}"))
         behind = [run.name for run, row in rows if (row.subject.step or 0) < run.provenance.step]
         if behind:
-            found.append(
-                f"{title} was last measured before the end of {_listed(behind)}, whose training went on."
+            said.append(
+                (result, f"last measured before the end of {_listed(behind)}, whose training went on")
             )
         if len(_kinds_of_weights(result)) > 1:
-            found.append(f"{title} was measured of unlike weights: {_subject(result)}.")
+            said.append((result, f"measured of unlike weights: {_subject(result)}"))
         if len(result.versions) > 1:
-            found.append(f"{title} was measured with different versions of projgan or torch.")
-    return found
+            said.append((result, "measured with different versions of projgan or torch"))
+    return found + _together(said)
 
 
 def _gaps(methods: Sequence[Method], results: Sequence[MetricResult]) -> list[str]:
-    found = []
+    said: list[tuple[MetricResult, str]] = []
     for result in results:
         measured = {run.name for method in result.methods for run, _ in method.rows}
         missing = [run.name for method in methods for run in method.runs if run.name not in measured]
         if missing:
-            found.append(f"{result.metric.title} was not measured for {_listed(missing)}.")
-    return found
+            said.append((result, f"not measured for {_listed(missing)}"))
+    return _together(said)
+
+
+def _together(said: Sequence[tuple[MetricResult, str]]) -> list[str]:
+    """One sentence for all metrics of which the same is to be said."""
+    titles: dict[str, list[str]] = {}
+    for result, what in said:
+        titles.setdefault(what, []).append(result.metric.title)
+    return [
+        f"{in_a_row(names)} {'was' if len(names) == 1 else 'were'} {what}." for what, names in titles.items()
+    ]
 
 
 def _counts(results: Sequence[MetricResult]) -> list[str]:

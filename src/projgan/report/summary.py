@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from projgan.report.methods import Method
-from projgan.report.results import MethodResult, MetricResult
+from projgan.report.results import MetricResult
 
 
 def in_a_row(names: Sequence[str]) -> str:
@@ -34,13 +34,13 @@ def _counted(number: int, one: str, several: str | None = None) -> str:
 
 
 def findings(results: Sequence[MetricResult]) -> list[str]:
-    """Return who leads on which metric, and where intervals overlap; empty where nothing can be said."""
+    """Return who leads on which metric, and on which nobody does; empty where nothing can be said."""
     judged = [result for result in results if len(result.ranking()) > 1]
-    sentences = []
     clear: dict[str, list[MetricResult]] = {}
     for result in judged:
         if result.best is not None:
             clear.setdefault(result.best, []).append(result)
+    sentences = []
     for best, led in clear.items():
         intervals = "its interval overlaps" if len(led) == 1 else "its intervals overlap"
         sentences.append(
@@ -48,8 +48,39 @@ def findings(results: Sequence[MetricResult]) -> list[str]:
             f"{intervals} no other method's{_caution(led)}."
         )
     open_ones = [result for result in judged if result.best is None]
-    sentences += [_overlapping(result) for result in open_ones if not _lacks_intervals(result)]
-    return sentences + _without_intervals([result for result in open_ones if _lacks_intervals(result)])
+    unknown = [result for result in open_ones if _lacks_intervals(result)]
+    tied = [result for result in open_ones if result not in unknown]
+    if tied:
+        sentences.append(
+            f"No method leads on {_titles(tied, judged)}: the intervals of those in front overlap."
+        )
+    if unknown:
+        sentences.append(
+            f"Which method leads on {_titles(unknown, judged)} is not known: intervals are missing."
+        )
+    return sentences
+
+
+def what_errors_are(results: Sequence[MetricResult]) -> str:
+    """Say what ± means in this report; "" where there is none."""
+    kinds = {of.spread.kind for result in results for of in result.methods if of.spread}
+    own = any(
+        row.standard_error is not None for result in results for of in result.methods for _, row in of.rows
+    )
+    parts = []
+    if "student-t" in kinds:
+        parts.append("over a method's seeds by Student's t, for where the mean of many trainings may lie")
+    if own:
+        parts.append(
+            "of one run 1.96 of its standard errors, for another draw of images and not for another training"
+        )
+    return f"± is half of a 95% interval: {'; '.join(parts)}." if parts else ""
+
+
+def _titles(results: Sequence[MetricResult], judged: Sequence[MetricResult]) -> str:
+    if len(results) > 2 and len(results) == len(judged):
+        return f"any of the {len(results)} metrics that can be ranked"
+    return in_a_row([result.metric.title for result in results])
 
 
 def _caution(results: Sequence[MetricResult]) -> str:
@@ -61,44 +92,12 @@ def _caution(results: Sequence[MetricResult]) -> str:
 
 def _with_values(result: MetricResult) -> str:
     first, second = result.ranking()[:2]
-    return (
-        f"{result.metric.title} ({_value(result, first)}; next is {second.method} with "
-        f"{_value(result, second)})"
-    )
+    return f"{result.metric.title} ({first.spread}; next is {second.method} with {second.spread})"
 
 
 def _lacks_intervals(result: MetricResult) -> bool:
     compared = (result.ranking()[0], *result.rivals())
     return any(other.spread is not None and other.spread.half_width is None for other in compared)
-
-
-def _overlapping(result: MetricResult) -> str:
-    first = result.ranking()[0]
-    rivals = [f"{rival.method} ({_value(result, rival)})" for rival in result.rivals()]
-    intervals = "that" if len(rivals) == 1 else "those"
-    return (
-        f"On {result.metric.title}, {first.method} has the best value ({_value(result, first)}), but its "
-        f"interval overlaps with {intervals} of {in_a_row(rivals)}: no method leads."
-    )
-
-
-def _without_intervals(results: Sequence[MetricResult]) -> list[str]:
-    led: dict[str, list[str]] = {}
-    for result in results:
-        first = result.ranking()[0]
-        led.setdefault(first.method, []).append(f"{result.metric.title} ({_value(result, first)})")
-    return [
-        f"{_capital(method)} has the best value on {in_a_row(titles)}; where intervals are missing, "
-        "nothing says whether it leads."
-        for method, titles in led.items()
-    ]
-
-
-def _value(result: MetricResult, method: MethodResult) -> str:
-    assert method.spread is not None  # a ranking holds measured methods only
-    value = result.metric.format(method.spread.value)
-    half = method.spread.half_width
-    return value if half is None else f"{value} ± {result.metric.format(half)}"
 
 
 def _capital(text: str) -> str:

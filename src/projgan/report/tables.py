@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from projgan.report.costs import MethodCost, duration
-from projgan.report.intervals import Spread
+from projgan.report.intervals import spread_of
 from projgan.report.methods import Method, in_words
 from projgan.report.metrics import Metric
 from projgan.report.protocol import protocol_rows
-from projgan.report.results import MetricResult
+from projgan.report.results import MethodResult, MetricResult
 from projgan.report.runs import Run
 
 ARROWS = {"lower": "\u00a0↓", "higher": "\u00a0↑", None: ""}
 """Behind a space at which no line breaks."""
 DIRECTIONS = {"lower": "lower is better", "higher": "higher is better", None: "neither is better by itself"}
 NOTHING = "–"
-OWN_TEACHER = ", by its own teacher"
+MOST_METRICS = 11
+"""Columns of a table that fits 1,200 pixels."""
+OWN_TEACHER = "by its own teacher"
 
 
 @dataclass(frozen=True)
@@ -44,33 +46,34 @@ def titled(metric: Metric) -> str:
     return metric.title + ARROWS[metric.better] + (f" [{metric.unit}]" if metric.unit else "")
 
 
-def format_spread(metric: Metric, spread: Spread) -> str:
-    """`12.34 ± 0.56`, or the value alone."""
-    value = metric.format(spread.value)
-    return value if spread.half_width is None else f"{value} ± {metric.format(spread.half_width)}"
-
-
-def spread_note(spread: Spread) -> str:
-    """How many seeds an interval rests on, and which kind it is."""
-    seeds = "1 seed" if spread.seeds == 1 else f"{spread.seeds} seeds"
-    return seeds + {"student-t": ", t", "standard-error": ", s.e.", None: ", no interval"}[spread.kind]
+def side_by_side(results: Sequence[MetricResult]) -> list[Sequence[MetricResult]]:
+    """Split metrics among as few tables as fit a page, and evenly."""
+    tables = -(-len(results) // MOST_METRICS)
+    size = -(-len(results) // max(tables, 1))
+    return [results[start : start + size] for start in range(0, len(results), size or 1)]
 
 
 def results_table(methods: Sequence[Method], results: Sequence[MetricResult]) -> Table:
     """A row per method, a column per metric."""
     rows = []
     for place, method in enumerate(methods):
-        cells = [Cell(method.name, colour=place)]
-        for result in results:
-            spread = result.methods[place].spread
-            if spread is None:
-                cells.append(Cell(NOTHING))
-            else:
-                text = format_spread(result.metric, spread)
-                note = spread_note(spread) + (OWN_TEACHER if result.methods[place].by_own_teacher else "")
-                cells.append(Cell(text, note, bold=result.best == method.name))
+        found = [result.methods[place] for result in results]
+        seeds = max((of.spread.seeds for of in found if of.spread), default=0)
+        cells = [Cell(method.name, colour=place), Cell(str(seeds))]
+        cells += [
+            _result(of, seeds, best=result.best == method.name)
+            for result, of in zip(results, found, strict=True)
+        ]
         rows.append(tuple(cells))
-    return Table(("method", *(titled(result.metric) for result in results)), tuple(rows))
+    return Table(("method", "seeds", *(titled(result.metric) for result in results)), tuple(rows))
+
+
+def _result(of: MethodResult, seeds: int, *, best: bool) -> Cell:
+    if of.spread is None:
+        return Cell(NOTHING)
+    notes = [f"{of.spread.seeds} of the seeds"] if of.spread.seeds < seeds else []
+    notes += [OWN_TEACHER] if of.by_own_teacher else []
+    return Cell(str(of.spread), ", ".join(notes), bold=best)
 
 
 def seeds_table(methods: Sequence[Method], results: Sequence[MetricResult]) -> Table:
@@ -87,9 +90,8 @@ def seeds_table(methods: Sequence[Method], results: Sequence[MetricResult]) -> T
 def _value_of(run: Run, result: MetricResult, place: int) -> Cell:
     for other, row in result.methods[place].rows:
         if other is run:
-            error = "" if row.standard_error is None else f"s.e. {result.metric.format(row.standard_error)}"
-            note = error + OWN_TEACHER if row.by_own_teacher else error
-            return Cell(result.metric.format(row.value), note.removeprefix(", "))
+            spread = spread_of([row.value], [row.standard_error])
+            return Cell(str(spread), OWN_TEACHER if row.by_own_teacher else "")
     return Cell(NOTHING)
 
 

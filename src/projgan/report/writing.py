@@ -19,6 +19,7 @@ from projgan.report.plain import to_plain
 from projgan.version import VERSION
 
 MARKDOWN_SIGNS = "\\`*_{}[]#!|~$"
+SEEDS_IN_CHARTS = "Dots: every seed. Diamond: their mean. Bar: its 95% interval."
 ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 
 
@@ -97,16 +98,24 @@ def _is_chart(picture: Picture) -> bool:
 
 def _variables(report: Report) -> dict[str, Any]:
     methods, results = report.methods, report.results
-    kinds = {of.spread.kind for result in results for of in result.methods if of.spread}
+    parts = tables.side_by_side(results)
+    has_seeds = any(len(method.runs) > 1 for method in methods)
     return {
         "report": report,
         "several": len(methods) > 1,
-        "kinds": kinds,
-        "results_table": tables.results_table(methods, results),
-        "seeds_table": tables.seeds_table(methods, results),
+        "results_caption": _results_caption(several=len(methods) > 1, seeds=has_seeds),
+        "charts_caption": SEEDS_IN_CHARTS if has_seeds else "Bar: the 95% interval, where there is one.",
+        "results_tables": [tables.results_table(methods, part) for part in parts],
+        "seeds_tables": [tables.seeds_table(methods, part) for part in parts],
         "settings_table": tables.settings_table(methods),
         "metrics_table": tables.metrics_table(results),
         "costs_table": tables.costs_table(report.costs),
         "protocol_table": tables.protocol_table(results),
         "version": VERSION,
     }
+
+
+def _results_caption(*, several: bool, seeds: bool) -> str:
+    what = "Means over the seeds" if seeds else "Values"
+    bold = " Bold: a method that leads, its interval overlapping no other's." if several else ""
+    return f"{what}, at the last step each run was measured at; arrows point towards better values.{bold}"
