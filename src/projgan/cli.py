@@ -6,7 +6,6 @@ A command's module is imported when it is called, and torch inside the command, 
 
 import io
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -61,6 +60,13 @@ DATA_COMMANDS = {
 }
 """The same for `projgan data`, all of `projgan.commands.data`."""
 
+SHORT_OPTIONS = {
+    "--data": "--data.source",
+    "--on-unreadable": "--data.on-unreadable",
+    "--start-from": "--training.start-from",
+}
+"""Of `train`, with the settings they stand for."""
+
 app = App(
     name="projgan",
     help="Train, measure and explore class-conditional GANs with a projection discriminator.",
@@ -80,17 +86,15 @@ for _name, _summary in DATA_COMMANDS.items():
 
 
 def _expand_short_options(words: Sequence[str]) -> list[str]:
-    """`train --data X --on-unreadable Y` is short for `--data.source X --data.on-unreadable Y`."""
+    """`train --data X` is short for `train --data.source X`."""
     if not words or words[0] != "train":
         return list(words)
-    return [
-        re.sub(
-            r"^--on-unreadable(?==|$)",
-            "--data.on-unreadable",
-            re.sub(r"^--data(?==|$)", "--data.source", word),
-        )
-        for word in words
-    ]
+
+    def whole(word: str) -> str:
+        name, equals, value = word.partition("=")
+        return SHORT_OPTIONS.get(name, name) + equals + value
+
+    return [whole(word) for word in words]
 
 
 def _forget_output() -> None:

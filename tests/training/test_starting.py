@@ -1,105 +1,146 @@
-"""What a run says when it starts: where its pictures will be, and a decay that it would not live to see."""
+"""Starting from trained weights: what is taken, by hand."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from projgan.cli import run_command
-from projgan.config import load_config
-from projgan.config.sections import OptimizerConfig
+from projgan.errors import UserError
+from projgan.storage.checkpoints import load_checkpoint
 from projgan.storage.run_directory import RunDirectory
-from projgan.training.optimization import learning_rate_factor, remark_on_decay
-from small_runs import command_line, last_checkpoint, train_small
+from projgan.training.starting import class_rows, take
+from small_runs import small_config, train_small
 
 
-def pictures(run: Path) -> list[str]:
-    return sorted(path.name for path in (run / "samples").glob("*"))
+@pytest.fixture(scope="module")
+def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Images of three classes, two of which have the names of digits."""
+    import numpy as np
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("colours")
+    for name, level in (("3", 40), ("8", 120), ("blob", 220)):
+        (folder / name).mkdir()
+        for index in range(4):
+            Image.fromarray(np.full((8, 8), level + index, np.uint8)).save(folder / name / f"{index}.png")
+    return folder
 
 
-def train(run: Path, **changes: Any) -> list[str]:
-    """What a run says."""
-    told: list[str] = []
-    settings = {"training.steps": 3} | {key.replace("__", "."): value for key, value in changes.items()}
-    train_small(run, settings, said=told.append)
-    return told
+def weights_of(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "generator.safetensors")
 
 
-def test_a_run_shorter_than_its_cadence_leaves_a_grid_at_its_end_and_says_so(tmp_path: Path) -> None:
+def test_rows_of_classes_are_found_by_one_class_more() -> None:
+    generator, discriminator = class_rows(small_config(), 10)
+    assert generator == {
+        f"blocks.{block}.norm{norm}.{part}"
+        for block in (0, 1)
+        for norm in (1, 2)
+        for part in ("gain", "bias")
+    }
+    assert discriminator == {"condition.embedding.weight", "condition.embedding.u"}
+    # A tensor whose size happens to be the number of classes is none of them: the networks are 8 wide.
+    assert class_rows(small_config(), 8) == (generator, discriminator)
+
+
+def test_what_fits_is_taken_rows_by_name_and_the_rest_is_named() -> None:
+    network = torch.nn.Module()
+    network.register_buffer("same", torch.zeros(2))
+    network.register_buffer("rows", torch.zeros(3, 2))
+    network.register_buffer("other", torch.zeros(4))
+    network.register_buffer("new", torch.zeros(1))
+    source = {
+        "same": torch.tensor([1.0, 2.0]),
+        "rows": torch.tensor([[1.0, 1.0], [3.0, 5.0]]),
+        "other": torch.ones(5),
+    }
+    taken = take(network, ["dog", "emu", "cat"], source, ["cat", "dog"], {"rows"}, "generator")
+    assert network.same.tolist() == [1, 2]
+    assert network.rows.tolist() == [[3, 5], [2, 3], [1, 1]]  # emu: the mean of both
+    assert network.other.tolist() == [0, 0, 0, 0]
+    assert (taken.tensors, taken.of) == (2, 4)
+    assert taken.to_text() == "generator: 2 of 4 tensors taken, not other (5 there, 4 here); new (not there)"
+
+
+def test_every_class_starts_from_a_generator_without_classes() -> None:
+    network = torch.nn.Module()
+    network.register_buffer("gain", torch.zeros(3, 2))
+    take(network, ["a", "b", "c"], {"gain": torch.tensor([1.0, 2.0])}, [], {"gain"}, "generator")
+    assert network.gain.tolist() == [[1, 2]] * 3
+
+
+def test_a_run_begins_at_the_weights_of_another(uninterrupted: Path, colours: Path, tmp_path: Path) -> None:
+    said: list[str] = []
     run = tmp_path / "run"
-    told = train(run, sampling__every=1000)
-    assert f"pictures of samples: {run}/samples, at the end" in told
-    assert pictures(run) == ["step-00000003.png"]
-    # Longer, it goes on from there; the same again has nothing to say and nothing to draw.
-    told = train(run, sampling__every=2, training__steps=7)
-    assert f"pictures of samples: {run}/samples, every 2 steps and at the end" in told
-    assert pictures(run) == [f"step-0000000{step}.png" for step in (3, 4, 6, 7)]
-    told = train(run, sampling__every=2, training__steps=7)
-    assert not [line for line in told if "pictures" in line]
-    assert pictures(run) == [f"step-0000000{step}.png" for step in (3, 4, 6, 7)]
-
-
-def test_without_a_cadence_there_are_no_pictures_and_nothing_is_said(tmp_path: Path) -> None:
-    assert not [line for line in train(tmp_path / "run") if "pictures" in line]
-    assert pictures(tmp_path / "run") == []
-
-
-def test_the_command_says_it_where_progress_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = command_line(tmp_path / "run", {"training.steps": 2, "sampling.every": 1000})
-    assert run_command(words) == 0
-    out, err = capsys.readouterr()
-    assert out == f"{tmp_path}/run/generator.safetensors\n"
-    assert f"pictures of samples: {tmp_path}/run/samples, at the end\n" in err
-
-
-def decay(start: int | None, end: int | None) -> OptimizerConfig:
-    return OptimizerConfig(decay_start=start, decay_end=end)
-
-
-def test_a_decay_that_a_run_would_not_see_is_told_with_the_options_that_fit_it() -> None:
-    # Half of the way from 750 to 1,500 is at 1,125.
-    assert remark_on_decay(decay(750, 1500), 1125) == (
-        "the learning rate falls to zero by step 1,500, and this run ends at 1,125 with 50% of it; to let it "
-        "fall to zero here, add --optimizer.decay-start 562 --optimizer.decay-end 1125"
+    changes = {
+        "data.source": str(colours),
+        "data.cache": str(tmp_path / "cache"),
+        "training.start_from": str(uninterrupted),
+        "training.steps": 1,
+        "optimizer.learning_rate": 1e-12,  # nothing moves
+        "training.batch_size": 4,
+        "training.generator_batch_size": 4,
+    }
+    train_small(run, changes, said=said.append)
+    assert f"starting from {uninterrupted}" in said[1]
+    assert "it knows 2 of 3 classes, new: blob" in said[1]
+    assert any(line.startswith("generator: ") and ", not" not in line for line in said)
+    source = load_file(uninterrupted / "generator.safetensors")
+    state = load_checkpoint(RunDirectory(run).checkpoints, 1)
+    found = state["generator"]
+    close = {"rtol": 0, "atol": 1e-6}
+    torch.testing.assert_close(found["conv.weight"], source["conv.weight"], **close)
+    gain, ours = source["blocks.0.norm1.gain"], found["blocks.0.norm1.gain"]
+    torch.testing.assert_close(ours, torch.stack([gain[3], gain[8], gain.mean(dim=0)]), **close)
+    judge = load_file(uninterrupted / "discriminator.safetensors")
+    torch.testing.assert_close(
+        state["discriminator"]["condition.marginal.weight"], judge["condition.marginal.weight"], **close
     )
-    assert "ends at 100 with 100% of it" in remark_on_decay(decay(750, 1500), 100)
-    assert remark_on_decay(decay(750, 1500), 1500) == remark_on_decay(decay(None, None), 10) == ""
+    torch.testing.assert_close(state["average"]["conv.weight"], source["conv.weight"], **close)
 
 
-@pytest.mark.parametrize(("start", "end", "steps"), [(750, 1500, 100), (0, 50_000, 1), (1499, 1500, 2)])
-def test_the_options_told_are_those_of_a_run_that_ends_at_zero(start: int, end: int, steps: int) -> None:
-    words = remark_on_decay(decay(start, end), steps).split()
-    options = dict(zip(words[-4::2], map(int, words[-3::2]), strict=True))
-    told = decay(options["--optimizer.decay-start"], options["--optimizer.decay-end"])
-    assert learning_rate_factor(steps, told.decay_start, told.decay_end) == 0
-    assert remark_on_decay(told, steps) == ""
+def test_resuming_does_not_start_again(uninterrupted: Path, tmp_path: Path) -> None:
+    changes = {"training.start_from": str(uninterrupted), "training.steps": 5}
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train_small(whole, changes)
+    train_small(parts, changes | {"training.steps": 3})
+    said: list[str] = []
+    train_small(parts, changes, said=said.append)
+    assert not any("starting from" in line for line in said)
+    assert (
+        load_file(whole / "generator.safetensors").keys() == load_file(parts / "generator.safetensors").keys()
+    )
+    for name, tensor in load_file(whole / "generator.safetensors").items():
+        torch.testing.assert_close(load_file(parts / "generator.safetensors")[name], tensor, rtol=0, atol=0)
 
 
-def test_it_is_said_of_a_new_run_and_not_of_one_that_goes_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    line = "the learning rate falls to zero by step 24, and this run ends at 2 with 100% of it"
-    words = command_line(tmp_path / "run", {"training.steps": 2})
-    assert run_command([*words, "--dry-run"]) == 0
-    assert line in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"training.start_from": "no-such-thing"}, "no-such-thing"),
+        ({"training.start_from": "cifar10"}, "has little in common with this run's"),
+    ],
+)
+def test_what_cannot_be_started_from_is_one_line(tmp_path: Path, changes: dict[str, str], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        train_small(tmp_path / "run", changes)
+    assert not RunDirectory(tmp_path / "run").config.exists()
+
+
+def test_the_command_takes_a_published_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "train",
+        "demo",
+        "--start-from",
+        "digits",
+        "--run-dir",
+        str(tmp_path / "run"),
+        "--training.steps",
+        "1",
+    ]
     assert run_command(words) == 0
-    assert line in capsys.readouterr().err
-    assert run_command(command_line(tmp_path / "run", {"training.steps": 4})) == 0
-    assert "the learning rate" not in capsys.readouterr().err
-
-
-def test_a_stored_configuration_means_what_it_says(tmp_path: Path) -> None:
-    """Neither fewer steps nor more change the decay that a run was started with; only the option does."""
-    run = tmp_path / "run"
-    train(run, training__steps=4)
-    stored = load_config(str(RunDirectory(run).config)).optimizer
-    assert (stored.decay_start, stored.decay_end) == (4, 24)
-    train(run, training__steps=24)
-    stored = load_config(str(RunDirectory(run).config)).optimizer
-    assert (stored.decay_start, stored.decay_end) == (4, 24)
-    train(tmp_path / "at-once", training__steps=24)
-    one, other = last_checkpoint(run), last_checkpoint(tmp_path / "at-once")
-    assert one["generator"].keys() == other["generator"].keys()
-    assert all(one["generator"][key].equal(other["generator"][key]) for key in one["generator"])
-    train(run, training__steps=30, optimizer__decay_end=30)
-    assert load_config(str(RunDirectory(run).config)).optimizer.decay_end == 30
+    told = capsys.readouterr().err
+    assert "it knows all 10 classes" in told
+    assert "none lies beside that generator, so it starts at random" in told

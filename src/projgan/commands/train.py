@@ -28,7 +28,8 @@ def train(
     """Train a GAN; the same command again resumes where it stopped.
 
     Any setting of the preset can be overridden: `--training.steps 100`,
-    `--optimizer.betas 0.5 0.999`, `--data FOLDER` (short for `--data.source FOLDER`).
+    `--optimizer.betas 0.5 0.999`, `--data FOLDER` (short for `--data.source FOLDER`),
+    `--start-from RUN` (trained weights to begin with, also of other classes).
 
     Parameters
     ----------

@@ -223,6 +223,8 @@ class TrainingConfig(Section):
     """Real images of one discriminator update, over all processes together."""
     generator_batch_size: Annotated[BatchSize | None, MayBeOff] = None
     """Generated images of one generator update, over all processes; None is twice `batch_size`."""
+    start_from: Annotated[Annotated[str, Field(min_length=1)] | None, MayBeOff] = None
+    """A run, a generator's file or a published model whose weights the run starts from; None for none."""
     discriminator_updates: Annotated[int, Field(gt=0, le=1000)] = 5
     """Discriminator updates of one step (the paper's n_dis)."""
     ema_decay: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, MayBeOff] = None

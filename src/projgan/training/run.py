@@ -38,6 +38,7 @@ from projgan.training.refusals import (
     refuse_run_among_images,
     stored_resolution,
 )
+from projgan.training.starting import start_from
 from projgan.training_loop import TrainingLoop, TrainingResult
 
 
@@ -174,6 +175,9 @@ class _Run:
             state, path = load_start(self.config.finetuning)
             self.loop.start_from(state, path)
             self.listener.said(f"starting from {path}")
+        elif trainer.step == 0 and self.settings.start_from is not None:
+            for words in start_from(trainer, self.config, self.conditions.names):
+                self.listener.said(words)
         refuse_past_the_end(directory.path, trainer.step, trainer.steps)
         if self.ranks.is_first:
             # Only now, when nothing can refuse the folder any more, is anything in it changed.
