@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_super_resolution_files import random, save
 
+from enlarging_networks import random, save
 from projgan.cli import run_command
 from small_runs import assert_one_line_error, command_line, save_blank_classifier, train_small
 

@@ -7,17 +7,15 @@ import torch
 from PIL import Image
 from torch import nn
 
+from enlarging_networks import ARGUMENTS, random, save
 from projgan.cli import run_command
 from projgan.errors import UserError
 from projgan.networks.super_resolution import SuperResolutionGenerator
 from projgan.pictures.grids import MARGIN
 from projgan.pictures.pixels import to_float, to_uint8
-from projgan.storage.network_description import NetworkDescription, Provenance
-from projgan.storage.network_file import load_generator, load_super_resolution_generator, save_network
+from projgan.storage.network_file import load_generator, load_super_resolution_generator
 from projgan.super_resolution.enlarging import super_resolve
 from projgan.super_resolution.files import SuperResolutionRequest, enlarge_images
-
-ARGUMENTS = {"architecture": "super-resolution-16-64", "channels": 3, "noise_channels": 2, "width": 6}
 
 
 def repeating() -> SuperResolutionGenerator:
@@ -40,26 +38,6 @@ def repeating() -> SuperResolutionGenerator:
             -1.0,
         )
     return network
-
-
-def random() -> SuperResolutionGenerator:
-    torch.manual_seed(1)
-    return SuperResolutionGenerator(**ARGUMENTS).eval()
-
-
-def save(network: SuperResolutionGenerator, folder: Path, **arguments: object) -> Path:
-    provenance = Provenance(
-        data="x", data_fingerprint="x", step=1, images_seen=1, averaged=False, settings={}, versions={}
-    )
-    description = NetworkDescription(
-        kind="super-resolution generator",
-        network=ARGUMENTS | arguments,
-        class_names=(),
-        provenance=provenance,
-    )
-    folder.mkdir(exist_ok=True)
-    save_network(network, description, folder / "generator.safetensors")
-    return folder
 
 
 def repeated(pixels: np.ndarray) -> np.ndarray:

@@ -336,7 +336,7 @@ def test_a_run_that_cannot_be_guided_is_refused(folder: Path, finetune: Command,
     for run, message in (
         ("unconditional", "generator.condition None: fine-tune a run of class labels"),
         ("young", "has not reached a checkpoint, so there is nothing to fine-tune"),
-        ("nowhere", "no run directory (it has no config.yaml)"),
+        ("nowhere", "no such file or run"),
     ):
         code, _, err = finetune(run=str(tmp_path / run))
         assert code == 2
