@@ -24,6 +24,12 @@ def test_interval_over_three_seeds_by_hand() -> None:
     assert spread.interval.upper == pytest.approx(2 + 2.484138, abs=1e-5)
 
 
+def test_seeds_that_are_alike_by_chance_are_no_certainty() -> None:
+    """The error of the mean of 0 and 0, each ± 0.3 and 0.4, is 0.5 / 2."""
+    assert spread_of([0.0, 0.0], [0.3, 0.4]).half_width == pytest.approx(1.959964 * 0.25, rel=1e-6)
+    assert spread_of([0.0, 0.0], [None, None]).half_width == 0
+
+
 def test_interval_of_one_seed_is_its_own_standard_error() -> None:
     assert spread_of([5.0], [0.5]) == Spread(5.0, pytest.approx(0.98, abs=1e-4), "standard-error", 1)
     assert spread_of([5.0], [None]) == Spread(5.0, None, None, 1)

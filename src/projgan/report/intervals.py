@@ -47,13 +47,16 @@ def spread_of(values: Sequence[float], standard_errors: Sequence[float | None]) 
 
     Args:
         values: N >= 1 values, one per seed.
-        standard_errors: of each value, or None; used where N is 1.
+        standard_errors: of each value, or None. Of one value they are its interval; that of more is at least
+            what they make it, for values may be alike by chance.
     """
     mean = math.fsum(values) / len(values)
     if len(values) > 1:
         deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
         half = student_t_quantile(CONFIDENCE, len(values) - 1) * deviation / math.sqrt(len(values))
-        return Spread(mean, half, "student-t", len(values))
+        known = [error for error in standard_errors if error is not None]
+        of_images = NORMAL_QUANTILE * math.hypot(*known) / len(values)
+        return Spread(mean, max(half, of_images), "student-t", len(values))
     error = standard_errors[0]
     if error is None:
         return Spread(mean, None, None, 1)
