@@ -22,7 +22,7 @@ from cyclopts import App, Parameter
 from projgan.errors import UserError, nearest_name
 from projgan.evaluation.rows import MetricRow
 from projgan.files import file_sha256, write_atomically
-from projgan.report.metrics import metric_named
+from projgan.report.numbers import with_error
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import generator_path, load_generator, save_network
 from projgan.storage.published_models import FOLDER
@@ -165,9 +165,8 @@ def numbers(rows: list[MetricRow], commands: list[str]) -> list[str]:
     lines = ["## Numbers", "", *(f"    {command}" for command in commands), ""]
     lines += ["| number | value | standard error |", "|---|---|---|"]
     for row in rows:
-        form = metric_named(row.metric).format
-        error = "" if row.standard_error is None else form(row.standard_error)
-        lines.append(f"| `{row.metric}` | {form(row.value)} | {error} |")
+        value, _, error = with_error(row.value, row.standard_error).partition(" ± ")
+        lines.append(f"| `{row.metric}` | {value} | {error} |")
     made = rows[0].measurement
     lines += [
         "",

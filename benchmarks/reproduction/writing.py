@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from projgan.files import make_folder, write_atomically
-from projgan.report.metrics import metric_named
 from reproduction.cells import Cell
 from reproduction.drawing import charts
 from reproduction.lines import Line
@@ -89,11 +88,8 @@ def _cells(line: Line, sources: list[Published]) -> list[str]:
 def _measured(cell: Cell) -> str:
     if cell.spread is None:
         return ""
-    form = metric_named(cell.metric).format
-    half = cell.spread.half_width
-    margin = "" if half is None else f" ± {form(half)}"
     count = len(cell.seeds)
-    return f"{form(cell.spread.value)}{margin} ({count} seed{'s' if count > 1 else ''})"
+    return f"{cell.spread} ({count} seed{'s' if count > 1 else ''})"
 
 
 def _published(each: Published, sources: list[Published]) -> str:
