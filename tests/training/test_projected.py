@@ -16,8 +16,9 @@ from projgan.storage import pretrained
 from projgan.storage.checkpoints import load_checkpoint
 from projgan.storage.network_file import count_parameters, load_discriminator, load_generator
 from projgan.storage.networks import build_networks
+from projgan.training.building import build_trainer
 from projgan.training.class_vectors import IMAGES_PER_CLASS, slopes, start_from_elsewhere
-from small_runs import small_settings, train_small
+from small_runs import ONE_RANK, small_settings, train_small
 
 PROJECTED: dict[str, Any] = {
     "discriminator.architecture": "projected",
@@ -159,3 +160,23 @@ def test_its_teacher_is_named_wherever_it_is_measured(run: Path) -> None:
         sources = list(sources_to_measure(run, 1, checkpoints, None, torch.device("cpu")))
         assert {source.subject.teachers for source in sources} == {(pretrained.SHA256,)}
         assert len(sources) == (2 if checkpoints else 1)
+
+
+def test_accelerated_or_plain_it_computes_the_same() -> None:
+    images, labels = torch.randint(0, 256, (8, 1, 8, 8), dtype=torch.uint8), torch.arange(8) % 4
+    losses = []
+    for acceleration in ("auto", "none"):
+        changes = PROJECTED | {"training.batch_size": 4, "training.acceleration": acceleration}
+        trainer = build_trainer(check_config(small_settings(changes), "here"), images, labels, 4, ONE_RANK)
+        trainer.advance()
+        losses.append(trainer.pending[-1])
+    torch.testing.assert_close(losses[0], losses[1], rtol=1e-3, atol=1e-4)
+
+
+def test_in_bfloat16_it_trains() -> None:
+    images, labels = torch.randint(0, 256, (8, 1, 8, 8), dtype=torch.uint8), torch.arange(8) % 4
+    changes = PROJECTED | {"training.batch_size": 4, "training.precision": "bf16"}
+    trainer = build_trainer(check_config(small_settings(changes), "here"), images, labels, 4, ONE_RANK)
+    trainer.advance()
+    assert trainer.read_losses() is not None
+    assert trainer.is_finite()

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from projgan.networks.efficientnet_lite import MAP_CHANNELS, EfficientNetLite0, resized
-from projgan.networks.layers import Convolving, initialize, select
+from projgan.networks.layers import initialize, select
 from projgan.networks.spectral_norm import SpectralNorm, SpectralNormConv2d, SpectralNormLinear
 from projgan.networks.unconditional import ConditionShape, DiscriminatorOutput
 
@@ -64,7 +64,7 @@ def _random(rows: int, columns: int) -> Tensor:
     return torch.randn(rows, columns) / math.sqrt(columns)
 
 
-class Halving(SpectralNorm, Convolving, nn.Conv2d):
+class Halving(SpectralNorm, nn.Conv2d):
     """A 4x4 convolution of stride 2 whose kernel, as a matrix, has largest singular value 1."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
