@@ -423,6 +423,21 @@ def test_a_generator_is_not_asked_for_what_it_has_never_seen() -> None:
         asked.check(wide_generator(never_seen=(1, 3, 4)))
 
 
+def test_test_images_of_every_class_are_needed_and_the_class_without_is_named() -> None:
+    data = declared(classes(60, 0))
+    tested = PackedImages(data.images, np.full(60, 4), DECLARED, "test", "b" * 64, split="test")
+    asked = evaluator(
+        data,
+        network=QuarterMeans(DECLARED),
+        metrics=["classification_accuracy_score"],
+        held_out=lambda: tested,
+    )
+    with pytest.raises(
+        UserError, match=r"class dark has 0 test image\(s\), and classification_accuracy_score"
+    ):
+        asked.measure(wide_generator())
+
+
 def test_images_of_some_of_the_classes_in_any_order_are_matched_by_name() -> None:
     """As a folder of samples has them: its classes are those that were asked for, in the order of names."""
     data, names = classes(120, 0), ("light", "dark")

@@ -23,7 +23,7 @@ from projgan.evaluation.feature_sets import FeatureSet
 from projgan.evaluation.frechet import CovarianceFactor
 from projgan.evaluation.frechet_error import frechet_distance_with_error
 from projgan.evaluation.intra_class import intra_class_distances
-from projgan.evaluation.measured_classes import names_of
+from projgan.evaluation.measured_classes import names_of, shortage
 from projgan.evaluation.neighbours import density_coverage, precision_recall
 from projgan.evaluation.scores import inception_score, kernel_distance, top_k_accuracy
 
@@ -204,6 +204,10 @@ def _ms_ssim(compared: Compared) -> list[Finding]:
 
 def _classification_accuracy_score(compared: Compared) -> list[Finding]:
     images, labels = compared.held_out()
+    needed = [("test", labels, 1)]
+    short = shortage("classification_accuracy_score", needed, compared.classes, compared.class_names)
+    if short:
+        raise UserError(f"{short}; leave it out")
     kept, labels = places_of(labels, compared.classes)
     images = images if len(kept) == len(images) else images[kept]
     of_generated, generated_labels = places_of(compared.generated.labels, compared.classes)
