@@ -56,3 +56,12 @@ def test_it_is_learned_from_as_many_images_of_each_class() -> None:
     torch.testing.assert_close(
         found.log_probabilities(features), expected.log_probabilities(features), rtol=0, atol=1e-2
     )
+    # Of two classes that have images, the outer ones, which are then numbered 0 and 1.
+    some = label_posterior_of(generator, discriminator, 10, classes=torch.tensor([0, 2]))
+    places = torch.arange(20) % 2
+    images = torch.cat(list(sample(generator, range(20), 2 * places)))
+    features = features_of(discriminator, images)
+    expected = fit_label_posterior(features, places, 2)
+    torch.testing.assert_close(
+        some.log_probabilities(features), expected.log_probabilities(features), rtol=0, atol=1e-2
+    )

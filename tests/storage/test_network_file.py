@@ -349,6 +349,15 @@ def test_a_file_of_before_has_classes(tampered: Callable[..., Path]) -> None:
     assert (generator.condition, description.standardization) == ("class", None)
 
 
+def test_names_of_before_are_composed_unless_two_would_be_one(tampered: Callable[..., Path]) -> None:
+    names = ["cafe\u0301", "dog", "zoe\u0308"]
+    file = tampered(lambda words: words.update(class_names=names))
+    assert load_generator(file)[1].class_names == ("café", "dog", "zoë")
+    both = ["cafe\u0301", "café", "dog"]
+    file = tampered(lambda words: words.update(class_names=both))
+    assert load_generator(file)[1].class_names == tuple(both)
+
+
 def vector_file(tmp_path: Path, kind: str = "vector", **units: Any) -> Path:
     network = NETWORK | {"condition": kind}
     words = description(**network).model_copy(

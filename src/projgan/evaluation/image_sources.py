@@ -246,9 +246,10 @@ def _first_of_each(order: Tensor, labels: Tensor, wanted: int, real: RealConditi
     for label in real.classes.tolist():
         of_class = order[labels[order] == label]
         if len(of_class) < wanted:
+            fewer = f"generated_per_class {len(of_class)} or " if len(of_class) > 1 else ""
             raise UserError(
                 f"class {real.class_names[label]} has {len(of_class):,} images to measure of the {wanted:,} "
-                f"wanted; give generated_per_class {len(of_class)} or more images"
+                f"wanted; give {fewer}more images"
             )
         parts.append(of_class[:wanted])
     return torch.cat(parts)
