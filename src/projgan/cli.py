@@ -43,6 +43,7 @@ COMMANDS = {
     "compare": "Put several runs into one report: results with intervals over seeds, curves, images, cost, "
     "protocol.",
     "morph": "Show what lies between classes, between latents, and between truncations.",
+    "export": "Write a generator as ONNX or as a torch program, checked against torch on every class first.",
     "finetune": "Train a run further while a frozen classifier guides its generator: sharper images, less "
     "diverse ones.",
     "super-resolve": "Enlarge images four times in height and width, or measure how well a run does it.",

@@ -12,9 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from projgan.networks.batch_norm import BatchNorm2d
-from projgan.networks.convolutions import PLAIN, Network, channels_last
-from projgan.networks.layers import Convolving
+from projgan.networks.convolutions import Network, channels_last
+from projgan.networks.plain import compute_as_written
 
 
 def make_fast(network: nn.Module, device: torch.device) -> None:
@@ -26,11 +25,7 @@ def make_fast(network: nn.Module, device: torch.device) -> None:
 
 def make_plain(network: nn.Module, device: torch.device) -> None:
     """Compute every convolution and batch norm as written: the oracle that `make_fast` is held to."""
-    for module in network.modules():
-        if isinstance(module, Convolving):
-            module.convolve = PLAIN[module.convolve]
-        if isinstance(module, BatchNorm2d):
-            module.fused = False
+    compute_as_written(network)
 
 
 ACCELERATIONS: dict[str, Callable[[nn.Module, torch.device], None]] = {"auto": make_fast, "none": make_plain}
