@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cyclopts import App
 
+from projgan.commands.paths import NewPath
 from projgan.config import load_config
 from runs import Numbers, Words, call, configure, method_settings, parse_options, train
 
@@ -32,7 +33,7 @@ def conditions(
     measurements: int = 8,
     jobs: int = 1,
     threads: int | None = None,
-    out: Path | None = None,
+    out: NewPath | None = None,
     options: Words = (),
 ) -> int:
     """Train, measure and report.

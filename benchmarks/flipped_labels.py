@@ -20,6 +20,7 @@ from typing import Annotated
 import numpy as np
 from cyclopts import App, Parameter
 
+from projgan.commands.paths import NewPath
 from projgan.config import load_config
 from projgan.data import load_images
 from projgan.files import write_atomically
@@ -49,7 +50,7 @@ def flipped_labels(
     methods: Words = ("projection",),
     seeds: Numbers = (0,),
     share: float = 0.05,
-    out: Path = Path("runs/flipped-labels"),
+    out: NewPath = Path("runs/flipped-labels"),
     options: Words = (),
 ) -> int:
     """Flip, train, inspect and count.

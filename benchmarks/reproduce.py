@@ -19,6 +19,7 @@ from typing import TypeVar
 from cyclopts import App
 
 import projgan
+from projgan.commands.paths import NewPath
 from projgan.config import RunConfig
 from projgan.errors import UserError, nearest_of_several
 from projgan.report.runs import read_runs
@@ -66,7 +67,7 @@ def reproduce(
     jobs: int = 1,
     threads: int | None = None,
     carry: Path | None = None,
-    out: Path | None = None,
+    out: NewPath | None = None,
     options: Words = (),
 ) -> int:
     """Train, measure, and write the table.

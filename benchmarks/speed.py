@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import torch
 from cyclopts import App, Parameter
 
+from projgan.commands.paths import NewPath
 from projgan.errors import UserError
 from timing import history, machine
 from timing.measures import (
@@ -63,7 +64,7 @@ def speed(
     full: Annotated[bool, Parameter(negative=())] = False,
     repetitions: int | None = None,
     threads: int | None = None,
-    out: Path = Path(__file__).parent / "results",
+    out: NewPath = Path(__file__).parent / "results",
 ) -> int:
     """Measure everything, print a table, write the dated file and draw the picture.
 

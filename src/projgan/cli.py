@@ -8,6 +8,7 @@ import io
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from inspect import BoundArguments
 from types import FrameType
@@ -121,6 +122,7 @@ def _parsed(words: Sequence[str]) -> tuple[Callable[..., int | None], BoundArgum
 def run_command(words: Sequence[str]) -> int:
     """Run one command line; returns its exit code."""
     words = _expand_short_options(words)
+    warnings.filterwarnings("ignore", module="PIL")  # what is wrong with an image we say in our own words
     try:
         command, bound = _parsed(words)
         code = command(*bound.args, **bound.kwargs)

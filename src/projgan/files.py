@@ -76,7 +76,7 @@ def refuse_unnameable(path: Path, option: str = "") -> None:
     if "\0" in str(path):
         raise UserError(f"{option}{str(path)!r}: no path has a NUL in it")
     # Python keeps bytes that are no text as lone surrogates, which no encoding accepts.
-    if any("\ud800" <= letter <= "\udfff" for letter in str(path.absolute())):
+    if any("\ud800" <= letter <= "\udfff" for letter in os.path.realpath(path)):
         raise UserError(f"{option}{str(path)!r}: the name is not valid UTF-8; rename it, or choose another")
 
 

@@ -280,3 +280,14 @@ def test_measured_numbers_survive_a_line_cut_short_which_swallows_nothing(tmp_pa
     assert directory.metrics.read_bytes().startswith(b'{"metric": "fid", "value": 1.0}\n')
     with pytest.raises(UserError, match=r"metrics.jsonl: cannot be written \(No such file"):
         RunDirectory(tmp_path / "absent").append_metrics([{"metric": "fid"}])
+
+
+def test_a_name_that_is_no_text_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    """Numbers and reports name their run in UTF-8; the bytes of such a name are not."""
+    (tmp_path / "real\udcff").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real\udcff")
+    for path in (tmp_path / "run\udcff", tmp_path / "a\udcff" / "run", tmp_path / "link"):
+        with pytest.raises(UserError, match="the name is not valid UTF-8"):
+            train_small(path)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["link", "real\udcff"]
+    assert list((tmp_path / "real\udcff").iterdir()) == []

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -46,15 +44,14 @@ class UnreadableImageError(UserError):
         super().__init__(str(self.unreadable))
 
 
-def open_image(content: bytes | Path, name: str) -> Image.Image:
-    """Return the image in `content` (encoded bytes, or a path), its header read but its pixels not yet.
+def open_image(content: bytes, name: str) -> Image.Image:
+    """Return the image in `content`, encoded, its header read but its pixels not yet.
 
     Raises:
         UnreadableImageError: not one of the accepted formats, or more than `MAX_PIXELS` pixels.
     """
-    stream: BinaryIO | Path = BytesIO(content) if isinstance(content, bytes) else content
     try:
-        image = Image.open(stream, formats=IMAGE_FORMATS)
+        image = Image.open(BytesIO(content), formats=IMAGE_FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UnreadableImageError(name, f"more than the {MAX_PIXELS:,} pixels accepted") from None
     except UnidentifiedImageError:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from projgan.data import PackedImages
@@ -300,8 +301,20 @@ class Evaluator:
         return as_tensor(images.images), as_tensor(images.labels)
 
     def _row(self, finding: Finding, source: ImageSource, draw: Draw, start: float) -> MetricRow:
+        metric = public_name(finding.name, self.network.is_inception)
+        try:
+            return self._checked_row(metric, finding, source, draw, start)
+        except ValidationError:
+            raise UserError(
+                f"{metric} comes out as {finding.value:g}, which measures nothing: the feature network "
+                f"{self.network.name} is damaged or broken; use another one"
+            ) from None
+
+    def _checked_row(
+        self, metric: str, finding: Finding, source: ImageSource, draw: Draw, start: float
+    ) -> MetricRow:
         return MetricRow(
-            metric=public_name(finding.name, self.network.is_inception),
+            metric=metric,
             value=finding.value,
             standard_error=finding.standard_error,
             per_class=finding.per_class,

@@ -58,6 +58,10 @@ class FeatureNetwork(ABC):
             for answer, count in in_lanes(self._exactly, lane, self._checked(images))
         ]
         features, logits = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+        if not features.isfinite().all():
+            raise UserError(
+                f"{self.name}: gives features that are not finite; it is damaged or broken, use another one"
+            )
         return Extracted(features, logits)
 
     def _exactly(self, images: Tensor) -> tuple[Tensor, Tensor]:

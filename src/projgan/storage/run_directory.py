@@ -10,7 +10,7 @@ from typing import IO, Any
 from projgan.config import RESUMABLE_KEYS, RunConfig, check_config, differing_keys, dump_config
 from projgan.config import read_preset as read_settings
 from projgan.errors import UserError
-from projgan.files import lock_for_this_process, why_not_writable, write_atomically
+from projgan.files import lock_for_this_process, refuse_unnameable, why_not_writable, write_atomically
 
 LEFTOVERS = ".*.tmp"
 """What `write_atomically` calls a file while it is being written; only a kill leaves one."""
@@ -138,6 +138,7 @@ class RunDirectory:
             ) from error
 
     def _refuse_unwritable(self) -> None:
+        refuse_unnameable(self.path)
         reason = why_not_writable(self.path)
         if reason:
             raise UserError(f"{self.path}: cannot be written ({reason}); choose another --run-dir")

@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from projgan.data.decode import IMAGE_SUFFIXES, UnreadableImageError, open_image, to_eight_bits
+from projgan.data.decode import IMAGE_SUFFIXES, UnreadableImageError, to_eight_bits
 from projgan.data.decoding import OnUnreadable
+from projgan.data.sources.folder import open_file
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError, printable
 from projgan.networks.super_resolution import FACTOR
@@ -180,7 +181,7 @@ def _readable(paths: list[Path], skip: bool, skipped: list[str]) -> list[Path]:
 
 
 def _read(path: Path) -> Image.Image:
-    image = open_image(path, str(path))
+    image = open_file(path, str(path))
     width, height = image.size
     if width * height > MOST_PIXELS:
         raise UnreadableImageError(
