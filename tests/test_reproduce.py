@@ -334,8 +334,7 @@ def test_what_is_there_is_not_made_again(fake: list[list[str]], tmp_path: Path) 
     assert fake == []
     text = (tmp_path / "out" / "table" / "table.md").read_text()
     assert (
-        "| `projection` | `fd` | standard with 64 generated images | 1,500 | 10.0 (1 seed) |  |  |  |"
-        in text
+        "| `projection` | `fd` | standard with 64 generated images | 1,500 | 10.0 (1 seed) |  |  |  |" in text
     )
     assert (
         "| `projection` | `fid` | standard with 64 generated images |  |  | 12 [1] |  | not measured |"
