@@ -66,6 +66,7 @@ SHORT_OPTIONS = {
     "--data": "--data.source",
     "--on-unreadable": "--data.on-unreadable",
     "--start-from": "--training.start-from",
+    "--logging": "--training.logging",
 }
 """Of `train`, with the settings they stand for."""
 

@@ -160,6 +160,7 @@ RESUMABLE_KEYS = frozenset(
         "training.acceleration",
         "training.cpu_threads",
         "training.log_every",
+        "training.logging",
         "training.checkpoint_every",
         "training.keep_checkpoints",
         "sampling.every",

@@ -27,6 +27,7 @@ from projgan.training.building import build_trainer
 from projgan.training.class_vectors import refuse_missing_network
 from projgan.training.graphs import remark_on_steps
 from projgan.training.guidance import load_start, open_guide
+from projgan.training.journals import Journal, open_journals, refuse_missing_journals
 from projgan.training.memory import out_of_memory
 from projgan.training.optimization import remark_on_decay
 from projgan.training.outputs import write_networks, write_samples
@@ -82,6 +83,7 @@ def refuse_without_images(config: RunConfig, run_dir: Path) -> None:
     with torch.device("meta"):
         build_networks(config, num_classes=2)
     refuse_missing_network(config)
+    refuse_missing_journals(config.training.logging)
 
 
 def when_to_verify(config: RunConfig, directory: RunDirectory) -> Verify:
@@ -131,6 +133,7 @@ class _Run:
         images, conditions = as_tensor(data.images), as_tensor(self.conditions.values)
         guide = open_guide(config, self.conditions, ranks.device)
         self.trainer = build_trainer(config, images, conditions, len(self.conditions.names), ranks, guide)
+        self.journals: list[Journal] = []
         self.evaluator: RunEvaluator | None = None
         if config.evaluation.every:
             self.evaluator = run_evaluator(config, directory, data, ranks, listener)
@@ -159,7 +162,11 @@ class _Run:
             self.listener.said(remark)
         self._restart_clock()
         self._measure_where_due()
-        interrupted_by = self.loop.run()
+        try:
+            interrupted_by = self.loop.run()
+        finally:
+            for journal in self.journals:
+                journal.close()
         description = None
         if self.ranks.is_first:
             # Also where nothing was left to do: a kill may have come between checkpoint and networks.
@@ -184,6 +191,7 @@ class _Run:
             directory.save_config(self.config)
             directory.forget_stats_after(trainer.step)
             directory.forget_metrics_after(trainer.step)
+            self.journals = open_journals(self.settings.logging, directory.path, trainer.step)
 
     def _say_what_to_expect(self) -> None:
         remark = remark_on_decay(self.config.optimizer, self.settings.steps)
@@ -209,6 +217,8 @@ class _Run:
         every, at_the_end = self.sampling.every, step == self.settings.steps
         if self.ranks.is_first and every and (step % every == 0 or at_the_end):
             write_samples(self.trainer, self.config, self.directory, self.conditions)
+            for journal in self.journals:
+                journal.picture(step, self.directory.samples_at(step))
         if not stopping:
             self._measure_where_due()
 
@@ -223,6 +233,8 @@ class _Run:
         rows = self.evaluator.measure(self.trainer)
         if self.ranks.is_first:
             self.directory.append_metrics([row.model_dump(mode="json") for row in rows])
+            for journal in self.journals:
+                journal.numbers(step, {row.metric: row.value for row in rows})
         self.listener.said(numbers_of(rows))
         self.clock += time.perf_counter() - start  # not training
 
@@ -232,16 +244,16 @@ class _Run:
         self.trainer.forget_losses()
         if self.ranks.is_first and losses is not None:
             seen = self.trainer.images_seen
-            self.directory.append_stats(
-                {
-                    "step": self.trainer.step,
-                    "images_seen": seen,
-                    "loss_generator": losses.generator,
-                    "loss_discriminator": losses.discriminator,
-                    "learning_rate": self.trainer.learning_rate,
-                    "images_per_second": (seen - self.clock_images) / (time.perf_counter() - self.clock),
-                }
-            )
+            speed = (seen - self.clock_images) / (time.perf_counter() - self.clock)
+            numbers = {
+                "loss_generator": losses.generator,
+                "loss_discriminator": losses.discriminator,
+                "learning_rate": self.trainer.learning_rate,
+                "images_per_second": speed,
+            }
+            self.directory.append_stats({"step": self.trainer.step, "images_seen": seen} | numbers)
+            for journal in self.journals:
+                journal.numbers(self.trainer.step, numbers)
         self._restart_clock()
 
     def _restart_clock(self) -> None:
