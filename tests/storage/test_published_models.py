@@ -152,10 +152,12 @@ def test_settings_that_travel_name_no_folder() -> None:
     changes: dict[str, Any] = {
         "data.source": "/somewhere/photos",
         "data.cache": "/somewhere/cache",
+        "discriminator.features": "imagenet:/somewhere/weights.pth",
         "evaluation.features": "classifier:/somewhere/digits.safetensors",
     }
     settings = without_paths(small_config(changes).model_dump(mode="json"))
     assert (settings["data"]["source"], settings["data"]["cache"]) == ("photos", None)
+    assert settings["discriminator"]["features"] == "imagenet:weights.pth"
     assert settings["evaluation"]["features"] == "classifier:digits.safetensors"
     assert "somewhere" not in json.dumps(settings)
     unnamed = without_paths(small_config({"data.source": None}).model_dump(mode="json"))

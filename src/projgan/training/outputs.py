@@ -84,15 +84,24 @@ PATHS = ("run", "classifier")
 
 def without_paths(settings: dict[str, Any]) -> dict[str, Any]:
     """Return a run's settings without folders of the machine it was made on: the file is meant to travel."""
-    source, features = settings["data"]["source"], settings["evaluation"]["features"]
-    kind, colon, path = features.partition(":")
+    source = settings["data"]["source"]
     parent = settings.get("finetuning", {})
     names = {key: Path(parent[key]).name for key in PATHS if parent.get(key)}
+    looking = {
+        section: settings[section] | {"features": _without_folders(settings[section]["features"])}
+        for section in ("discriminator", "evaluation")
+    }
     return settings | {
+        **looking,
         "data": settings["data"] | {"source": source and Path(source).name, "cache": None},
-        "evaluation": settings["evaluation"] | {"features": kind + colon + Path(path).name},
         "finetuning": parent | names,
     }
+
+
+def _without_folders(network: str) -> str:
+    """`imagenet:some/where/FILE` -> `imagenet:FILE`."""
+    kind, colon, path = network.partition(":")
+    return kind + colon + Path(path).name
 
 
 def write_samples(
