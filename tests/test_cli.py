@@ -387,12 +387,15 @@ def test_sampling_from_a_run_and_from_its_one_file_gives_the_same_bytes(
         assert run("sample", str(source), *words, "--out", out)[:2] == (0, f"{out}: 6 images\n")
     assert files_of(Path("a")) == files_of(Path("b"))
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
-    assert sorted(files_of(Path("a"))) == [f"{label}_seed00000{seed}.png" for label in "37" for seed in "567"]
-    assert Image.open("a/3_seed000005.png").size == (8, 8)
+    assert sorted(files_of(Path("a"))) == [
+        ".projgan.json",
+        *(f"{label}/seed00000{seed}.png" for label in "37" for seed in "567"),
+    ]
+    assert Image.open("a/3/seed000005.png").size == (8, 8)
     # A seed is one image, whatever is sampled beside it.
     assert run("sample", str(trained), "--class", "7", "--count", "1", "--seed", "6", "--out", "c")[0] == 0
-    assert Path("c/7_seed000006.png").read_bytes() == Path("a/7_seed000006.png").read_bytes()
-    assert Path("c/7_seed000006.png").read_bytes() != Path("a/7_seed000005.png").read_bytes()
+    assert Path("c/7/seed000006.png").read_bytes() == Path("a/7/seed000006.png").read_bytes()
+    assert Path("c/7/seed000006.png").read_bytes() != Path("a/7/seed000005.png").read_bytes()
 
 
 def test_samples_as_json_and_mixes(run: Run, trained: Path) -> None:
@@ -419,7 +422,7 @@ def test_samples_as_json_and_mixes(run: Run, trained: Path) -> None:
     assert len(found["files"]) == 4
     assert run("sample", str(trained), "--class", "3", "--count", "2", "--out", "c")[0] == 0
     # The whole weight on one class is that class.
-    assert Path("m/3=1_seed000001.png").read_bytes() == Path("c/3_seed000001.png").read_bytes()
+    assert Path("m/3=1/seed000001.png").read_bytes() == Path("c/3/seed000001.png").read_bytes()
 
 
 def test_describing_and_packing_and_training_on_what_was_packed(run: Run, tmp_path: Path) -> None:
@@ -456,7 +459,8 @@ def test_no_folder_is_made_on_the_way_to_an_output(run: Run, tmp_path: Path) -> 
         "b/three.png",
         "c",
         "c/.projgan.json",
-        "c/3_seed000000.png",
+        "c/3",
+        "c/3/seed000000.png",
     ]
     code, out, _ = run(*brief("d/../run", data__cache="e/../cache"), "--dry-run", "--json")
     assert code == 0

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from projgan.cli import run_command
+from projgan.networks.conditions import CONDITIONS
 from projgan.storage.imagenet_classes import imagenet_classes
 
 ROOT = Path(__file__).parents[1]
@@ -155,8 +156,13 @@ def test_commands(page, workplace, monkeypatch, capfd):
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_python_examples(page, workplace, monkeypatch):
     monkeypatch.chdir(workplace)
-    for block in blocks(page, "python"):
-        exec(compile(block, str(page), "exec"), {})
+    methods = dict(CONDITIONS)  # a page adds one
+    try:
+        for block in blocks(page, "python"):
+            exec(compile(block, str(page), "exec"), {})
+    finally:
+        CONDITIONS.clear()
+        CONDITIONS.update(methods)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

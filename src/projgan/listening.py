@@ -27,6 +27,8 @@ class Listener:
 
     started: Callable[[int, int, int], None] = lambda step, steps, images_per_step: None
     stepped: Callable[[Progress], None] = lambda progress: None
+    ended: Callable[[], None] = lambda: None
+    """Told at the end of a training, however it ends."""
     said: Callable[[str], None] = lambda message: None
     working: Callable[[str, int, int], None] = lambda what, done, total: None
     """Told what is being done, as in "decoding images", how many are done, and of how many."""

@@ -4,7 +4,8 @@ What differs between trainings is given: what is trained, where its checkpoints 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -97,6 +98,15 @@ def one_process(device: torch.device | str) -> Ranks:
     return Ranks(rank=0, size=1, device=torch.device(device))
 
 
+@contextmanager
+def closing(listener: Listener) -> Iterator[None]:
+    """Tell a listener that it is over, whatever happens."""
+    try:
+        yield
+    finally:
+        listener.ended()
+
+
 @dataclass
 class TrainingLoop:
     """A training with its checkpoints; `resume` first, then `run`."""
@@ -159,9 +169,12 @@ class TrainingLoop:
         trained, listener = self.trained, self.listener
         signal = 0  # the same on every rank, whichever got it
         listener.started(trained.step, trained.steps, trained.images_per_step)
-        with Interruption(
-            lambda: listener.said("stopping after this step; again to stop at once")
-        ) as interruption:
+        with (
+            closing(listener),
+            Interruption(
+                lambda: listener.said("stopping after this step; again to stop at once")
+            ) as interruption,
+        ):
             while trained.step < trained.steps and not signal:
                 listener.stepped(self._progress(trained.advance()))
                 signal = self.ranks.largest(interruption.signal or 0)

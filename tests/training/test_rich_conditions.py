@@ -92,8 +92,7 @@ def window_run(windows: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def brightness(folder: Path, mix: str) -> np.ndarray:
     """Mean image of a folder's samples for one mix, [8, 8]."""
-    stem = f"{mix}_seed"
-    files = [path for path in folder.iterdir() if path.name.startswith(stem)]
+    files = sorted((folder / mix).iterdir())
     assert len(files) == 20
     return np.mean([np.asarray(Image.open(path), dtype=float) for path in files], axis=0)
 

@@ -94,7 +94,9 @@ def bar_listener() -> "Listener":
             bar.set_postfix_str(progress.describe(), refresh=False)
             bar.update(progress.images_seen - bar.n)
             shown = time.monotonic()
-        if last:
+
+    def ended() -> None:
+        if bar is not None:
             bar.close()
 
     def working(what: str, done: int, total: int) -> None:
@@ -102,4 +104,4 @@ def bar_listener() -> "Listener":
             counts[what] = counted(what, f" {what.split()[-1]}")
         counts[what](done, total)
 
-    return Listener(started=started, stepped=stepped, said=Say.line, working=working)
+    return Listener(started=started, stepped=stepped, ended=ended, said=Say.line, working=working)
