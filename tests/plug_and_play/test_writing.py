@@ -78,6 +78,7 @@ def test_noise_is_normal_and_of_the_seed_and_the_step() -> None:
     values = torch.cat([first.flatten(), draw(1).flatten()])
     assert abs(values.mean().item()) < 4 / len(values) ** 0.5
     assert abs(values.var().item() - 1) < 4 * (2 / len(values)) ** 0.5
+    assert not first.equal(draw(16))  # of the next sixteen steps
     correlation = torch.corrcoef(torch.stack([first[0], first[1], draw(1)[0]]))
     assert correlation.triu(1).abs().max() < 4 / 2000**0.5
 
@@ -244,3 +245,25 @@ def test_from_a_classifier_to_a_measured_folder(run: Run, classifier: Path) -> N
 def test_mistakes_on_the_command_line(run: Run) -> None:
     line = assert_one_line_error(*run("plug-and-play", "nowhere", "--class", "dog"))
     assert "nowhere: no such file or run" in line
+
+
+def test_sixteen_steps_are_drawn_at_once_and_none_without_noise(
+    networks: PlugAndPlay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    real = chains.generator_at
+    monkeypatch.setattr(chains, "generator_at", lambda *given: (drawn.append(given[2]), real(*given))[1])
+    for noise, wanted in ((0.1, [0] * 32 + [1] * 32), (0.0, [])):
+        list(sample_classes(networks, [3], [5], ChainSettings(noise=noise), steps=18))
+        assert drawn == wanted
+        drawn.clear()
+
+
+@pytest.mark.parametrize("command", ["sample", "morph", "plug-and-play"])
+def test_a_gpu_that_is_not_there_is_one_line(
+    command: str, trained: InverterRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    run = str(trained.path) if command == "plug-and-play" else "digits"
+    code = run_command([command, run, "--device", "cuda"])
+    assert "torch sees no GPU here" in assert_one_line_error(code, *capsys.readouterr())

@@ -213,6 +213,10 @@ def test_the_rate_starts_as_the_runs_and_falls_to_zero_with_the_steps(folder: Pa
     assert (settings.learning_rate, settings.decay_start, settings.decay_end) == (5e-4, 8, 15)
     assert finetuned_config(request_of(folder, learning_rate=1e-5)).optimizer.learning_rate == 1e-5
     assert finetuned_config(request_of(folder, steps=None)).training.steps == 9  # an eighth of 8
+    devices = [
+        finetuned_config(request_of(folder, device=device)).training.device for device in (None, "cuda")
+    ]
+    assert devices == ["cpu", "cuda"]
 
 
 @pytest.mark.parametrize(

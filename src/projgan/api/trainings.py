@@ -89,11 +89,13 @@ def finetune(
     steps: int | None = None,
     learning_rate: float | None = None,
     classes: str | Path | None = None,
+    device: str | None = None,
     progress: bool = True,
 ) -> Run:
     """Train a run further while a frozen classifier guides its generator, as `projgan finetune` does.
 
-    `classifier` is a file of ours, or `imagenet`; `classes` names those of the run in ILSVRC2012.
+    `classifier` is a file of ours, or `imagenet`; `classes` names those of the run in ILSVRC2012; `device` is
+    `auto`, `cpu`, `cuda`, or that of the run if None.
 
     Raises:
         UserError: no run, no classifier of its classes, or a number out of its range.
@@ -105,7 +107,7 @@ def finetune(
     folder = choose_run_dir(start, None if run_dir is None else Path(run_dir))
     config = finetuned_config(
         FinetuningRequest(
-            start, Path(classifier), weight, steps, learning_rate, Path(classes) if classes else None
+            start, Path(classifier), weight, steps, learning_rate, Path(classes) if classes else None, device
         )
     )
     with join_ranks(config.training.device) as ranks:
