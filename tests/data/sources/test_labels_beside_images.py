@@ -311,6 +311,15 @@ def test_two_files_that_could_both_be_meant_are_refused(make, png, form, names):
     assert "could each say what the images show; call the one that is meant labels.csv" in message
 
 
+def test_a_file_speaks_of_no_other_folder(make, png, form):
+    files = {"train/1.png": png(1), "test/1.png": png(2)}
+    table = csv({"train/1.png": "cat", "test/1.png": "dog"})
+    message = refused(
+        make(form, files | {"train/labels.csv": table}), "lists 1 files that are not there: test/1.png"
+    )
+    assert "add them or remove their rows" in message
+
+
 def test_a_file_above_another_is_refused(make, png, form):
     files = images(png) | {"labels.csv": csv(LABELS), "00/labels.csv": csv({"a.png": "x", "b.png": "x"})}
     refused(make(form, files), "labels.csv and 00/labels.csv both speak of the images in 00/")

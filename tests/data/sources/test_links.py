@@ -103,7 +103,17 @@ def test_links_to_folders_inside(make, kind):
 
 
 @pytest.mark.parametrize(
-    "target", ["/etc/passwd", "../../secret.png", "../../set/../../x.png", "nowhere.png", "z.png", "..", "."]
+    "target",
+    [
+        "/etc/passwd",
+        "../../secret.png",
+        "../../cat/a.png",
+        "../../set/../../x.png",
+        "nowhere.png",
+        "z.png",
+        "..",
+        ".",
+    ],
 )
 def test_links_that_lead_out_to_nothing_or_back_are_said_and_not_read(make, kind, tmp_path, png, target):
     (tmp_path / "secret.png").write_bytes(png(99))

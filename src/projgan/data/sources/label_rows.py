@@ -17,7 +17,7 @@ from projgan.data.sources.columns import (
     read_number,
 )
 from projgan.data.sources.label_table import Cell, LabelTable, Record
-from projgan.errors import UserError
+from projgan.errors import UserError, printable
 
 FILE_COLUMNS = ("file", "file_name", "filename", "image", "path")
 LABEL_COLUMNS = ("label", "class", "class_name")
@@ -74,7 +74,7 @@ def _find_column(table: LabelTable, accepted: tuple[str, ...], what: str) -> str
             raise UserError(f"{table.place} has two columns called {name}; keep one of them")
         if spelled:
             return spelled[0]
-    present = ", ".join(table.header[:20])[:150] or "none"
+    present = ", ".join(map(printable, table.header[:20]))[:150] or "none"
     advice = table.hint or f"call it one of: {', '.join(accepted)}"
     raise UserError(f"{table.place} has no {what} column (columns: {present}); {advice}")
 

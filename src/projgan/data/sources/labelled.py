@@ -16,7 +16,7 @@ from projgan.data.sources.label_rows import Row, conditions_of, read_rows
 from projgan.data.sources.listing import Listing, leaves
 from projgan.data.sources.splits import canonical_split, choose_split, is_split_name, split_of_folder
 from projgan.data.sources.tree import folders_of_splits, tops_of, wrapper_of
-from projgan.errors import UserError
+from projgan.errors import UserError, printable
 
 _SHOWN = 5
 
@@ -75,7 +75,7 @@ def _find_images(listing: Listing, file: LabelFile) -> Iterator[tuple[str, Row]]
         if not missing:
             return ((name, row) for name, row in found if name is not None)
         fewest = min(fewest, missing, key=len)
-    shown = ", ".join(row.file for row in fewest[:_SHOWN])
+    shown = ", ".join(printable(row.file) for row in fewest[:_SHOWN])
     more = f" and {len(fewest) - _SHOWN} more" if len(fewest) > _SHOWN else ""
     raise UserError(
         f"{file.table.place} lists {len(fewest)} files that are not there: {shown}{more}; "
@@ -115,10 +115,12 @@ def _ways_to_look_up(listing: Listing, file: LabelFile) -> Iterator[Callable[[st
 
 def _named_twice(name: str, first: Row, second: Row) -> UserError:
     if first.table != second.table:
-        return UserError(f"{name} is listed in {first.place} and in {second.place}; keep one of them")
+        return UserError(
+            f"{printable(name)} is listed in {first.place} and in {second.place}; keep one of them"
+        )
     kind, number = first.where.split()
     return UserError(
-        f"{first.table}: {name} is listed twice ({kind}s {number} and {second.where.split()[1]}); "
+        f"{first.table}: {printable(name)} is listed twice ({kind}s {number} and {second.where.split()[1]}); "
         "keep one of them"
     )
 
