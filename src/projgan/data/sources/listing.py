@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import NamedTuple
-from unicodedata import normalize
 
 from projgan.data.decode import IMAGE_SUFFIXES
+from projgan.names import composed
 
 SYSTEM_NAMES = frozenset(
     {
@@ -95,8 +95,8 @@ class Listing(ABC):
         if name in self.files or name.isascii():
             return name if name in self.files else None
         if self._composed is None:
-            self._composed = {normalize("NFC", known): known for known in self.files if not known.isascii()}
-        return self._composed.get(normalize("NFC", name))
+            self._composed = {composed(known): known for known in self.files if not known.isascii()}
+        return self._composed.get(composed(name))
 
     @cached_property
     def images(self) -> list[str]:
