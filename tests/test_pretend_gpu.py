@@ -60,7 +60,7 @@ def test_mistakes_that_a_gpu_refuses_are_seen(guard: Path) -> None:
 
 @pytest.mark.slow
 def test_every_command_runs(guard: Path) -> None:
-    assert_all_ok(cases_of(guard, "commands"), 16)
+    assert_all_ok(cases_of(guard, "commands"), 17)
 
 
 @pytest.mark.slow

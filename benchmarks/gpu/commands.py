@@ -80,6 +80,18 @@ def commands(place: Place) -> Iterator[tuple[str, list[str], list[Path]]]:
     yield "train super-resolution", [*words, "--run-dir", str(enlarging)], left
     words = ["super-resolve", str(enlarging), str(photos / "cat" / "0.png"), "--out", str(large), *on]
     yield "super-resolve", words, [large / "comparison.png"]
+    words = [
+        "super-resolve",
+        str(enlarging),
+        str(photos),
+        "--evaluate",
+        "--count",
+        "8",
+        "--cache",
+        str(folder),
+    ]
+    measured = folder / "measured"
+    yield "measure super-resolution", [*words, "--out", str(measured), *on], [measured / "evaluation.json"]
 
 
 def _photos(folder: Path) -> None:

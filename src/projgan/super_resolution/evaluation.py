@@ -110,6 +110,7 @@ def evaluate_super_resolution(
     outputs["projgan"] = torch.stack(draws)
     if classifier is not None:
         outputs["truth"] = truth[None]
+    there = torch.device(request.device)
     found = MeasuredSuperResolution(
         generator=str(path),
         data=images.name,
@@ -119,7 +120,10 @@ def evaluate_super_resolution(
         scales=number_of_scales(*truth.shape[2:]),
         seeds=seeds,
         classifier=None if classifier is None else classifier.name,
-        ways={name: fidelity(truth, small, output, classifier, labels) for name, output in outputs.items()},
+        ways={
+            name: fidelity(truth.to(there), small.to(there), output.to(there), classifier, labels)
+            for name, output in outputs.items()
+        },
     )
     make_folder(request.out)
     text = json.dumps({"made_by": SIGN} | dataclasses.asdict(found), indent=2)
