@@ -61,3 +61,12 @@ def test_it_is_a_copy_in_evaluation_mode_that_takes_no_gradient() -> None:
     assert all(torch.equal(state[name], before[name]) for name in state)
     shake(generator)
     assert all(torch.equal(average.generator.state_dict()[name], before[name]) for name in before)
+
+
+def test_a_generator_without_statistics_is_averaged_too() -> None:
+    generator = Generator("resnet-8", channels=1, num_classes=2, latent_size=3, width=8, norm="adain")
+    assert list(generator.buffers()) == []
+    average = GeneratorAverage(generator, 0.9)
+    shake(generator)
+    average.update(generator, 10_000)
+    assert not torch.equal(average.generator.linear.weight, generator.linear.weight)

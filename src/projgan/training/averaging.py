@@ -24,5 +24,6 @@ class GeneratorAverage:
         decay = min(self.decay, (1 + updates) / (10 + updates))
         ours: list[Tensor] = list(self.generator.parameters())
         torch._foreach_lerp_(ours, list(generator.parameters()), 1 - decay)
-        for buffer, trained in zip(self.generator.buffers(), generator.buffers(), strict=True):
-            buffer.copy_(trained)
+        statistics: list[Tensor] = list(self.generator.buffers())
+        if statistics:  # instance norms keep none
+            torch._foreach_copy_(statistics, list(generator.buffers()))
