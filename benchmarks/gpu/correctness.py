@@ -1,7 +1,7 @@
 """Eager steps: a GPU against a CPU, one precision against another, fast against plain, and every way once."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -9,7 +9,9 @@ from torch import Tensor
 
 from gpu.notes import Notes
 from gpu.settings import CPU, EVERYTHING, GUIDED, SUPER_RESOLUTION, Changes, Place, steps_called
+from projgan.errors import UserError
 from projgan.networks.conditions import CONDITIONS
+from projgan.storage.pretrained import imagenet_file
 from projgan.training.trainer import Trainer
 
 CLOSE = 1e-4
@@ -56,6 +58,9 @@ def ways() -> Iterator[tuple[str, Changes]]:
     yield "guided", GUIDED
     yield "super-resolution", SUPER_RESOLUTION
     yield "plain", {"training.acceleration": "none"}
+    with suppress(UserError):  # its weights are an extra
+        imagenet_file()
+        yield "projected", {"discriminator.architecture": "projected", "discriminator.input_size": 64}
 
 
 @contextmanager

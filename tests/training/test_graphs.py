@@ -35,6 +35,11 @@ EVERYTHING: dict[str, Any] = {
     "optimizer.discriminator_learning_rate": 1e-3,
 }
 VECTORS: dict[str, Any] = {"data.condition": "vector", "discriminator.quadratic_term": True}
+PROJECTED: dict[str, Any] = {
+    "discriminator.architecture": "projected",
+    "discriminator.input_size": 32,
+    "discriminator.width": 16,
+}
 GUIDE: dict[str, Any] = {
     "finetuning.classifier_weight": 0.5,
     "finetuning.classifier": "classifier.safetensors",
@@ -49,6 +54,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"training.acceleration": "none"},
     {"discriminator.condition": "d2d-ce"},
     {"generator.condition": "adain"},
+    PROJECTED,
     VECTORS,
     GUIDE,
 ]
