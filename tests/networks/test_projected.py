@@ -161,3 +161,14 @@ def test_the_frozen_network_has_its_own_precision_on_a_cpu(wanted: bool) -> None
     assert {found.dtype for found in seen["maps"]} == {torch.float32}
     assert output.logits.isfinite().all()
     assert seen["head"].dtype == (torch.bfloat16 if wanted else torch.float32)
+
+
+@pytest.mark.parametrize("width", [32, 128, 512])
+def test_classes_weigh_as_much_as_the_marginal_at_the_start(width: int) -> None:
+    meeting = projected(num_classes=50, width=width).condition
+    meeting.start_classes(7 * torch.randn(50, 320) + 3)
+    assert meeting.classes.mean(dim=0).abs().max() < 1e-4
+    for layer in meeting.maps:
+        assert torch.linalg.matrix_norm(layer.weight, 2).item() == pytest.approx(1, abs=1e-4)
+        lengths = (meeting.classes @ layer.weight.T).square().sum(dim=1)
+        assert lengths.mean().item() == pytest.approx(1, abs=0.25)

@@ -124,22 +124,29 @@ class HeadMarginals(nn.Module):
 
 
 class HeadProjections(HeadMarginals):
-    """The same, and each head's inner product with its own linear map of the class's vector."""
+    """The same, and each head's inner product with its own linear map of the class's vector.
+
+    At the start V_h v_y has mean square length 1 over classes, as long as psi's weights: V_h is a random
+    orthogonal matrix, which leaves width / `CLASS_FEATURES` of a square length.
+    """
 
     def __init__(self, shape: ConditionShape, heads: int) -> None:
         super().__init__(shape, heads)
-        self.classes = nn.Parameter(torch.randn(shape.num_classes, CLASS_FEATURES) / CLASS_FEATURES**0.5)
+        self.start_length = max(1.0, CLASS_FEATURES / self.width) ** 0.5
+        self.classes = nn.Parameter(torch.randn(shape.num_classes, CLASS_FEATURES))
+        self.start_classes(self.classes)
         self.maps = nn.ModuleList(
             SpectralNormLinear(CLASS_FEATURES, self.width, bias=False) for _ in range(heads)
         )
         for layer in self.maps:
-            initialize(layer)
+            nn.init.orthogonal_(layer.weight)  # type: ignore[arg-type]
 
     @torch.no_grad()
     def start_classes(self, means: Tensor) -> None:
-        """Let the classes' vectors be these means [num_classes, CLASS_FEATURES], centred, of length 1."""
+        """Let the classes' vectors be these [num_classes, CLASS_FEATURES], centred, at the right scale."""
         centred = means - means.mean(dim=0)
-        self.classes.copy_(centred / centred.square().sum(dim=1).mean().sqrt())
+        lengths = centred.square().sum(dim=1).mean().sqrt()
+        self.classes.copy_(centred * (self.start_length / lengths.clamp(min=1e-12)))
 
     def terms(self, features: list[Tensor], condition: Tensor | None) -> tuple[Tensor, Tensor]:
         """As those of `HeadMarginals`; labels [N] or weights [N, num_classes] mix the classes' vectors."""
