@@ -1,7 +1,7 @@
 """Eager steps: a GPU against a CPU, one precision against another, fast against plain, and every way once."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -26,19 +26,18 @@ def check(place: Place, notes: Notes) -> None:
     """Compare gradients, then train two steps of every kind."""
     small = {"training.batch_size": 8, "training.generator_batch_size": 8}
     inputs = _inputs(place, small)
-    with tf32(False):
-        wanted = _gradients(place, small, inputs, CPU)
-        pairs: list[tuple[str, Changes]] = [("cpu", {}), ("plain", {"training.acceleration": "none"})]
-        for name, changes in pairs:
-            with notes.case(f"against {name}") as facts:
-                theirs = wanted
-                if name == "plain":
-                    theirs = _gradients(place, {**small, **changes}, inputs, place.device)
-                _compare(facts, _gradients(place, small, inputs, place.device), theirs, CLOSE)
-    for name, precision, allowed in (("tf32", "fp32", True), ("bf16", "bf16", False)):
-        with notes.case(f"{name} against fp32") as facts, tf32(allowed):
+    wanted = _gradients(place, small, inputs, CPU)
+    pairs: list[tuple[str, Changes]] = [("cpu", {}), ("plain", {"training.acceleration": "none"})]
+    for name, changes in pairs:
+        with notes.case(f"against {name}") as facts:
+            theirs = wanted
+            if name == "plain":
+                theirs = _gradients(place, {**small, **changes}, inputs, place.device)
+            _compare(facts, _gradients(place, small, inputs, place.device), theirs, CLOSE)
+    for precision, alike in ALIKE.items():
+        with notes.case(f"{precision} against fp32") as facts:
             changes = {**small, "training.precision": precision}
-            _compare(facts, _gradients(place, changes, inputs, place.device), wanted, ALIKE[name])
+            _compare(facts, _gradients(place, changes, inputs, place.device), wanted, alike)
     for name, changes in ways():
         for precision in ("fp32", "bf16"):
             with notes.case(f"{name}, {precision}") as facts:
@@ -61,18 +60,6 @@ def ways() -> Iterator[tuple[str, Changes]]:
     with suppress(UserError):  # its weights are an extra
         imagenet_file()
         yield "projected", {"discriminator.architecture": "projected", "discriminator.input_size": 64}
-
-
-@contextmanager
-def tf32(allowed: bool) -> Iterator[None]:
-    """Let convolutions and products of float32 be rounded to TF32, or not."""
-    cudnn, products = torch.backends.cudnn, torch.backends.cuda.matmul
-    before = cudnn.allow_tf32, products.allow_tf32
-    cudnn.allow_tf32 = products.allow_tf32 = allowed
-    try:
-        yield
-    finally:
-        cudnn.allow_tf32, products.allow_tf32 = before
 
 
 def _inputs(place: Place, changes: Changes) -> dict[str, Inputs]:

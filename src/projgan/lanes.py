@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from projgan.arithmetic import in_float32
 from projgan.networks.resnet import Discriminator
 from projgan.pictures.pixels import to_float
 
@@ -23,7 +24,7 @@ Answer = TypeVar("Answer")
 
 
 def in_lanes(ask: Callable[..., Answer], lane: int, *rows: Tensor) -> Iterator[tuple[Answer, int]]:
-    """Ask about rows, as many at once as a lane has, without gradients.
+    """Ask about rows, as many at once as a lane has, without gradients; a GPU computes in full float32.
 
     Args:
         ask: is called with a full lane of each of `rows`.
@@ -35,7 +36,7 @@ def in_lanes(ask: Callable[..., Answer], lane: int, *rows: Tensor) -> Iterator[t
     """
     for start in range(0, len(rows[0]), lane):
         some = [part[start : start + lane] for part in rows]
-        with torch.inference_mode(), rows_apart():
+        with torch.inference_mode(), in_float32(), rows_apart():
             answer = ask(*(fill_lane(part, lane) for part in some))
         yield answer, len(some[0])
 

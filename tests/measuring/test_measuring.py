@@ -115,9 +115,13 @@ def test_what_was_not_measured_then_is_measured_when_the_run_is_resumed(
         assert [row.subject.step for row in rows_of(tmp_path / "run")] == [20] * 4
 
 
-def test_every_checkpoint_gives_the_numbers_measured_on_the_way(classifier: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("changes", [{}, {"training.precision": "bf16", "training.ema_decay": None}], ids=str)
+def test_every_checkpoint_gives_the_numbers_measured_on_the_way(
+    classifier: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    """Also where the very generator that is measured is trained in another precision."""
     run = tmp_path / "run"
-    kept = {"training.keep_checkpoints": 9, "training.checkpoint_every": 8, "evaluation.seed": 3}
+    kept = {"training.keep_checkpoints": 9, "training.checkpoint_every": 8, "evaluation.seed": 3, **changes}
     train_small(run, measured(classifier, **kept))
     on_the_way = rows_of(run)
     settings = EvaluationConfig(

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from gpu.launches import Launches
 from projgan.networks.classifier import WHITENING_FLOOR, Classifier, stage_widths
 
 
@@ -102,3 +103,19 @@ def test_the_stem_whitens_the_patches_of_its_images(channels: int) -> None:
     expected = torch.diag(variances / (variances + WHITENING_FLOOR))  # 1 but for the floor
     torch.testing.assert_close(covariance, expected, rtol=0, atol=1e-4)
     assert not network.stem.weight.requires_grad
+
+
+def test_the_border_is_repeated_without_padding_whose_gradient_is_never_the_same_twice() -> None:
+    network = Classifier(9, 2, 3, width=16).double()
+    images = torch.randn(2, 2, 9, 9, dtype=torch.float64, requires_grad=True)
+    padded = F.pad(images, (0, 1, 0, 1), mode="replicate")
+    expected = network.stages(F.relu(network.stem(padded)))
+    direction = torch.randn_like(expected)
+    with Launches("cpu") as launches:
+        found = network.maps(images)
+        gradients = torch.autograd.grad(found, images, direction)
+    assert not any("pad" in name for name in launches.counts)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        gradients, torch.autograd.grad(expected, images, direction), rtol=0, atol=1e-12
+    )

@@ -3,6 +3,7 @@
 import copy
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -21,8 +22,8 @@ from small_runs import ONE_RANK, small_config
 CPU = torch.device("cpu")
 
 
-def three_steps(precision: str) -> tuple[Trainer, torch.Tensor]:
-    config = small_config({"training.precision": precision, "training.batch_size": 16})
+def three_steps(precision: str, changes: dict[str, Any] | None = None) -> tuple[Trainer, torch.Tensor]:
+    config = small_config({"training.precision": precision, "training.batch_size": 16} | (changes or {}))
     draw = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (64, 1, 8, 8), dtype=torch.uint8, generator=draw)
     trainer = build_trainer(config, images, torch.arange(64) % 4, 4, ONE_RANK)
@@ -40,6 +41,20 @@ def test_bfloat16_follows_float32_and_keeps_its_parameters_in_float32() -> None:
         assert {tensor.dtype for tensor in network.state_dict().values()} == {torch.float32}
     latents = torch.zeros(2, rounded_trainer.generator.latent_size)
     assert rounded_trainer.generator(latents, torch.tensor([0, 1])).dtype == torch.float32
+
+
+def test_samples_of_a_run_in_bfloat16_are_those_of_its_weights_in_float32() -> None:
+    trainer, _ = three_steps("bf16", {"training.ema_decay": None})
+    of_its_weights = place(build_networks(small_config({}), 4)[0], CPU)
+    of_its_weights.load_state_dict(trainer.generator.state_dict())
+    latents, labels = torch.randn(4, trainer.generator.latent_size), torch.arange(4)
+    found, expected = (
+        network.eval()(latents, labels) for network in (trainer.sampling_generator, of_its_weights)
+    )
+    assert torch.equal(found, expected)
+    assert not torch.equal(
+        trainer.generator.train()(latents, labels), of_its_weights.train()(latents, labels)
+    )
 
 
 def test_kernels_and_feature_maps_have_channels_last() -> None:

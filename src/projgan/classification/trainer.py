@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from projgan.arithmetic import compute
 from projgan.classification.augmentation import flip_images, shift_images
 from projgan.classification.settings import ClassifierSettings
 from projgan.data.gathering import gathered, send
@@ -59,6 +60,7 @@ class ClassifierTrainer:
         self.accuracy: Accuracy | None = None
         """On the held-out images after the last whole epoch; None in the first."""
         self._last_loss: Tensor | None = None
+        compute(tf32=False)
         self._epoch_order = (-1, torch.empty(0))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(generator_at(settings.seed, "classifier", 0).initial_seed())

@@ -231,8 +231,9 @@ class TrainingConfig(Section):
     """Keep an exponential moving average of the generator with this decay and use it for samples."""
     batch_norm_statistics: Literal["per-rank", "shared"] = "per-rank"
     """Over which images several processes compute batch-norm statistics; the paper's are per rank."""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """Arithmetic of the networks; parameters and losses stay in float32."""
+    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
+    """Arithmetic of the networks in training: float32; the same, but a GPU rounds what it multiplies to ten
+    bits of fraction; or bfloat16, seven bits. Parameters, losses and samples stay in float32."""
     acceleration: Literal["auto", "none"] = "auto"
     """Faster algorithms for the same numbers, or none of them: every operation as the paper writes it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -55,7 +55,9 @@ class FeatureNetwork(ABC):
         lane = LANES.get(self.device.type, LANES["cpu"])
         parts = [
             [tensor[:count].float().cpu() for tensor in answer]
-            for answer, count in in_lanes(self._exactly, lane, self._checked(images))
+            for answer, count in in_lanes(
+                lambda images: self._of_lane(images.to(self.device)), lane, self._checked(images)
+            )
         ]
         features, logits = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
         if not features.isfinite().all():
@@ -63,11 +65,6 @@ class FeatureNetwork(ABC):
                 f"{self.name}: gives features that are not finite; it is damaged or broken, use another one"
             )
         return Extracted(features, logits)
-
-    def _exactly(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        # TensorFloat-32 would leave three digits of a feature.
-        with torch.backends.cudnn.flags(deterministic=True, allow_tf32=False):
-            return self._of_lane(images.to(self.device))
 
     @abstractmethod
     def _of_lane(self, images: Tensor) -> tuple[Tensor, Tensor]:

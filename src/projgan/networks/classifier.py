@@ -87,7 +87,9 @@ class Classifier(nn.Module):
     def maps(self, images: Tensor) -> Tensor:
         """Images in [-1, 1] -> non-negative maps of the last stage [N, num_features, S, S], S in 2..7."""
         # One more column and row keep the map's size even.
-        padded = F.pad(images, (0, 1, 0, 1), mode="replicate")
+        # In pieces: on a GPU the gradient of padding adds up in another order each time.
+        wider = torch.cat([images, images[..., -1:]], dim=3)
+        padded = torch.cat([wider, wider[..., -1:, :]], dim=2)
         hidden = F.relu(self.stem(padded.contiguous(memory_format=torch.channels_last)))
         maps: Tensor = self.stages(hidden)
         return maps

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from projgan.arithmetic import in_float32
 from projgan.data.gathering import send
 from projgan.errors import UserError
 from projgan.generation.sampling import latents_of
@@ -172,7 +173,7 @@ def _walk_lane(
     seeds = [*seeds, *[seeds[0]] * (lane - count)]
     size = networks.encoder.num_features
     score = CLASS_SCORES[class_score]
-    with rows_apart():
+    with in_float32(), rows_apart():
         chain = sample_chain(
             networks.inverter,
             networks.encoder.features,
@@ -184,7 +185,7 @@ def _walk_lane(
             keep_every=keep_every,
             progress=progress,
         )
-    with torch.no_grad(), rows_apart():
+    with torch.no_grad(), in_float32(), rows_apart():
         images = to_uint8(networks.inverter(chain.features)[:count]).cpu()
         frames = torch.stack(
             [to_uint8(networks.inverter(features)[:count]).cpu() for features in chain.trajectory]

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from projgan.arithmetic import compute
 from projgan.data.stream import ImageStream
 from projgan.errors import UserError
 from projgan.losses import hinge_fake, hinge_real
@@ -63,6 +64,7 @@ class InverterTrainer:
         device: torch.device | str = "cpu",
     ) -> None:
         self.settings, self.device = settings, torch.device(device)
+        compute(tf32=False)
         self.encoder = encoder.to(self.device).eval().requires_grad_(False)
         self.step, self.steps = 0, settings.steps
         self._last_losses = torch.zeros(2)

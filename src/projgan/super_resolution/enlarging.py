@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from projgan.arithmetic import in_float32
 from projgan.generation.sampling import latents_of
 from projgan.networks.super_resolution import FACTOR, SuperResolutionGenerator
 from projgan.pictures.grids import grid
@@ -41,7 +42,7 @@ def super_resolve(
     size = generator.latent_size_of(*images.shape[2:])
     for seed in seeds:
         latents = latents_of([seed], size).to(device)
-        with torch.inference_mode():
+        with torch.inference_mode(), in_float32():
             large = [to_uint8(generator(latents, image)).cpu() for image in small.split(1)]
         yield torch.cat(large)
 

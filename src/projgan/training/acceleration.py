@@ -62,18 +62,21 @@ def keep_freed_memory() -> None:
 
 
 def use_precision(network: nn.Module, precision: str, device: torch.device) -> None:
-    """Let a network's forwards run in bfloat16 where that is safe; parameters stay float32.
+    """Let a network's forwards in training run in bfloat16 where that is safe; parameters stay float32.
 
     Only the forward is wrapped: the backward pass follows the types of the forward, and what comes out is
     float32 again, for the losses. The wrapper belongs to this very network: copy networks before, not after.
     """
     if precision == "bf16":
-        network.forward = _in_bfloat16(network.forward, device)
+        network.forward = _in_bfloat16(network, device)
 
 
-def _in_bfloat16(forward: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
+def _in_bfloat16(network: nn.Module, device: torch.device) -> Callable[..., Any]:
+    forward = network.forward
+
     def wrapped(*arguments: Any) -> Any:
-        with torch.autocast(device.type, dtype=torch.bfloat16):
+        # In evaluation mode samples and numbers are made, the same as from the network's file.
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=network.training):
             return forward(*arguments).float()
 
     return wrapped

@@ -5,6 +5,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from projgan.arithmetic import compute
 from projgan.config import RunConfig
 from projgan.data.stream import FAKE_CONDITIONS, STREAMS, ImageStream
 from projgan.errors import UserError
@@ -44,7 +45,7 @@ def build_parts(
     ranks: Ranks,
     guide: nn.Module | None = None,
 ) -> Parts:
-    """Build all parts of a run on its device.
+    """Build all parts of a run on its device, and let the process compute in its precision.
 
     Args:
         config: of the run.
@@ -61,6 +62,7 @@ def build_parts(
     training = config.training
     if training.cpu_threads:
         torch.set_num_threads(training.cpu_threads)
+    compute(tf32=training.precision == "tf32")
     generator, discriminator = build_networks(config, num_classes)
     start_from_elsewhere(config, discriminator, images, conditions)
     place(generator, ranks.device, training.acceleration)
