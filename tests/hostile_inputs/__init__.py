@@ -1,0 +1,1 @@
+"""Damaged and hostile inputs, made by a seed; `trial` judges what a command makes of one."""
