@@ -1,6 +1,7 @@
 """Numbers measured on the way of a run, afterwards, and on two processes: the same ones."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -275,3 +276,17 @@ def test_a_run_tells_its_numbers(classifier: Path, tmp_path: Path) -> None:
     numbers = [line for line in told if line.startswith("step ")]
     assert [line[: len(fd)] for line, fd in zip(numbers, fds, strict=True)] == fds
     assert len(numbers) == 3
+
+
+def test_a_checkpoint_of_other_networks_is_one_line(
+    classifier: Path, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    path = sorted((run / "checkpoints").iterdir())[0]
+    state = torch.load(path, weights_only=True)
+    state["average"] = {"conv.weight": torch.zeros(1)}
+    torch.save(state, path)
+    words = ["evaluate", str(run), "--checkpoints", "--features", f"classifier:{classifier}"]
+    assert run_command(words) == 2
+    assert f"{path}: not a checkpoint of this training" in capsys.readouterr().err

@@ -12,10 +12,11 @@ from projgan.errors import UserError
 from projgan.evaluation.image_sources import GeneratorImages, ImageSource, generator_images, stored_images
 from projgan.evaluation.rows import Subject
 from projgan.networks.resnet import Generator
-from projgan.storage.checkpoints import checkpoint_steps, load_checkpoint
+from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps, load_checkpoint
 from projgan.storage.network_file import generator_path, load_generator, weights_sha256
 from projgan.storage.networks import build_networks
 from projgan.storage.run_directory import RunDirectory
+from projgan.storage.state_file import restore
 from projgan.storage.teachers import teachers_of
 
 
@@ -70,8 +71,10 @@ def _checkpoints(run: Path, truncation: float | None, device: torch.device) -> I
     for step in steps:
         state = load_checkpoint(directory.checkpoints, step)
         generator, _ = build_networks(config, len(description.class_names))
-        averaged = state["average"] is not None
-        generator.load_state_dict(state["average"] if averaged else state["generator"])
+        averaged = state.get("average") is not None
+        weights = state.get("average" if averaged else "generator")
+        path = checkpoint_path(directory.checkpoints, step)
+        restore(generator.load_state_dict, weights, path, "remove it, or leave --checkpoints out")
         seen = step * config.training.batch_size * config.training.discriminator_updates
         yield images_at_step(
             generator.to(device).eval(),

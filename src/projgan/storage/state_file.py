@@ -25,7 +25,7 @@ def save_state(path: Path, state: dict[str, Any], form: str) -> None:
     write_atomically(path, lambda file: torch.save({"format": form, **state}, file))
 
 
-def restore(load: Callable[[dict[str, Any]], object], state: dict[str, Any], path: Path, remedy: str) -> None:
+def restore(load: Callable[[Any], object], state: Any, path: Path, remedy: str) -> None:
     """Hand a state that was read from a file to what it belongs to.
 
     Raises:

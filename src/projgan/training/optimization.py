@@ -78,6 +78,8 @@ def load_moments(optimizer: torch.optim.Adam, state: dict[str, Any]) -> None:
         raise ValueError(f"an optimiser of {len(moments)} tensors, not {len(group['params'])}")
     taken: dict[int, dict[str, Tensor]] = {}
     for index, parameter in enumerate(group["params"]):
+        if not isinstance(moments[index], dict):
+            raise ValueError(f"a {type(moments[index]).__name__} where moments belong")
         taken[index] = {"step": torch.tensor(float(moments[index]["step"]))}
         for name in ("exp_avg", "exp_avg_sq"):
             moment = moments[index][name]
