@@ -25,6 +25,9 @@ from projgan.training_loop import TrainingResult
 
 ONE_RANK = Ranks(rank=0, size=1, device=torch.device("cpu"))
 
+THREADS = int(os.environ.setdefault("OMP_NUM_THREADS", "1"))
+"""Small tensors gain nothing from more, and processes must sum in the same order to give the same bits."""
+
 SMALL: dict[str, Any] = {
     "data.source": "digits",
     "data.resolution": 8,
@@ -40,6 +43,7 @@ SMALL: dict[str, Any] = {
     "training.discriminator_updates": 2,
     "training.ema_decay": 0.9,
     "training.device": "cpu",
+    "training.cpu_threads": THREADS,  # in place of a preset's
     "training.log_every": 3,
     "training.checkpoint_every": 5,
     "optimizer.learning_rate": 5e-4,
@@ -48,8 +52,6 @@ SMALL: dict[str, Any] = {
     "sampling.every": None,
 }
 
-THREADS = int(os.environ.setdefault("OMP_NUM_THREADS", "1"))
-"""Small tensors gain nothing from more, and processes must sum in the same order to give the same bits."""
 ENVIRONMENT = dict(os.environ)
 if sys.dont_write_bytecode:
     # Compiling torch's Python takes many times as long as importing it: let the processes share that once.

@@ -24,6 +24,8 @@ STEPS = 16
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+import torch
+torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))  # as this process does: MKL then takes no fewer
 from projgan import training_loop
 from projgan.classification import run
 from projgan.listening import Listener
