@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-LONGEST_MESSAGE = 300
+LONGEST_MESSAGE = 400
 """Letters; what is echoed of a file or a command line may have any number."""
-LONGEST_WORD = 100
+LONGEST_WORD = 200
 LONGEST_REASON = 120
 
 

@@ -289,4 +289,4 @@ def test_a_checkpoint_of_other_networks_is_one_line(
     torch.save(state, path)
     words = ["evaluate", str(run), "--checkpoints", "--features", f"classifier:{classifier}"]
     assert run_command(words) == 2
-    assert f"{path}: not a checkpoint of this training" in capsys.readouterr().err
+    assert f"{path.name}: not a checkpoint of this training" in capsys.readouterr().err
