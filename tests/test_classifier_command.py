@@ -111,8 +111,8 @@ def test_another_resolution_and_grey_on_demand(run: Run, photos: Path) -> None:
         (["nowhere"], "no data at 'nowhere'"),
         (["digits", "--resolution", "7"], "--resolution: Input should be greater than or equal to 8, not 7"),
         (
-            ["digits", "--resolution", "512"],
-            "--resolution: Input should be less than or equal to 256, not 512",
+            ["digits", "--resolution", "1024"],
+            "--resolution: Input should be less than or equal to 512, not 1024",
         ),
         (["digits", "--resolution", "0"], "--resolution: Input should be greater than or equal to 8, not 0"),
         (["digits", "--epochs", "0"], "--epochs: Input should be greater than 0, not 0"),
@@ -143,7 +143,7 @@ def test_images_too_small_need_a_resolution(run: Run, tmp_path: Path) -> None:
         (tmp_path / "small" / name).mkdir(parents=True)
         Image.new("RGB", (4, 4)).save(tmp_path / "small" / name / "1.png")
     error = assert_one_line_error(*run(str(tmp_path / "small")))
-    assert "the images are 4x4, and a classifier takes 8 to 256 pixels; give --resolution" in error
+    assert "the images are 4x4, and a classifier takes 8 to 512 pixels; give --resolution" in error
 
 
 def test_one_class_is_one_line(run: Run, photos: Path) -> None:

@@ -27,8 +27,8 @@ from projgan.losses import ADVERSARIAL_LOSSES
 from projgan.networks.augmentation import CHANGES
 from projgan.networks.conditions import CONDITIONS
 from projgan.networks.projected import HEAD_CONDITIONS
-from projgan.networks.resnet import DISCRIMINATORS, GENERATORS
-from projgan.networks.super_resolution import IMAGE_CONDITIONS, SHAPES
+from projgan.networks.shapes import DISCRIMINATORS, GENERATORS, SUPER_RESOLUTION
+from projgan.networks.super_resolution import IMAGE_CONDITIONS
 
 
 def checked(**sections: object) -> RunConfig:
@@ -62,7 +62,7 @@ def test_defaults_are_the_papers_cifar_10_settings() -> None:
 
 
 def test_choices_are_the_tables_of_the_networks() -> None:
-    assert set(get_args(Architecture)) == DISCRIMINATORS.keys() | SHAPES.keys()
+    assert set(get_args(Architecture)) == DISCRIMINATORS.keys() | SUPER_RESOLUTION.keys()
     assert GENERATORS.keys() == DISCRIMINATORS.keys() | {"resnet-32-tapered"}
     assert HEAD_CONDITIONS.keys() == MEETING_HEADS
     assert IMAGE_CONDITIONS.keys() == MEETING_IMAGES
@@ -261,8 +261,14 @@ def test_words_that_are_numbers() -> None:
         ({"optimizer": {"learning_rate": float("nan")}}, "optimizer.learning_rate is nan: "),
         ({"optimizer": {"learning_rate": float("inf")}}, "optimizer.learning_rate is inf: "),
         ({"optimizer": {"epsilon": float("inf")}}, "optimizer.epsilon is inf: "),
-        ({"data": {"resolution": 16}}, "data.resolution is 16: input should be 8, 32, 64, 128 or 256"),
-        ({"data": {"resolution": "²"}}, "data.resolution is '²': input should be 8, 32, 64, 128 or 256"),
+        (
+            {"data": {"resolution": 16}},
+            "data.resolution is 16: input should be 8, 32, 48, 64, 96, 128, 256 or 512",
+        ),
+        (
+            {"data": {"resolution": "²"}},
+            "data.resolution is '²': input should be 8, 32, 48, 64, 96, 128, 256 or 512",
+        ),
         ({"data": {"random_crop": 0}}, "data.random_crop is 0: input should be greater than or equal to 0.5"),
         ({"data": {"random_crop": 1.1}}, "data.random_crop is 1.1: input should be less than or equal to 1"),
         ({"generator": {"architecture": "resnet-33"}}, "generator.architecture is 'resnet-33': "),

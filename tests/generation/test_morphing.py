@@ -19,7 +19,8 @@ from projgan.generation.morphing import (
     stop_steps,
 )
 from projgan.generation.sampling import latents_of, sample
-from projgan.networks.resnet import GENERATORS, Generator
+from projgan.networks.resnet import Generator
+from projgan.networks.shapes import GENERATORS
 
 CLASSES = 5
 

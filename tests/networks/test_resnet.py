@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from projgan.networks.batch_norm import ConditionalBatchNorm2d, UnconditionalBatchNorm2d
-from projgan.networks.resnet import DISCRIMINATORS, GENERATORS, Discriminator, Generator
+from projgan.networks.resnet import Discriminator, Generator
+from projgan.networks.shapes import DISCRIMINATORS, GENERATORS
 
 F64 = torch.float64
 EPSILON = 2e-5
@@ -21,18 +22,26 @@ EPSILON = 2e-5
 # Channels after the linear layer and after each block, all of which double.
 G_CHANNELS = {
     "resnet-32": [256] * 4,
+    "resnet-48": [512, 256, 128, 64],  # Miyato et al. 2018, table 5
     "resnet-64": [1024, 512, 256, 128, 64],
+    "resnet-96": [1024, 512, 256, 128, 64],
     "resnet-128": [1024, 1024, 512, 256, 128, 64],
     "resnet-128-small": [512, 512, 256, 256, 128, 64],
     "resnet-256": [512, 512, 256, 256, 128, 64, 32],
+    "resnet-512": [512, 512, 256, 256, 128, 64, 32, 32],  # BigGAN's: 16, 16, 8, 8, 4, 2, 1, 1 of a width
 }
+BOTTOM = {"resnet-48": 6, "resnet-96": 6}
+"""Pixels of the first map, where these are not the paper's four."""
 # Channels after each block, and how many of the blocks, from the first, halve.
 D_CHANNELS = {
     "resnet-32": ([128] * 4, 2),
+    "resnet-48": ([64, 128, 256, 512, 1024], 4),
     "resnet-64": ([64, 128, 256, 512, 1024], 5),
+    "resnet-96": ([64, 128, 256, 512, 1024], 5),
     "resnet-128": ([64, 128, 256, 512, 1024, 1024], 5),
     "resnet-128-small": ([64, 128, 256, 256, 512, 512], 5),
     "resnet-256": ([32, 64, 128, 256, 256, 512, 512], 6),
+    "resnet-512": ([32, 32, 64, 128, 256, 256, 512, 512], 7),
 }
 
 
@@ -81,7 +90,8 @@ def conv(inputs: int, outputs: int, size: int) -> int:
 @pytest.mark.parametrize("architecture", G_CHANNELS)
 def test_generator_parameters_layer_by_layer(architecture: str) -> None:
     channels, classes = G_CHANNELS[architecture], 17
-    total = 128 * 16 * channels[0] + 16 * channels[0]
+    bottom = BOTTOM.get(architecture, 4) ** 2
+    total = 128 * bottom * channels[0] + bottom * channels[0]
     for before, after in itertools.pairwise(channels):
         total += 2 * classes * before + conv(before, after, 3)
         total += 2 * classes * after + conv(after, after, 3)
@@ -199,7 +209,7 @@ def plain_discriminator(
 
 # With a base width in place of the paper's, for speed.
 SMALL = [("resnet-32", 6), ("resnet-64", 2), ("resnet-128", 1), ("resnet-128-small", 1), ("resnet-256", 1)]
-CASES = [("resnet-8", 6), *SMALL]
+CASES = [("resnet-8", 6), ("resnet-48", 2), ("resnet-96", 1), ("resnet-512", 1), *SMALL]
 
 
 @pytest.mark.parametrize(("architecture", "width"), CASES)
@@ -214,7 +224,7 @@ def test_generator_equals_the_blocks_written_out(
     images = network(latents, labels if num_classes else None)
     size = int(architecture.split("-")[1])
     assert images.shape == (3, 3, size, size)
-    torch.testing.assert_close(images, expected, rtol=0, atol=1e-11)
+    torch.testing.assert_close(images, expected, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize(("architecture", "width"), CASES)
@@ -324,7 +334,7 @@ def test_tables_agree_with_the_papers() -> None:
     for name, channels in G_CHANNELS.items():
         shape = GENERATORS[name]
         assert [multiplier * shape.width for multiplier in shape.multipliers] == channels
-        assert (shape.bottom, shape.resolution) == (4, int(name.split("-")[1]))
+        assert (shape.bottom, shape.resolution) == (BOTTOM.get(name, 4), int(name.split("-")[1]))
     for name, (channels, halving) in D_CHANNELS.items():
         trunk = DISCRIMINATORS[name]
         assert [multiplier * trunk.width for multiplier in trunk.multipliers] == channels

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from projgan.networks.resnet import DISCRIMINATORS, Discriminator
+from projgan.networks.resnet import Discriminator
+from projgan.networks.shapes import DISCRIMINATORS
 from projgan.networks.spectral_norm import (
     SpectralNorm,
     SpectralNormConv2d,

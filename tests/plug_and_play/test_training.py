@@ -202,7 +202,9 @@ def test_mistakes_name_the_option_and_the_sizes() -> None:
     with pytest.raises(UserError, match=r"--batch-size: .* greater than 0, not 0"):
         check_settings(batch_size=0)
     assert architecture_of(32) == "resnet-32"
-    with pytest.raises(UserError, match=r"looks at 12x12 pixels, and generators make 8, 32, 64, 128, 256"):
+    with pytest.raises(
+        UserError, match="at 12x12 pixels, and generators make 8, 32, 48, 64, 96, 128, 256, 512"
+    ):
         architecture_of(12)
 
 

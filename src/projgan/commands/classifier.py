@@ -44,7 +44,7 @@ def classifier(
     out
         File to write; never overwritten.
     resolution
-        Height and width in pixels, 8 to 256; that of the images if they all have one.
+        Height and width in pixels, 8 to 512; that of the images if they all have one.
     channels
         1 for grey, 3 for RGB; that of the images if not given.
     width

@@ -3,8 +3,6 @@
 Each section is checked by itself (`sections`), and here whether they fit together.
 """
 
-import re
-
 from pydantic import model_validator
 
 from projgan.config.sections import (
@@ -19,6 +17,7 @@ from projgan.config.sections import (
     Section,
     TrainingConfig,
 )
+from projgan.networks.shapes import resolution_of
 
 CLASSIFYING = frozenset({"ac-gan", "tac-gan", "adc-gan", "d2d-ce", "multi-hinge"})
 """Conditions of the discriminator that need exactly one class per image."""
@@ -45,8 +44,7 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _parts_fit_together(self) -> "RunConfig":
         for name, section in (("generator", self.generator), ("discriminator", self.discriminator)):
-            sizes = re.findall(r"\d+", section.architecture)  # none where any will do
-            if sizes and sizes[-1] != str(self.data.resolution):
+            if resolution_of(section.architecture) not in (None, self.data.resolution):
                 raise ValueError(
                     f"{name}.architecture is {section.architecture}, but data.resolution is "
                     f"{self.data.resolution}: choose both for one resolution"

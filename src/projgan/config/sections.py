@@ -6,11 +6,12 @@ The same classes check the command line, a YAML file and the configuration store
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from projgan.files import without_detours
+from projgan.networks.shapes import DISCRIMINATORS, GENERATORS, RESOLUTIONS, SUPER_RESOLUTION
 
 
 def _number(value: object) -> object:
@@ -26,18 +27,16 @@ Number = BeforeValidator(_number)
 """A command line gives text where YAML gives a number; choices among numbers need to be told."""
 MayBeOff = BeforeValidator(_none)
 """`None` on a command line is the word; in YAML it is null."""
-Architecture = Literal[
-    "resnet-8",
-    "resnet-32",
-    "resnet-64",
-    "resnet-128",
-    "resnet-128-small",
-    "resnet-256",
-    "super-resolution-16-64",
-    "super-resolution-32-128",
-]
-GeneratorArchitecture = Literal[Architecture, "resnet-32-tapered"]
-DiscriminatorArchitecture = Literal[Architecture, "projected"]
+if TYPE_CHECKING:
+    Architecture = str
+    GeneratorArchitecture = str
+    DiscriminatorArchitecture = str
+    Resolution = int
+else:  # the table is the list, for people as for pydantic
+    Architecture = Literal[*DISCRIMINATORS, *SUPER_RESOLUTION]
+    GeneratorArchitecture = Literal[*GENERATORS, *SUPER_RESOLUTION]
+    DiscriminatorArchitecture = Literal[Architecture, "projected"]
+    Resolution = Literal[*RESOLUTIONS]
 Condition = Literal[
     "projection",
     "input-concat",
@@ -77,7 +76,7 @@ class DataConfig(Section):
     """What is known of an image: one class, several, a vector of numbers, or itself at low resolution."""
     condition_columns: Annotated[tuple[Annotated[str, Field(min_length=1)], ...] | None, MayBeOff] = None
     """Columns of several classes or of the vector; None takes all that the data has."""
-    resolution: Annotated[Literal[8, 32, 64, 128, 256], Number] = 32
+    resolution: Annotated[Resolution, Number] = 32
     """Height and width in pixels; other sizes are centre-cropped and resized."""
     channels: Annotated[Literal[1, 3], Number] = 3
     """1 for grey, 3 for RGB; images of the other kind are converted."""

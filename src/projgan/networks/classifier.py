@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-MIN_RESOLUTION, MAX_RESOLUTION = 8, 256
+MIN_RESOLUTION, MAX_RESOLUTION = 8, 512
 NARROWEST_STAGE = 16
 WHITENING_FLOOR = 5e-4
 """Added to the variances the stem divides by, so that what is nearly constant is not blown up to noise."""
@@ -49,7 +49,7 @@ class Classifier(nn.Module):
     Jordan 2024 ("94% on CIFAR-10 in 3.29 seconds").
 
     Args:
-        resolution: height and width, 8 to 256.
+        resolution: height and width, 8 to 512.
         channels: 1 for grey images, 3 for RGB.
         num_classes: length of the logits.
         width: channels of the last stage, the length of the features.

@@ -1,4 +1,4 @@
-"""Residual generators and discriminator trunks of every resolution, built from one table of widths.
+"""Residual generators and discriminator trunks of every resolution, built from the table of `shapes`.
 
 The blocks are those of pfnet-research/sngan_projection (gen_models/resblocks.py, dis_models/resblocks.py).
 ReLU is in place only where nothing else sees what it rectifies; never on a block's input, which the shortcut
@@ -7,7 +7,6 @@ must see as it is.
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -18,60 +17,9 @@ from projgan.networks.convolutions import downsample, upsample
 from projgan.networks.generator_norms import GENERATOR_NORMS
 from projgan.networks.layers import RESIDUAL_GAIN, Conv3x3, UpsampleConv2d, global_sum_pool, initialize
 from projgan.networks.normalization import Norm2d
+from projgan.networks.shapes import DISCRIMINATORS, GENERATORS
 from projgan.networks.spectral_norm import SpectralNormConv2d, SpectralNormConv2dDownsample
 from projgan.networks.unconditional import ConditionShape, DiscriminatorOutput
-
-
-@dataclass(frozen=True)
-class GeneratorShape:
-    """A generator: `bottom` pixels wide after the linear layer, then one doubling block per further width."""
-
-    resolution: int
-    width: int
-    multipliers: tuple[int, ...]
-
-    @property
-    def bottom(self) -> int:
-        """Height and width of the first feature map, in pixels."""
-        return int(self.resolution >> (len(self.multipliers) - 1))
-
-
-@dataclass(frozen=True)
-class DiscriminatorShape:
-    """A trunk: one block per width, of which the first `num_downsampling` halve height and width."""
-
-    resolution: int
-    width: int
-    multipliers: tuple[int, ...]
-    num_downsampling: int
-    linear_bias: bool = True
-    hidden_block: int = 3
-    """Where `hidden-concat` joins, counted from 1."""
-
-
-GENERATORS: dict[str, GeneratorShape] = {
-    "resnet-8": GeneratorShape(8, 64, (1, 1, 1)),
-    "resnet-32": GeneratorShape(32, 256, (1, 1, 1, 1)),
-    "resnet-32-tapered": GeneratorShape(32, 64, (4, 4, 2, 1)),
-    "resnet-64": GeneratorShape(64, 64, (16, 8, 4, 2, 1)),
-    "resnet-128": GeneratorShape(128, 64, (16, 16, 8, 4, 2, 1)),
-    "resnet-128-small": GeneratorShape(128, 64, (8, 8, 4, 4, 2, 1)),
-    "resnet-256": GeneratorShape(256, 32, (16, 16, 8, 8, 4, 2, 1)),
-}
-"""Base width and its multiples, by name: the linear layer's, then each block's output.
-
-`resnet-32-tapered` is ours: as many operations as `resnet-32` of twice its width, four times the parameters.
-"""
-
-DISCRIMINATORS: dict[str, DiscriminatorShape] = {
-    "resnet-8": DiscriminatorShape(8, 64, (1, 1, 1), 2, hidden_block=2),
-    "resnet-32": DiscriminatorShape(32, 128, (1, 1, 1, 1), 2, linear_bias=False, hidden_block=2),
-    "resnet-64": DiscriminatorShape(64, 64, (1, 2, 4, 8, 16), 5),
-    "resnet-128": DiscriminatorShape(128, 64, (1, 2, 4, 8, 16, 16), 5),
-    "resnet-128-small": DiscriminatorShape(128, 64, (1, 2, 4, 4, 8, 8), 5),
-    "resnet-256": DiscriminatorShape(256, 32, (1, 2, 4, 8, 8, 16, 16), 6),
-}
-"""Base width and its multiples, by name, one per block. `resnet-8` is ours; the rest are the paper's code."""
 
 
 class GeneratorBlock(nn.Module):

@@ -2,11 +2,10 @@
 
 The condition is the low-resolution image itself (Miyato & Koyama 2018, section 5.2). The networks are those
 of the author's unmerged branch `sr` of pfnet-research/sngan_projection. The generator is convolutional and
-takes images of any size; the discriminator has one size, a row of `SHAPES`.
+takes images of any size; the discriminator has one size, a row of `SUPER_RESOLUTION`.
 """
 
 import itertools
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -16,30 +15,13 @@ from projgan.networks.batch_norm import UnconditionalBatchNorm2d
 from projgan.networks.convolutions import upsample
 from projgan.networks.layers import RESIDUAL_GAIN, Conv3x3, UpsampleConv2d, initialize
 from projgan.networks.resnet import DiscriminatorBlock, DiscriminatorFirstBlock
+from projgan.networks.shapes import SUPER_RESOLUTION
 from projgan.networks.spectral_norm import SpectralNormConv2d, SpectralNormLinear
 from projgan.networks.unconditional import DiscriminatorOutput
 
 FACTOR = 4
 """How many times higher and wider the output is: two blocks double it."""
 
-
-@dataclass(frozen=True)
-class SuperResolutionShape:
-    """A pair of networks; widths are multiples of their base width."""
-
-    resolution: int
-    """Height and width of the images that the discriminator sees."""
-    after_meeting: tuple[int, ...]
-    """Blocks of the discriminator behind the low-resolution map: all halve it but the last."""
-    width: int = 64
-    noise_channels: int = 128
-
-
-SHAPES: dict[str, SuperResolutionShape] = {
-    "super-resolution-16-64": SuperResolutionShape(64, (4, 8, 8)),
-    "super-resolution-32-128": SuperResolutionShape(128, (4, 8, 16, 16)),
-}
-"""By name. `super-resolution-32-128` is the author's; the other is ours: one halving block less."""
 
 _KEPT = (4, 4, 4, 4)
 """Blocks of the generator at the size of its input; then a doubling one and one that keeps, twice."""
@@ -93,7 +75,7 @@ class SuperResolutionGenerator(nn.Module):
     of `noise_channels` at the size of the input, then one at twice its size.
 
     Args:
-        architecture: a name in `SHAPES`.
+        architecture: a name in `SUPER_RESOLUTION`.
         channels: 1 for grey images, 3 for RGB.
         noise_channels: of each of the two maps, in place of the table's.
         width: base width in place of the table's.
@@ -112,7 +94,7 @@ class SuperResolutionGenerator(nn.Module):
         width: int | None = None,
     ) -> None:
         super().__init__()
-        shape = SHAPES[architecture]
+        shape = SUPER_RESOLUTION[architecture]
         base = width or shape.width
         self.resolution, self.channels = shape.resolution, channels
         self.noise_channels = noise_channels or shape.noise_channels
@@ -205,7 +187,7 @@ class SuperResolutionDiscriminator(nn.Module):
     """Images and the low-resolution images they should be of, to logits.
 
     Args:
-        architecture: a name in `SHAPES`.
+        architecture: a name in `SUPER_RESOLUTION`.
         condition: a name in `IMAGE_CONDITIONS`.
         channels: 1 for grey images, 3 for RGB.
         width: base width in place of the table's.
@@ -222,7 +204,7 @@ class SuperResolutionDiscriminator(nn.Module):
         width: int | None = None,
     ) -> None:
         super().__init__()
-        shape = SHAPES[architecture]
+        shape = SUPER_RESOLUTION[architecture]
         base = width or shape.width
         self.resolution, self.channels = shape.resolution, channels
         method = IMAGE_CONDITIONS[condition]

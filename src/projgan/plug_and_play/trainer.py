@@ -13,7 +13,8 @@ from projgan.losses import hinge_fake, hinge_real
 from projgan.networks.classifier import Classifier, pool_maps
 from projgan.networks.convolutions import channels_last
 from projgan.networks.inverting_generator import InvertingGenerator
-from projgan.networks.resnet import GENERATORS, Discriminator
+from projgan.networks.resnet import Discriminator
+from projgan.networks.shapes import GENERATORS, RESOLUTIONS
 from projgan.plug_and_play.losses import inversion_loss
 from projgan.plug_and_play.settings import InverterSettings
 from projgan.randomness import generator_at
@@ -30,10 +31,9 @@ def architecture_of(resolution: int) -> str:
     """
     name = f"resnet-{resolution}"
     if name not in GENERATORS:
-        known = sorted({shape.resolution for shape in GENERATORS.values()})
         raise UserError(
             f"the classifier looks at {resolution}x{resolution} pixels, and generators make "
-            f"{', '.join(map(str, known))}; train it with one of these as --resolution"
+            f"{', '.join(map(str, RESOLUTIONS))}; train it with one of these as --resolution"
         )
     return name
 
