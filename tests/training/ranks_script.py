@@ -5,6 +5,7 @@ Arguments: a JSON list of configurations' changes, and the file to write.
 
 import json
 import sys
+import weakref
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ def main() -> None:
     data = load_images("digits", resolution=8, channels=1, cache=None)
     results = []
     with join_ranks("cpu") as ranks:
+        group = weakref.ref(dist.group.WORLD) if ranks.size > 1 else None
         for changes in variants:
             images, labels = as_tensor(data.images), as_tensor(data.labels)
             trainer = build_trainer(small_config(changes), images, labels, data.num_classes, ranks)
@@ -79,6 +81,8 @@ def main() -> None:
         }
         if ranks.is_first:
             out.write_text(json.dumps(gathered))
+    # A thread of the group that outlives it wants Python's lock while Python ends, and aborts the process.
+    assert group is None or group() is None, "something holds the group of processes"
 
 
 def same_on_all_ranks(tensors: list[torch.Tensor]) -> bool:

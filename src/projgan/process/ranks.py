@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn.functional  # imported later, its default arguments keep the group alive
 from torch import Tensor, nn
 from torch.distributed.rendezvous import rendezvous
 
