@@ -177,6 +177,21 @@ class Payload:
         return Path.mkdir, (self.mark,)  # type: ignore[return-value]
 
 
+def test_what_lies_in_the_classifiers_place_is_not_overwritten(
+    digits: LabelledParts, classifier: Path, tmp_path: Path
+) -> None:
+    run = InverterRun(tmp_path)
+    torch.manual_seed(7)
+    other = save_blank_classifier(run.encoder, tuple("0123456789")).read_bytes()
+    with pytest.raises(UserError, match=r"encoder\.safetensors: another classifier than .* choose another"):
+        train_inverter(SETTINGS, digits, classifier, run)
+    assert run.encoder.read_bytes() == other
+    run.encoder.write_bytes(b"notes of somebody")
+    with pytest.raises(UserError, match=r"encoder\.safetensors"):
+        train_inverter(SETTINGS, digits, classifier, run)
+    assert run.encoder.read_bytes() == b"notes of somebody"
+
+
 def test_a_hostile_checkpoint_is_refused_and_not_run(
     digits: LabelledParts, classifier: Path, tmp_path: Path
 ) -> None:

@@ -59,8 +59,9 @@ def train_inverter(
     the training after the current step, with a checkpoint.
 
     Raises:
-        UserError: the folder holds a training of other settings, images or another classifier, the classifier
-            is of other classes or gives all images the same features, or a loss is not finite.
+        UserError: the folder holds a training of other settings, images or another classifier, or some other
+            file in the classifier's place; the classifier is of other classes or gives all images the same
+            features; or a loss is not finite.
     """
     listener = listener or Listener()
     encoder, words = load_classifier(classifier)
@@ -77,6 +78,8 @@ def train_inverter(
         checkpoint.discard()
         listener.said(f"{run.path} was trained with these settings before; nothing to do")
         return TrainingResult(run.path, description.provenance.step, description)
+    if run.encoder.exists() and weights_sha256(load_classifier(run.encoder)[0]) != made_by["encoder_sha256"]:
+        raise UserError(f"{run.encoder}: another classifier than {classifier}; choose another --out")
     trainer = InverterTrainer(settings, parts.images, encoder, device)
     make_folder(run.path)
     loop = TrainingLoop(
