@@ -249,7 +249,7 @@ def test_words_that_are_numbers() -> None:
     [
         ({"trainig": {}}, "unknown key trainig; did you mean 'training'?"),
         ({"training": {"stesp": 1}}, "unknown key training.stesp; did you mean 'training.steps'?"),
-        ({"data": {"flip": True}}, "unknown key data.flip; did you mean 'data.split'?"),
+        ({"data": {"flip": True}}, "unknown key data.flip; did you mean 'data.fit'?"),
         ({"training": {"steps": "many"}}, "training.steps is 'many': "),
         ({"training": {"steps": 0}}, "training.steps is 0: input should be greater than 0"),
         ({"training": {"steps": 1.5}}, "training.steps is 1.5: "),

@@ -1,13 +1,15 @@
 import struct
 import zlib
 from io import BytesIO
+from typing import get_args
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from projgan.config import Fit
 from projgan.data import decode as decoding
-from projgan.data.decode import MAX_PIXELS, UnreadableImageError, decode, open_image
+from projgan.data.decode import ENLARGED, FITS, MAX_PIXELS, UnreadableImageError, decode, open_image
 
 
 def through_file(image: Image.Image, kind: str, **options) -> Image.Image:
@@ -27,6 +29,44 @@ def test_the_centre_square_is_cut_by_the_short_side():
     columns = np.zeros((2, 7), dtype=np.uint8) + np.arange(7, dtype=np.uint8) * 10
     assert decode(Image.fromarray(columns), 2, 1)[0].tolist() == [[20, 30], [20, 30]]
     assert decode(Image.fromarray(columns.T.copy()), 2, 1)[0].tolist() == [[20, 20], [30, 30]]
+
+
+def test_padding_keeps_all_of_it_in_the_middle_of_black():
+    image = np.array([[10, 20, 30, 40], [50, 60, 70, 80]], dtype=np.uint8)
+    wide = [[0] * 4, [10, 20, 30, 40], [50, 60, 70, 80], [0] * 4]
+    assert decode(Image.fromarray(image), 4, 1, how="pad")[0].tolist() == wide
+    tall = decode(Image.fromarray(image.T.copy()), 4, 1, how="pad")[0]
+    assert tall.tolist() == np.transpose(wide).tolist()
+    odd = decode(Image.fromarray(image[:1]), 4, 1, how="pad")[0]  # three rows left: one above, two below
+    assert odd.tolist() == [[0] * 4, [10, 20, 30, 40], [0] * 4, [0] * 4]
+
+
+def test_padding_scales_by_the_long_side_and_keeps_a_pixel_of_the_short_one():
+    flat = Image.fromarray(np.full((30, 60, 3), 7, dtype=np.uint8))
+    pixels = decode(flat, 10, 3, how="pad")
+    assert (pixels[:, 2:7] == 7).all()  # 30 / 60 of 10 rows, from (10 - 5) // 2 on
+    assert (pixels[:, :2] == 0).all()
+    assert (pixels[:, 7:] == 0).all()
+    thread = decode(Image.fromarray(np.full((1, 300), 9, dtype=np.uint8)), 8, 1, how="pad")[0]
+    assert [row.tolist() for row in thread if row.any()] == [[9] * 8]
+
+
+def test_stretching_shows_all_of_it_out_of_shape():
+    image = np.array([[0, 100, 200, 240], [0, 100, 200, 240]], dtype=np.uint8)
+    # Halving the width, the triangle filter weighs pixels 3, 3, 1 and 1, 3, 3 of 7 at the borders.
+    expected = [round((3 * 100 + 200) / 7), round((100 + 3 * 200 + 3 * 240) / 7)]
+    assert decode(Image.fromarray(image), 2, 1, how="stretch")[0].tolist() == [expected] * 2
+    rows = decode(Image.fromarray(image.T.copy()), 2, 1, how="stretch")[0]
+    assert rows.tolist() == np.transpose([expected] * 2).tolist()
+
+
+@pytest.mark.parametrize("how", FITS)
+def test_however_fitted_a_square_of_the_right_size_keeps_every_pixel(ramp, how):
+    assert np.array_equal(decode(Image.fromarray(ramp), 4, 3, how=how), ramp.transpose(2, 0, 1))
+
+
+def test_what_is_offered_is_what_is_there():
+    assert set(get_args(Fit)) == FITS.keys() == ENLARGED.keys()
 
 
 def test_reducing_is_antialiased():

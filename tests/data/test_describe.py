@@ -35,7 +35,10 @@ def test_remarks(mixed):
     assert any("class folder 'emu' is empty" in remark for remark in remarks)
     assert "class dog has 2 images, 1/10 of the largest" in remarks
     assert "2 greyscale images in a set of colour become RGB" in remarks
-    assert "sizes vary from 4x4 to 6x8: each image is cut to its centre square and resized" in remarks
+    assert (
+        "sizes vary from 4x4 to 6x8: each image is cut to its centre square and resized (see data.fit)"
+        in remarks
+    )
     assert any("1 images cannot be read" in remark for remark in remarks)
     assert any("1 files that are not images by name" in remark for remark in remarks)
 

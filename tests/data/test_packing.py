@@ -1,3 +1,5 @@
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -9,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from projgan.data import load_images, open_packed, open_source, pack
+from projgan.data import load_images, open_packed, open_source, pack, rehearse_images
 from projgan.data import loading as loading_module
 from projgan.errors import UserError
 
@@ -56,6 +58,54 @@ def test_other_sizes_channels_and_contents_have_other_places_in_the_cache(two_cl
     prints.add(load_images(two_classes, resolution=4, channels=3, cache=cache).fingerprint)
     assert len(prints) == 4
     assert len(list(cache.iterdir())) == 4
+
+
+@pytest.fixture
+def wide(write_files, png):
+    """Images of 8x4."""
+    return write_files(
+        {f"{name}/a.png": png(value, size=(8, 4)) for name, value in (("cat", 10), ("dog", 20))}
+    )
+
+
+def test_another_fit_has_another_place_in_the_cache_and_the_usual_one_the_place_it_had(wide, tmp_path):
+    cache, source = tmp_path / "cache", open_source(wide)
+    prints = {
+        fit: load_images(wide, resolution=8, channels=3, fit=fit, cache=cache).fingerprint
+        for fit in ("crop", "pad", "stretch")
+    }
+    assert len({prints["crop"], prints["pad"]}) == 2
+    assert prints["stretch"] == prints["crop"]  # of images of one colour
+    before = hashlib.sha256("\n".join([source.fingerprint, "1", "8", "3"]).encode()).hexdigest()
+    assert (cache / before).is_dir()
+    assert "fit" not in json.loads((cache / before / "manifest.json").read_text())
+    assert len(list(cache.iterdir())) == 3
+    padded = load_images(wide, resolution=8, channels=3, fit="pad", cache=cache)
+    assert padded.images[0, 0, :, 3].tolist() == [0, 0, 10, 10, 10, 10, 0, 0]
+    assert padded.upscaled == 0
+    assert load_images(wide, resolution=8, channels=3, cache=cache).upscaled == 2
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_rehearsal_is_fitted_alike(wide, tmp_path, cached):
+    options = {"resolution": 8, "channels": 1, "fit": "pad", "cache": tmp_path / "cache" if cached else None}
+    assert rehearse_images(wide, **options).fingerprint == load_images(wide, **options).fingerprint
+
+
+def test_a_store_keeps_its_fit_and_refuses_another(wide, tmp_path):
+    store = tmp_path / "store"
+    pack(open_source(wide), store, resolution=8, channels=1, fit="pad")
+    taken = load_images(store, resolution=8, channels=1, cache=None)
+    assert taken.fit == "pad"
+    assert any("data.fit is pad" in line for line in taken.remarks)
+    with pytest.raises(UserError, match="was packed with fit pad, and stretch is asked for; pack"):
+        load_images(store, resolution=8, channels=1, fit="stretch", cache=None)
+    with pytest.raises(UserError, match="or of another size or fit"):
+        pack(open_source(wide), store, resolution=8, channels=1)
+    manifest = store / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"pad"', '"stretch"'))
+    with pytest.raises(UserError, match="was changed"):
+        open_packed(store)
 
 
 def age(folder, nanoseconds):

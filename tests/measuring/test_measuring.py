@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from projgan.cli import run_command
-from projgan.config import EvaluationConfig
+from projgan.config import DataConfig, EvaluationConfig
 from projgan.errors import UserError
 from projgan.evaluation.rows import MetricRow
 from projgan.listening import Progress
@@ -290,3 +291,27 @@ def test_a_checkpoint_of_other_networks_is_one_line(
     words = ["evaluate", str(run), "--checkpoints", "--features", f"classifier:{classifier}"]
     assert run_command(words) == 2
     assert f"{path.name}: not a checkpoint of this training" in capsys.readouterr().err
+
+
+def test_images_that_are_given_are_fitted_as_the_generator_s_were(
+    classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("a", 60), ("b", 200)):
+        (tmp_path / "wide" / name).mkdir(parents=True)
+        Image.new("L", (16, 8), value).save(tmp_path / "wide" / name / "1.png")
+    source = str(tmp_path / "wide")
+    train_small(tmp_path / "run", {"data.source": source, "data.fit": "pad", "training.steps": 1})
+    asked: list[DataConfig] = []
+
+    def stop(data: DataConfig, *rest: Any, **more: Any) -> None:
+        asked.append(data)
+        raise UserError("far enough")
+
+    monkeypatch.setattr("projgan.measuring.measuring.load_real", stop)
+    settings = EvaluationConfig(features=f"classifier:{classifier}")
+    for subject in (tmp_path / "run", tmp_path / "run" / "generator.safetensors"):
+        with pytest.raises(UserError, match="far enough"):
+            evaluate(subject, DataConfig(source=source), settings, ONE_RANK)
+    with pytest.raises(UserError, match="far enough"):
+        evaluate(Path("digits"), DataConfig(source=source), settings, ONE_RANK)
+    assert [data.fit for data in asked] == ["pad", "pad", "crop"]

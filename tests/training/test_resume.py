@@ -188,6 +188,18 @@ def test_unconditional_runs_resume_too(tmp_path: Path) -> None:
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
+def test_runs_that_show_classes_alike_resume_too(tmp_path: Path) -> None:
+    changes = {"data.balance": "classes", "training.steps": 8}
+    train_small(tmp_path / "whole", changes)
+    train_small(tmp_path / "parts", changes | {"training.steps": 3})
+    train_small(tmp_path / "parts", changes)
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+    train_small(tmp_path / "without", {"training.steps": 8})
+    assert read_rows(tmp_path / "without") != read_rows(tmp_path / "whole")
+    with pytest.raises(UserError, match=r"data\.balance"):
+        train_small(tmp_path / "parts", {"training.steps": 9})
+
+
 def test_rows_average_the_losses_of_their_steps_and_say_the_rate(tmp_path: Path) -> None:
     seen: list[list[float]] = []
     train_small(tmp_path, stepped=lambda progress: seen.append(progress.losses.tolist()))

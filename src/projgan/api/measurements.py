@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from projgan.api.gan import GAN, path_of
 from projgan.api.trainings import Run, listener_of
-from projgan.config import DataConfig, EvaluationConfig, explain
+from projgan.config import DataConfig, EvaluationConfig, Fit, explain
 from projgan.data import PackedImages, load_images
 from projgan.errors import UserError
 from projgan.evaluation.rows import MetricRow
@@ -90,7 +90,7 @@ def compare(runs: Sequence[Run | str | Path], out: str | Path | None = None) -> 
 
 
 def images(
-    location: str | Path, *, resolution: int, channels: int = 3, split: str | None = None
+    location: str | Path, *, resolution: int, channels: int = 3, split: str | None = None, fit: Fit = "crop"
 ) -> PackedImages:
     """Read a set of labelled images: `.images` uint8 [N, C, R, R], `.labels` int64 [N], `.class_names`.
 
@@ -99,10 +99,16 @@ def images(
         resolution: height and width in pixels.
         channels: 1 for grey, 3 for RGB.
         split: part of the data, such as `test`.
+        fit: what becomes of images that are not square: `crop`, `pad` or `stretch`.
 
     Raises:
         UserError: nothing there, or images that cannot be read.
     """
     return load_images(
-        str(location), split=split, resolution=resolution, channels=channels, cache=chosen_cache(None)
+        str(location),
+        split=split,
+        resolution=resolution,
+        channels=channels,
+        fit=fit,
+        cache=chosen_cache(None),
     )

@@ -131,7 +131,7 @@ def train_classifier(
         device: `auto`, `cpu` or `cuda`.
         progress: whether to show how far it is.
         **settings: `width`, `epochs`, `batch_size`, `learning_rate`, `flip`, `shift`, `seed`, `resolution`,
-            `channels`.
+            `channels`, `fit`.
 
     Returns:
         The file, for `features="classifier:FILE"` and for `finetune`.
@@ -152,6 +152,7 @@ def train_classifier(
         str(data),
         resolution=chosen.resolution,
         channels=chosen.channels,
+        fit=chosen.fit,
         seed=chosen.seed,
         cache=chosen_cache(None),
         progress=listener.counting("decoding images"),

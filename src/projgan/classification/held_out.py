@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from projgan.config import Fit
 from projgan.data import PackedImages, Source, load_images, open_source, reading_of
 from projgan.data.decoding import OnUnreadable
 from projgan.data.empty_classes import empty_classes
@@ -50,6 +51,7 @@ def load_parts(
     *,
     resolution: int,
     channels: int,
+    fit: Fit = "crop",
     seed: int,
     cache: Path | None,
     progress: Callable[[int, int], None] | None = None,
@@ -69,6 +71,7 @@ def load_parts(
             split=split,
             resolution=resolution,
             channels=channels,
+            fit=fit,
             cache=cache,
             progress=progress,
             on_unreadable=on_unreadable,

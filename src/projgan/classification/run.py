@@ -17,6 +17,8 @@ from projgan.storage.origin import refuse_other_origin
 from projgan.training_loop import TrainingLoop, TrainingResult, every_seconds, one_process
 
 CHECKPOINT = "projgan-classifier-checkpoint-1"
+_NOT_SAID_BEFORE = {"fit": "crop"}
+"""Settings that older files do not have, as they were then."""
 
 
 def checkpoint_beside(path: Path) -> Path:
@@ -111,10 +113,10 @@ def describe(trainer: ClassifierTrainer, parts: LabelledParts) -> NetworkDescrip
 
 def _origin_of(description: NetworkDescription) -> dict[str, Any]:
     provenance = description.provenance
-    return provenance.settings | {"data_fingerprint": provenance.data_fingerprint}
+    return _NOT_SAID_BEFORE | provenance.settings | {"data_fingerprint": provenance.data_fingerprint}
 
 
 def _flat(state: dict[str, Any]) -> dict[str, Any]:
     settings = state.get("settings")
     fingerprint = {"data_fingerprint": state.get("data_fingerprint")}
-    return settings | fingerprint if isinstance(settings, dict) else fingerprint
+    return _NOT_SAID_BEFORE | settings | fingerprint if isinstance(settings, dict) else fingerprint

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from projgan.config import Fit
 from projgan.data import native_form, open_source
 from projgan.errors import UserError
 from projgan.networks.classifier import MAX_RESOLUTION, MIN_RESOLUTION
@@ -22,6 +23,8 @@ class ClassifierSettings(BaseModel):
     """Height and width in pixels."""
     channels: Literal[1, 3]
     """1 for grey, 3 for RGB."""
+    fit: Fit = "crop"
+    """What becomes of images that are not square."""
     width: Annotated[int, Field(gt=0, le=4096)] = 128
     """Channels of the last stage, and length of the features."""
     epochs: Positive = 20

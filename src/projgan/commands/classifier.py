@@ -7,6 +7,7 @@ from projgan.commands.devices import Device
 from projgan.commands.paths import DataSource, NewPath
 from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import Say, bar_listener, counted
+from projgan.config import Fit
 from projgan.files import chosen_cache
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def classifier(
     out: NewPath = Path("classifier.safetensors"),
     resolution: int | None = None,
     channels: Literal["1", "3"] | None = None,
+    fit: Fit = "crop",
     width: int = 128,
     epochs: int = 20,
     batch_size: int = 128,
@@ -47,6 +49,8 @@ def classifier(
         Height and width in pixels, 8 to 512; that of the images if they all have one.
     channels
         1 for grey, 3 for RGB; that of the images if not given.
+    fit
+        What becomes of images that are not square: their centre square, all of them on black, or stretched.
     width
         Number of features; the cost goes with its square. 512 wants a GPU.
     epochs
@@ -84,6 +88,7 @@ def classifier(
         counted("looking", " images"),
         resolution=resolution,
         channels=int(channels) if channels else None,
+        fit=fit,
         width=width,
         epochs=epochs,
         batch_size=batch_size,
@@ -96,6 +101,7 @@ def classifier(
         data,
         resolution=settings.resolution,
         channels=settings.channels,
+        fit=fit,
         seed=seed,
         cache=chosen_cache(cache),
         progress=counted("decoding", " images"),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from projgan.commands.paths import DataSource, NewPath
 from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import Say, counted
+from projgan.config import Fit
 
 if TYPE_CHECKING:
     from projgan.data import ConditionRequest, PackedImages
@@ -48,6 +49,7 @@ def pack(
     *,
     resolution: int,
     channels: Literal["1", "3"] = "3",
+    fit: Fit = "crop",
     split: str | None = None,
     condition: Condition = "class",
     condition_columns: list[str] | None = None,
@@ -63,9 +65,11 @@ def pack(
     out
         Folder to make; never overwritten.
     resolution
-        Height and width in pixels; other sizes are centre-cropped and resized.
+        Height and width in pixels.
     channels
         1 for grey, 3 for RGB.
+    fit
+        What becomes of images that are not square: their centre square, all of them on black, or stretched.
     split
         Part to pack; the training part if not given.
     condition
@@ -86,6 +90,7 @@ def pack(
         out,
         resolution=resolution,
         channels=int(channels),
+        fit=fit,
         progress=counted("decoding", " images"),
         on_unreadable=on_unreadable,
     )

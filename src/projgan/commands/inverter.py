@@ -73,6 +73,7 @@ def inverter(
         Print the result as JSON.
     """
     from projgan.classification.held_out import load_parts
+    from projgan.data.configured import fit_of
     from projgan.plug_and_play.run import InverterRun, train_inverter
     from projgan.plug_and_play.settings import check_settings
     from projgan.process.ranks import choose_device
@@ -90,12 +91,13 @@ def inverter(
         flip=flip,
         seed=seed,
     )
-    encoder, _ = load_classifier(classifier)
+    encoder, description = load_classifier(classifier)
     run = InverterRun(out)
     parts = load_parts(
         data,
         resolution=encoder.resolution,
         channels=encoder.channels,
+        fit=fit_of(description.provenance.settings),
         seed=seed,
         cache=chosen_cache(cache),
         progress=counted("decoding", " images"),

@@ -84,6 +84,11 @@ class RunConfig(Section):
                 f"discriminator.condition {method} tells one class from the others, but data.condition is "
                 f"{kind}: choose projection or another that takes any condition"
             )
+        if kind != "class" and self.data.balance is not None:
+            raise ValueError(
+                f"data.balance is {self.data.balance}, but data.condition is {kind}: only where an image has "
+                "one class can classes be shown alike"
+            )
         if kind == "class" and self.data.condition_columns is not None:
             raise ValueError(
                 "data.condition_columns is given, but data.condition is class: name its kind too"

@@ -53,6 +53,7 @@ Positive = Annotated[int, Field(gt=0)]
 Width = Annotated[int, Field(gt=0, le=4096)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
 Augmentation = Literal["colour", "translation", "cutout"]
+Fit = Literal["crop", "pad", "stretch"]
 DataCondition = Literal["class", "multi-hot", "vector", "low-resolution"]
 BatchSize = Annotated[int, Field(gt=0, le=1_000_000)]
 
@@ -77,7 +78,13 @@ class DataConfig(Section):
     condition_columns: Annotated[tuple[Annotated[str, Field(min_length=1)], ...] | None, MayBeOff] = None
     """Columns of several classes or of the vector; None takes all that the data has."""
     resolution: Annotated[Resolution, Number] = 32
-    """Height and width in pixels; other sizes are centre-cropped and resized."""
+    """Height and width in pixels; images of other sizes are brought to it as `fit` says."""
+    fit: Fit = "crop"
+    """What becomes of images that are not square: their centre square is kept (`crop`), all of them on black
+    (`pad`), or all of them, out of shape (`stretch`)."""
+    balance: Annotated[Literal["classes"] | None, MayBeOff] = None
+    """`classes` shows as many real images of each class, however many it has; None shows each image as often.
+    Generated images are of each class alike either way."""
     channels: Annotated[Literal[1, 3], Number] = 3
     """1 for grey, 3 for RGB; images of the other kind are converted."""
     horizontal_flip: bool = False

@@ -1,10 +1,11 @@
 """The real images that a configuration names: where they are kept, and what is known of each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any, get_args
 
-from projgan.config import DataConfig
+from projgan.config import DataConfig, Fit
 from projgan.data import ConditionRequest, PackedImages, load_images, open_source
 from projgan.data.sources.columns import ONE_CLASS
 from projgan.errors import UserError
@@ -21,6 +22,17 @@ def condition_request(data: DataConfig) -> ConditionRequest:
     if data.condition == "low-resolution":
         return ONE_CLASS
     return ConditionRequest(data.condition, data.condition_columns)
+
+
+def fit_of(settings: Mapping[str, Any]) -> Fit:
+    """Return what became of images that were not square where a network of these settings was trained.
+
+    Args:
+        settings: of a run or of a classifier, as a network's file has them; they may be of an older version.
+    """
+    data = settings.get("data")
+    found = (data if isinstance(data, dict) else settings).get("fit")
+    return next((fit for fit in get_args(Fit) if fit == found), "crop")
 
 
 def load_real(
@@ -44,6 +56,7 @@ def load_real(
         split=split or data.split,
         resolution=size[0],
         channels=size[1],
+        fit=data.fit,
         cache=cache_folder(data),
         on_unreadable=data.on_unreadable,
         request=condition_request(data),

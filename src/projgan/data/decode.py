@@ -1,11 +1,13 @@
-"""From an image file of any kind to uint8 pixels of one size: orient, make 8-bit, crop, resize."""
+"""From an image file of any kind to uint8 pixels of one size: orient, make 8-bit, fit into a square."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from projgan.config import Fit
 from projgan.data.sample_depth import SIXTEEN_BIT_MODES, UnknownWhiteError, is_negative, largest_sample
 from projgan.errors import UserError, visible
 from projgan.pictures.pillow import from_pil
@@ -67,17 +69,19 @@ def open_image(content: bytes, name: str) -> Image.Image:
     return image
 
 
-def decode(image: Image.Image, resolution: int, channels: int, name: str = "the image") -> np.ndarray:
+def decode(
+    image: Image.Image, resolution: int, channels: int, name: str = "the image", how: Fit = "crop"
+) -> np.ndarray:
     """Return the pixels of `image` as uint8 `[channels, resolution, resolution]`.
 
     The EXIF orientation is applied, the first frame of an animation taken, transparency laid over white,
-    16-bit grey scaled to 8 bits; then the centre square is cut by the short side and resized with an
-    antialiased bilinear filter. An image already square and of the resolution keeps every pixel exactly.
+    16-bit grey scaled to 8 bits; then the image is fitted into the square (`FITS`) with an antialiased
+    bilinear filter. An image already square and of the resolution keeps every pixel exactly.
 
     Raises:
         UnreadableImageError: the file is damaged, or its pixels have no known white (32-bit or float).
     """
-    return fit(to_eight_bits(image, name), resolution, channels)
+    return fit(to_eight_bits(image, name), resolution, channels, how)
 
 
 def to_eight_bits(image: Image.Image, name: str) -> Image.Image:
@@ -97,16 +101,50 @@ def to_eight_bits(image: Image.Image, name: str) -> Image.Image:
         raise UnreadableImageError(name, f"cannot be decoded ({error})") from error
 
 
-def fit(image: Image.Image, resolution: int, channels: int) -> np.ndarray:
-    """Return the centre square of an "L" or "RGB" image as uint8 `[channels, resolution, resolution]`."""
+def fit(image: Image.Image, resolution: int, channels: int, how: Fit = "crop") -> np.ndarray:
+    """Return an "L" or "RGB" image as uint8 `[channels, resolution, resolution]`, fitted as `FITS` say."""
+    return from_pil(FITS[how](image, resolution), channels)
+
+
+def _crop(image: Image.Image, resolution: int) -> Image.Image:
+    """The centre square, cut by the short side."""
     width, height = image.size
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
     if width != height:
         image = image.crop((left, top, left + side, top + side))
-    if side != resolution:
-        image = image.resize((resolution, resolution), Image.Resampling.BILINEAR)
-    return from_pil(image, channels)
+    return _resized(image, (resolution, resolution))
+
+
+def _pad(image: Image.Image, resolution: int) -> Image.Image:
+    """All of it in its own shape, the long side as long as the square's, in the middle of black."""
+    longest = max(image.size)
+    width, height = (max(1, round(side * resolution / longest)) for side in image.size)
+    image = _resized(image, (width, height))
+    if width == height:
+        return image
+    square = Image.new(image.mode, (resolution, resolution))
+    square.paste(image, ((resolution - width) // 2, (resolution - height) // 2))
+    return square
+
+
+def _stretch(image: Image.Image, resolution: int) -> Image.Image:
+    """All of it, whatever its shape was."""
+    return _resized(image, (resolution, resolution))
+
+
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image if image.size == size else image.resize(size, Image.Resampling.BILINEAR)
+
+
+FITS: dict[Fit, Callable[[Image.Image, int], Image.Image]] = {
+    "crop": _crop,
+    "pad": _pad,
+    "stretch": _stretch,
+}
+"""How an image of any shape becomes a square one, by the name used in configurations."""
+ENLARGED: dict[Fit, Callable[[tuple[int, int]], int]] = {"crop": min, "pad": max, "stretch": min}
+"""The side of an image that is enlarged where it is shorter than the square's."""
 
 
 def _upright(image: Image.Image) -> Image.Image:

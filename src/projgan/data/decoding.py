@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from projgan.data.decode import Unreadable, UnreadableImageError, decode
+from projgan.config import Fit
+from projgan.data.decode import ENLARGED, Unreadable, UnreadableImageError, decode
 from projgan.data.packed import SKIPPED_NAMED, Sizes, packed_fingerprint
 from projgan.data.parallel import map_items
 from projgan.data.sample_depth import stored_bits, used_bits
@@ -35,11 +36,12 @@ class Decoding:
         resolution: int,
         channels: int,
         *,
+        fit: Fit = "crop",
         on_unreadable: OnUnreadable = "error",
         workers: int | None = None,
         progress: Progress | None = None,
     ) -> None:
-        self.source, self.resolution, self.channels = source, resolution, channels
+        self.source, self.resolution, self.channels, self.fit = source, resolution, channels, fit
         self.labels: list[int] = []
         self._indices: list[int] = []
         self.failures: list[Unreadable] = []
@@ -75,7 +77,8 @@ class Decoding:
         try:
             image = item.open()
             stored = stored_bits(image)
-            pixels = decode(image, self.resolution, self.channels, self.source.item_name(item.index))
+            name = self.source.item_name(item.index)
+            pixels = decode(image, self.resolution, self.channels, name, self.fit)
             return item, (image.size, used_bits(image) if stored == 16 else None, pixels)
         except UnreadableImageError as error:
             return item, error.unreadable
@@ -85,7 +88,7 @@ class Decoding:
         self._indices.append(index)
         self._widths.add(size[0])
         self._heights.add(size[1])
-        self.upscaled += min(size) < self.resolution
+        self.upscaled += ENLARGED[self.fit](size) < self.resolution
         if bits is not None:
             self.depths[bits] += 1
 
@@ -126,7 +129,12 @@ class Decoding:
     def fingerprint(self) -> str:
         """By which a store of the images yielded is found again, once the pass is over."""
         return packed_fingerprint(
-            self.source.fingerprint, self.resolution, self.channels, self.skipped, len(self.failures)
+            self.source.fingerprint,
+            self.resolution,
+            self.channels,
+            self.skipped,
+            len(self.failures),
+            self.fit,
         )
 
 

@@ -239,11 +239,11 @@ def _size_remarks(seen: _Seen) -> list[str]:
         largest = max(seen.sizes, key=lambda size: (size[0] * size[1], size))
         return [
             f"sizes vary from {smallest[0]}x{smallest[1]} to {largest[0]}x{largest[1]}: "
-            "each image is cut to its centre square and resized"
+            "each image is cut to its centre square and resized (see data.fit)"
         ]
     ((width, height),) = seen.sizes
     if width != height:
-        return [f"images are {width}x{height}: each is cut to its centre square"]
+        return [f"images are {width}x{height}: each is cut to its centre square (see data.fit)"]
     return []
 
 

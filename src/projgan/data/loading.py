@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from projgan.config import Fit
 from projgan.data.decoding import Decoding, OnUnreadable, Progress
 from projgan.data.half_made import discard, holds_only_ours
 from projgan.data.packed import (
@@ -41,6 +42,7 @@ def load_images(
     split: str | None = None,
     resolution: int,
     channels: int,
+    fit: Fit = "crop",
     cache: str | Path | None,
     progress: Progress | None = None,
     workers: int | None = None,
@@ -59,6 +61,7 @@ def load_images(
         split: as for `open_source`, which has chosen it where a source is given.
         resolution: height and width in pixels.
         channels: 1 for grey, 3 for RGB.
+        fit: what becomes of images that are not square; those of a packed store are so already.
         cache: folder of packed stores, made if absent; None for memory.
         progress: called with (images done, images in all).
         workers: decoding threads; None for one per processor.
@@ -73,13 +76,19 @@ def load_images(
     check_request(resolution, channels, on_unreadable)
     source = location if isinstance(location, Source) else open_source(location, split, request)
     if source.kind == "packed store":
-        return _open_store_of_size(source, resolution, channels, verify)
+        return _open_store_of_size(source, resolution, channels, fit, verify)
     if source.kind == "built-in digits" or cache is None:
         decoding = Decoding(
-            source, resolution, channels, on_unreadable=on_unreadable, workers=workers, progress=progress
+            source,
+            resolution,
+            channels,
+            fit=fit,
+            on_unreadable=on_unreadable,
+            workers=workers,
+            progress=progress,
         )
         return _decode_in_memory(decoding)
-    store = _place_in_cache(Path(cache), source, resolution, channels)
+    store = _place_in_cache(Path(cache), source, resolution, channels, fit)
 
     def packed() -> PackedImages:
         return pack(
@@ -87,6 +96,7 @@ def load_images(
             store,
             resolution=resolution,
             channels=channels,
+            fit=fit,
             progress=progress,
             workers=workers,
             on_unreadable=on_unreadable,
@@ -108,6 +118,7 @@ def rehearse_images(
     split: str | None = None,
     resolution: int,
     channels: int,
+    fit: Fit = "crop",
     cache: str | Path | None,
     progress: Progress | None = None,
     workers: int | None = None,
@@ -125,12 +136,12 @@ def rehearse_images(
     check_request(resolution, channels, on_unreadable)
     source = location if isinstance(location, Source) else open_source(location, split, request)
     if source.kind == "packed store":
-        return _open_store_of_size(source, resolution, channels, verify)
+        return _open_store_of_size(source, resolution, channels, fit, verify)
     if source.kind != "built-in digits" and cache is not None:
-        store = _place_in_cache(Path(cache), source, resolution, channels)
+        store = _place_in_cache(Path(cache), source, resolution, channels, fit)
         if is_occupied(store):
             try:
-                return reuse(store, source, resolution, channels, on_unreadable, verify)
+                return reuse(store, source, resolution, channels, fit, on_unreadable, verify)
             except UnusableStoreError:
                 if not holds_only_ours(store):
                     raise
@@ -138,22 +149,35 @@ def rehearse_images(
         check_writable(store)
         check_space(store, source, resolution, channels)
     decoding = Decoding(
-        source, resolution, channels, on_unreadable=on_unreadable, workers=workers, progress=progress
+        source,
+        resolution,
+        channels,
+        fit=fit,
+        on_unreadable=on_unreadable,
+        workers=workers,
+        progress=progress,
     )
     return _decode_in_memory(decoding, keep=False)
 
 
-def _place_in_cache(cache: Path, source: Source, resolution: int, channels: int) -> Path:
-    return cache / packed_fingerprint(source.fingerprint, resolution, channels, (), 0)
+def _place_in_cache(cache: Path, source: Source, resolution: int, channels: int, fit: Fit) -> Path:
+    return cache / packed_fingerprint(source.fingerprint, resolution, channels, (), 0, fit)
 
 
-def _open_store_of_size(source: Source, resolution: int, channels: int, verify: Verify) -> PackedImages:
+def _open_store_of_size(
+    source: Source, resolution: int, channels: int, fit: Fit, verify: Verify
+) -> PackedImages:
     store = open_packed(source.location, verify)
     if (store.resolution, store.channels) != (resolution, channels):
         raise UserError(
             f"packed store {source.location} holds {store.resolution}x{store.resolution} images with "
             f"{store.channels} channels, and {resolution}x{resolution} with {channels} are asked for; "
             "pack the original data at that size"
+        )
+    if fit not in ("crop", store.fit):
+        raise UserError(
+            f"packed store {source.location} was packed with fit {store.fit}, and {fit} is asked for; "
+            "pack the original data with that"
         )
     return store
 
@@ -195,6 +219,7 @@ def _decode_in_memory(decoding: Decoding, *, keep: bool = True) -> PackedImages:
         skipped_count=len(decoding.failures),
         upscaled=decoding.upscaled,
         depth_words=words_on_depth(decoding.depths),
+        fit=decoding.fit,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, BinaryIO, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from projgan.config import Fit
 from projgan.data.decode import DECODE_VERSION
 from projgan.data.empty_classes import empty_classes, words_on_empty
 from projgan.data.sample_depth import words_on_depth
@@ -51,6 +52,7 @@ class PackedImages:
         skipped: names of unreadable images left out (the first hundred); empty as a rule.
         upscaled: how many images were smaller than the resolution and so were enlarged.
         remade_words: that a damaged store in the cache was made again, in a line; "" as a rule.
+        fit: how images that were not square became so.
         depth_words: that images stored with 16 bits a sample come out too dark, in a line; "" as a rule.
     """
 
@@ -67,6 +69,7 @@ class PackedImages:
     remade_words: str = ""
     condition_names: tuple[str, ...] = ()
     conditions: np.ndarray | None = None
+    fit: Fit = "crop"
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -96,6 +99,8 @@ class PackedImages:
             self.empty_words,
             self.depth_words and f"{self.name}: {self.depth_words}",
         ]
+        if self.fit != "crop":
+            remarks.append(f"{self.name}: of images that are not square, data.fit is {self.fit}")
         if self.upscaled:
             remarks.append(f"{self.name}: {self.upscaled} images are smaller than wanted and were enlarged")
         return list(filter(None, remarks))
@@ -169,6 +174,8 @@ class Manifest(BaseModel):
     """Of the images stored with 16 bits a sample, how many use how many."""
     condition_names: Annotated[tuple[_Text, ...], Field(max_length=MAX_COLUMNS)] = ()
     conditions_sha256: _Sha256 | None = None
+    fit: Fit = "crop"
+    """How images that were not square became so; left out where that is the usual."""
 
     @model_validator(mode="after")
     def _conditions_are_whole(self) -> "Manifest":
@@ -179,12 +186,19 @@ class Manifest(BaseModel):
 
 
 def packed_fingerprint(
-    source_fingerprint: str, resolution: int, channels: int, skipped: Sequence[str], skipped_count: int
+    source_fingerprint: str,
+    resolution: int,
+    channels: int,
+    skipped: Sequence[str],
+    skipped_count: int,
+    fit: Fit = "crop",
 ) -> str:
     """Return the sha256 by which a store is found again: of a source and how it is decoded."""
     parts = [source_fingerprint, str(DECODE_VERSION), str(resolution), str(channels)]
     if skipped_count:
         parts += [str(skipped_count), *(repr(name) for name in skipped[:SKIPPED_NAMED])]
+    if fit != "crop":  # so that stores from before there was a choice are found
+        parts.append(f"fit {fit}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -253,6 +267,7 @@ def open_packed(path: str | Path, verify: Verify = "once") -> PackedImages:
         skipped_count=manifest.skipped_count,
         upscaled=manifest.upscaled,
         depth_words=words_on_depth(manifest.depths),
+        fit=manifest.fit,
     )
 
 
@@ -295,6 +310,7 @@ def read_manifest(folder: Path) -> Manifest:
         manifest.channels,
         manifest.skipped,
         manifest.skipped_count,
+        manifest.fit,
     )
     if manifest.fingerprint != expected:
         raise _damaged(folder, f"{MANIFEST} was changed, or made by a version that decoded images otherwise")

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from projgan.config import Fit
 from projgan.data.decoding import Decoding, OnUnreadable, Progress, unreadable_images
 from projgan.data.half_made import half_made
 from projgan.data.packed import (
@@ -27,6 +28,7 @@ def pack(
     *,
     resolution: int,
     channels: int,
+    fit: Fit = "crop",
     progress: Progress | None = None,
     workers: int | None = None,
     on_unreadable: OnUnreadable = "error",
@@ -42,6 +44,7 @@ def pack(
         out: the folder to make.
         resolution: height and width in pixels.
         channels: 1 for grey, 3 for RGB.
+        fit: what becomes of images that are not square.
         progress: called with (images done, images in all).
         workers: decoding threads; None for one per processor.
         on_unreadable: "error" to refuse a source with unreadable images, "skip" to leave them out.
@@ -54,7 +57,7 @@ def pack(
     check_request(resolution, channels, on_unreadable)
     out = Path(out)
     if is_occupied(out):
-        return reuse(out, source, resolution, channels, on_unreadable, verify)
+        return reuse(out, source, resolution, channels, fit, on_unreadable, verify)
     refuse_problems(source)
     check_writable(out)
     try:
@@ -62,7 +65,13 @@ def pack(
         check_space(out, source, resolution, channels)
         with half_made(out) as made:
             decoding = Decoding(
-                source, resolution, channels, on_unreadable=on_unreadable, workers=workers, progress=progress
+                source,
+                resolution,
+                channels,
+                fit=fit,
+                on_unreadable=on_unreadable,
+                workers=workers,
+                progress=progress,
             )
             write_store(decoding, made.folder)
             try:
@@ -71,7 +80,7 @@ def pack(
                 if not is_occupied(out):
                     raise
                 # Another process was first.
-                return reuse(out, source, resolution, channels, on_unreadable, verify)
+                return reuse(out, source, resolution, channels, fit, on_unreadable, verify)
         sync_folder(out.parent)
     except OSError as error:
         raise _unwritable(out, error.strerror or str(error)) from error
@@ -114,6 +123,7 @@ def reuse(
     source: Source,
     resolution: int,
     channels: int,
+    fit: Fit,
     on_unreadable: OnUnreadable,
     verify: Verify = "once",
 ) -> PackedImages:
@@ -128,11 +138,12 @@ def reuse(
             f"{out} exists and is not a packed store; choose another place, nothing is overwritten"
         )
     store = open_packed(out, verify)
-    wanted = packed_fingerprint(source.fingerprint, resolution, channels, store.skipped, store.skipped_count)
+    skipped = store.skipped, store.skipped_count
+    wanted = packed_fingerprint(source.fingerprint, resolution, channels, *skipped, fit)
     if read_manifest(out).fingerprint != wanted:
         raise UnusableStoreError(
-            f"{out} is a packed store of other images (or of files written anew since, or of another size); "
-            "choose another place, nothing is overwritten"
+            f"{out} is a packed store of other images (or of files written anew since, or of another size "
+            "or fit); choose another place, nothing is overwritten"
         )
     if store.skipped_count and on_unreadable == "error":
         raise unreadable_images(source, list(store.skipped), store.skipped_count)

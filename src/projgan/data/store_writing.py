@@ -32,6 +32,7 @@ def write_store(decoding: Decoding, folder: Path) -> None:
         count=len(labels),
         resolution=decoding.resolution,
         channels=1 if decoding.channels == 1 else 3,
+        fit=decoding.fit,
         class_names=decoding.source.class_names,
         images_sha256=images_sha256,
         labels_sha256=labels_sha256(labels),
@@ -44,10 +45,9 @@ def write_store(decoding: Decoding, folder: Path) -> None:
         condition_names=decoding.source.condition_names,
         conditions_sha256=None if conditions is None else conditions_sha256(conditions),
     )
+    usual = {key for key in ("depths", "fit") if getattr(manifest, key) == Manifest.model_fields[key].default}
     with (folder / MANIFEST).open("wb") as stream:
-        stream.write(
-            manifest.model_dump_json(indent=1, exclude=None if manifest.depths else {"depths"}).encode()
-        )
+        stream.write(manifest.model_dump_json(indent=1, exclude=usual).encode())
         _sync_file(stream)
     sync_folder(folder)
 

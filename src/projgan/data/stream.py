@@ -1,8 +1,8 @@
-"""In what order images are drawn: an endless stream that is a function of the position in it.
+"""Real images in batches: an endless stream that is a function of the position in it.
 
-The stream is a sequence of epochs, each a new permutation of the data. Asking for the batch at a position
-gives the same images, the same flips, crops and noise, whatever was asked before and on however many
-processes: each draws the whole batch's random numbers and keeps its share.
+Which image comes when is for `order` to say. Asking for the batch at a position gives the same images, the
+same flips, crops and noise, whatever was asked before and on however many processes: each draws the whole
+batch's random numbers and keeps its share.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from projgan.data.gathering import gathered, send
+from projgan.data.order import Order, each_image_alike
 from projgan.networks.super_resolution import FACTOR
 from projgan.pictures.pixels import downscale, to_float
 from projgan.randomness import generator_at
@@ -31,6 +32,9 @@ class ImageStream:
         share: the part of each batch that is this process's.
         seed: of the run.
         device: where batches are wanted.
+        horizontal_flip: whether images are mirrored with probability one half.
+        dequantize: whether noise of one grey level is added.
+        order: which image is at which position; every image once in each epoch if None.
 
     Attributes:
         classes: int64 [K], the labels that some image has; none where conditions are not labels.
@@ -48,6 +52,7 @@ class ImageStream:
         device: torch.device,
         horizontal_flip: bool = False,
         dequantize: bool = True,
+        order: Order | None = None,
     ) -> None:
         self.images, self.conditions = images, conditions.to(device)
         self.gathered = gathered(images, device)
@@ -56,11 +61,11 @@ class ImageStream:
         self.horizontal_flip, self.dequantize = horizontal_flip, dequantize
         labels = conditions if conditions.ndim == 1 else conditions.new_empty(0, dtype=torch.int64)
         self.classes = labels.unique().to(device)
-        self._epochs: dict[int, Tensor] = {}
+        self.order = order or each_image_alike(conditions, seed)
 
     def batch(self, position: int) -> tuple[Tensor, Tensor]:
         """Return this process's share of the images at [position, position + batch_size) of the stream."""
-        indices = self._indices(position)[self.share]
+        indices = self._indices(position)
         draw = partial(self._draw, position)
         images = self._augmented(self._take(position, indices), draw)
         return self._spread(images, draw, "noise"), self.conditions[send(indices, self.device)]
@@ -73,25 +78,11 @@ class ImageStream:
 
     def _take(self, position: int, indices: Tensor) -> Tensor:
         images = self.gathered.take(indices)
-        self.gathered.expect(self._indices(position + self.batch_size)[self.share])
+        self.gathered.expect(self._indices(position + self.batch_size))
         return images
 
     def _indices(self, position: int) -> Tensor:
-        parts, needed = [], self.batch_size
-        while needed > 0:
-            epoch, offset = divmod(position, len(self.images))
-            part = self._order(epoch)[offset : offset + needed]
-            parts.append(part)
-            position, needed = position + len(part), needed - len(part)
-        return torch.cat(parts)
-
-    def _order(self, epoch: int) -> Tensor:
-        if epoch not in self._epochs:
-            self._epochs = {key: order for key, order in self._epochs.items() if key == epoch - 1}
-            self._epochs[epoch] = torch.randperm(
-                len(self.images), generator=generator_at(self.seed, "order", epoch)
-            )
-        return self._epochs[epoch]
+        return self.order.at(position, self.batch_size)[self.share]
 
     def _draw(self, position: int, stream: str, shape: tuple[int, ...]) -> Tensor:
         generator = generator_at(self.seed, stream, position, self.device)
@@ -128,7 +119,7 @@ class PairStream(ImageStream):
     def batch(self, position: int) -> tuple[Tensor, Tensor]:
         """Return this process's share of the images at [position, position + batch_size) of the stream."""
         draw = partial(self._draw, position)
-        images = self._augmented(self._take(position, self._indices(position)[self.share]), draw)
+        images = self._augmented(self._take(position, self._indices(position)), draw)
         return self._spread(images, draw, "noise"), self._small(images, draw)
 
     def small_images(self, count: int, generator: torch.Generator) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from projgan.config import DataConfig, load_config
 from projgan.data import PackedImages, load_images, open_source
+from projgan.data.configured import fit_of
 from projgan.data.decoding import OnUnreadable
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError, nearest_name, printable, visible
@@ -111,7 +112,11 @@ def write_inspection(
     _refuse_other_conditions(description, path)
     method = str(description.network["condition"])
     settings = _settings_of_data(request).model_copy(
-        update={"resolution": discriminator.resolution, "channels": discriminator.channels}
+        update={
+            "resolution": discriminator.resolution,
+            "channels": discriminator.channels,
+            "fit": fit_of(description.provenance.settings),
+        }
     )
     images = _load(settings, decoded)
     for words in images.loading_words:
@@ -210,6 +215,7 @@ def _load(settings: DataConfig, decoded: Progress | None) -> PackedImages:
         split=settings.split,
         resolution=settings.resolution,
         channels=settings.channels,
+        fit=settings.fit,
         cache=chosen_cache(settings.cache),
         progress=decoded,
         on_unreadable=settings.on_unreadable,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from projgan.config import DataConfig, EvaluationConfig, load_config
-from projgan.data.configured import cache_folder, load_real
+from projgan.data.configured import cache_folder, fit_of, load_real
 from projgan.data.decoding import OnUnreadable
 from projgan.errors import UserError
 from projgan.evaluation.evaluator import Evaluator
@@ -11,7 +11,7 @@ from projgan.evaluation.image_sources import GeneratorImages, ImageSource
 from projgan.evaluation.rows import MetricRow
 from projgan.listening import Listener
 from projgan.measuring.evaluators import build_evaluator, open_network, protocol_of
-from projgan.measuring.subjects import is_run, refuse_other_files, sources_to_measure
+from projgan.measuring.subjects import describe_subject, is_run, sources_to_measure
 from projgan.process.ranks import Ranks
 from projgan.storage.published_models import resolve_model
 from projgan.storage.run_directory import RunDirectory
@@ -33,8 +33,8 @@ def evaluate(
     Args:
         subject: a run directory, a generator file, the name of a published model, or a folder or archive of
             images.
-        data: the real images, of which resolution and channels are those of the subject; None for those
-            that the run was trained on.
+        data: the real images, of which resolution, channels and fit are those of the subject; None for
+            those that the run was trained on.
         settings: what to measure, and how.
         ranks: this process among all.
         checkpoints: measure every checkpoint that the run has kept, not its generator file.
@@ -51,9 +51,11 @@ def evaluate(
     protocol, subject = protocol_of(settings), resolve_model(subject)
     if truncation is not None and not 0 < truncation < 10:
         raise UserError(f"truncation is {truncation}; it must be above 0 and below 10")
-    refuse_other_files(subject)
+    description = describe_subject(subject)
     if data is None:
         data = _data_of_run(subject)
+    elif description is not None:
+        data = data.model_copy(update={"fit": fit_of(description.provenance.settings)})
     if on_unreadable is not None:
         data = data.model_copy(update={"on_unreadable": on_unreadable})
     said = listener.said if listener else None

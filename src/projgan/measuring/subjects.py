@@ -13,6 +13,7 @@ from projgan.evaluation.image_sources import GeneratorImages, ImageSource, gener
 from projgan.evaluation.rows import Subject
 from projgan.networks.resnet import Generator
 from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps, load_checkpoint
+from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import generator_path, load_generator, weights_sha256
 from projgan.storage.networks import build_networks
 from projgan.storage.run_directory import RunDirectory
@@ -25,11 +26,15 @@ def is_run(path: Path) -> bool:
     return path.is_dir() and RunDirectory(path).config.is_file()
 
 
-def refuse_other_files(subject: Path) -> None:
-    """What is wrong with a generator's file comes before minutes are spent on a feature network."""
+def describe_subject(subject: Path) -> NetworkDescription | None:
+    """Return what a generator's file says of itself; None where there is none, but images.
+
+    What is wrong with it comes before minutes are spent on a feature network.
+    """
     path = subject / "generator.safetensors" if subject.is_dir() else subject
     if path.suffix == ".safetensors" and path.is_file():
-        load_generator(path)
+        return load_generator(path)[1]
+    return None
 
 
 def sources_to_measure(

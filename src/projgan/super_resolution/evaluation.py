@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from projgan.config import DataConfig, load_config
+from projgan.config import DataConfig, Fit, load_config
 from projgan.data import PackedImages, load_images
+from projgan.data.configured import fit_of
 from projgan.data.decoding import OnUnreadable
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError
@@ -18,7 +19,7 @@ from projgan.evaluation.diversity import number_of_scales
 from projgan.evaluation.extractors import ClassifierNetwork
 from projgan.evaluation.super_resolution import Fidelity, fidelity
 from projgan.files import chosen_cache, make_folder, write_atomically
-from projgan.networks.super_resolution import FACTOR
+from projgan.networks.super_resolution import FACTOR, SuperResolutionGenerator
 from projgan.outputs import SIGN, refuse_foreign
 from projgan.pictures.grids import write_png
 from projgan.pictures.pixels import downscale, enlarge
@@ -93,8 +94,8 @@ def evaluate_super_resolution(
         raise UserError(f"--count is {request.count}; it must be from 2 to {MOST_MEASURED:,}")
     refuse_foreign([request.out / "evaluation.json", request.out / "comparison.png"], request.overwrite)
     path = generator_path(request.run)
-    generator, _ = load_super_resolution_generator(path, request.device)
-    images = _load(request, generator.resolution, generator.channels, decoded)
+    generator, description = load_super_resolution_generator(path, request.device)
+    images = _load(request, generator, fit_of(description.provenance.settings), decoded)
     for words in images.loading_words:
         said(words)
     classifier = _open_classifier(request, images)
@@ -141,7 +142,10 @@ def _choose(available: int, count: int, seed: int) -> Tensor:
 
 
 def _load(
-    request: SuperResolutionEvaluation, resolution: int, channels: int, decoded: Progress | None
+    request: SuperResolutionEvaluation,
+    generator: SuperResolutionGenerator,
+    fit: Fit,
+    decoded: Progress | None,
 ) -> PackedImages:
     data = DataConfig(source=request.data) if request.data else _data_of_run(request.run)
     if data.source is None:
@@ -149,8 +153,9 @@ def _load(
     images = load_images(
         data.source,
         split=request.split or data.split,
-        resolution=resolution,
-        channels=channels,
+        resolution=generator.resolution,
+        channels=generator.channels,
+        fit=fit,
         cache=chosen_cache(request.cache or data.cache),
         progress=decoded,
         on_unreadable=request.on_unreadable or data.on_unreadable,

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from projgan.arithmetic import compute
 from projgan.config import RunConfig
+from projgan.data.order import ORDERS
 from projgan.data.stream import FAKE_CONDITIONS, STREAMS, ImageStream
 from projgan.errors import UserError
 from projgan.losses import ADVERSARIAL_LOSSES, OBJECTIVES, ClassTerm, Objective, guided_objective
@@ -164,6 +165,7 @@ def build_stream(config: RunConfig, images: Tensor, conditions: Tensor, ranks: R
         device=ranks.device,
         horizontal_flip=config.data.horizontal_flip,
         dequantize=config.data.dequantize,
+        order=ORDERS[config.data.balance](conditions, config.training.seed),
     )
 
 

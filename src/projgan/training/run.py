@@ -109,6 +109,7 @@ def read_data(
         source,
         resolution=stored_resolution(config),
         channels=config.data.channels,
+        fit=config.data.fit,
         cache=cache_folder(config.data),
         progress=listener.counting("decoding images"),
         on_unreadable=config.data.on_unreadable,
