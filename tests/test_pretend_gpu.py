@@ -1,11 +1,10 @@
-"""On a GPU that is only pretended: real numbers, the devices of a GPU, and what it refuses or waits for.
+"""On a GPU that is only pretended, with real numbers or none: what it refuses, waits for and launches.
 
 A build of torch without CUDA needs a small guard for that, which is compiled here. Where there is no compiler
 these tests are skipped; what is left is the meta device (test_no_waiting.py) and the tape (test_graphs.py).
 """
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+from gpu.guard import build_guard
 from small_runs import ENVIRONMENT
 
 HERE = Path(__file__).parent / "pretend_gpu"
@@ -21,17 +21,11 @@ HERE = Path(__file__).parent / "pretend_gpu"
 
 @pytest.fixture(scope="session")
 def guard(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
-        pytest.skip("no C++ compiler here, so no GPU can be pretended")
     if torch.cuda.is_available():
         pytest.skip("there is a real GPU here; benchmarks/first_gpu.py looks at it")
-    torch_folder, built = Path(torch.__file__).parent, tmp_path_factory.mktemp("guard") / "guard.so"
-    libraries = [f"-L{torch_folder}/lib", f"-Wl,-rpath,{torch_folder}/lib", "-lc10", "-ltorch_cpu"]
-    words = [compiler, "-shared", "-fPIC", "-std=c++20", f"-I{torch_folder}/include", "-o", str(built)]
-    made = subprocess.run([*words, str(HERE / "guard.cpp"), *libraries], capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip(f"the guard does not compile against torch {torch.__version__}: {made.stderr[-300:]}")
+    built = build_guard(tmp_path_factory.mktemp("guard"))
+    if isinstance(built, str):
+        pytest.skip(f"no GPU can be pretended with torch {torch.__version__}: {built}")
     return built
 
 
@@ -56,6 +50,15 @@ def test_what_is_on_a_gpu_stays_there_and_waits_for_nothing(guard: Path) -> None
 def test_mistakes_that_a_gpu_refuses_are_seen(guard: Path) -> None:
     """The pretence itself must be able to fail."""
     assert_all_ok(cases_of(guard, "mistakes"), 7)
+
+
+def test_what_is_launched_and_read_and_written(guard: Path) -> None:
+    assert_all_ok(cases_of(guard, "counts"), 7)
+
+
+@pytest.mark.slow
+def test_every_preset_of_full_size_is_asked_for_what_a_gpu_can_do(guard: Path) -> None:
+    assert_all_ok(cases_of(guard, "presets"), 12)
 
 
 @pytest.mark.slow

@@ -1,11 +1,20 @@
 """How many kernels an iteration launches on a GPU, and how many bytes they read and write."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from gpu.pretence import gpu
+from gpu.settings import steps_called
+from projgan.process.ranks import Ranks
+from projgan.training import optimization
+from projgan.training.building import build_trainer
+from timing.measures import IMAGES, NUM_CLASSES, Case
 
 FREE = {
     "empty",
@@ -17,6 +26,8 @@ FREE = {
     "lift_fresh",
 }
 """Operations that launch nothing, beside views."""
+OVERWRITING = {"copy_", "fill_", "zero_"}
+"""Operations that do not read what they change."""
 
 
 class Launches(TorchDispatchMode):
@@ -38,7 +49,10 @@ class Launches(TorchDispatchMode):
         name = func.overloadpacket.__name__
         if func.namespace != "aten" or func.is_view or name in FREE:
             return result
-        touched = [*self._of_device((args, kwargs)), *self._of_device(result)]
+        # What is only written is among the results.
+        named = {key: value for key, value in (kwargs or {}).items() if key != "out"}
+        read = (args[1:] if name in OVERWRITING else args, named)
+        touched = [*self._of_device(read), *self._of_device(result)]
         if touched:
             self.counts[name] += sum(args[-1]) if name == "convolution_backward" else 1
             self.bytes[name] += sum(tensor.numel() * tensor.element_size() for tensor in touched)
@@ -57,6 +71,25 @@ class Launches(TorchDispatchMode):
     def bytes_outside_convolutions(self) -> int:
         """What is read and written beside the convolutions, which are bound by arithmetic."""
         return sum(count for name, count in self.bytes.items() if "convolution" not in name)
+
+
+def count_iteration(preset: str, changes: Mapping[str, Any]) -> Launches:
+    """Count one iteration of a preset, with dotted keys changed, on a GPU that is pretended.
+
+    It is the second, for the first makes what is made once. The steps are not recorded, so every operation
+    is seen; a learning rate is a number here, not a tensor, for there are none to look at.
+    """
+    case = Case(preset, changes)
+    config = case.config("auto")
+    shape = (IMAGES, config.data.channels, config.data.resolution, config.data.resolution)
+    images, labels = torch.zeros(shape, dtype=torch.uint8), torch.arange(IMAGES) % NUM_CLASSES
+    with gpu(numbers=False) as device, steps_called("eager", device):
+        optimization.rate_on = lambda device, rate: rate  # given back by `steps_called`
+        trainer = build_trainer(config, images, labels, NUM_CLASSES, Ranks(0, 1, device))
+        trainer.advance()
+        with Launches() as launches:
+            trainer.advance()
+    return launches
 
 
 def table(launches: Launches, rows: int = 30) -> str:

@@ -1,6 +1,7 @@
 """Instance norm against torch's own and hand values, and a generator of it from training to file to morph."""
 
 import math
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,13 @@ from projgan.cli import run_command
 from projgan.errors import UserError
 from projgan.generation.morphing import Morph, class_path, morph_images
 from projgan.generation.sampling import latents_of, sample
+from projgan.networks import rectified_norm
 from projgan.networks.adaptive_instance_norm import (
     AdaptiveInstanceNorm2d,
     AffineAdaptiveInstanceNorm2d,
     UnconditionalInstanceNorm2d,
 )
+from projgan.networks.rectified_norm import normalize_each_scale_rectify, of_each, of_each_in_parts
 from projgan.networks.resnet import Generator
 from projgan.storage.network_file import load_generator
 from small_runs import assert_same_run, differences, train_small
@@ -55,6 +58,56 @@ def test_values_and_gradients_are_those_of_torch(shape: tuple[int, ...], channel
     )
     for ours, theirs in pairs:
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("chunk", [250_000, 130, 1])  # all at once, in pairs, one by one
+def test_fused_with_relu_equals_the_norm_as_written(
+    training: bool, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That in float64: outputs and gradients, with a mean of ten deviations, gain and bias of each image."""
+    monkeypatch.setattr(rectified_norm, "_CHUNK", chunk)
+    norm = scattered(AdaptiveInstanceNorm2d(5, 3)).train(training)
+    images = (torch.randn(6, 5, 4, 4) + 10).contiguous(memory_format=torch.channels_last)
+    labels, direction = torch.tensor([0, 2, 1, 1, 0, 2]), torch.randn(6, 5, 4, 4)
+    found = []
+    for fused, dtype in ((True, torch.float32), (False, F64)):
+        norm.to(dtype).fused = fused
+        inputs = images.to(dtype).requires_grad_()
+        output = norm.rectified(inputs, labels)
+        assert output.is_contiguous(memory_format=torch.channels_last)
+        leaves = [inputs, norm.gain, norm.bias]
+        found.append([output, *torch.autograd.grad(output, leaves, direction.to(dtype))])
+    for ours, theirs in zip(*found, strict=True):
+        assert (ours - theirs).norm() <= 1e-5 * theirs.norm()
+
+
+def test_fused_gradients_are_finite_differences() -> None:
+    gain, bias = (torch.randn(4, 3, dtype=F64, requires_grad=True) for _ in range(2))
+    images = (torch.randn(4, 3, 2, 2, dtype=F64) * 2 + 1).requires_grad_()
+    rectified = partial(normalize_each_scale_rectify, epsilon=1e-5)
+    assert torch.autograd.gradcheck(rectified, (images, gain, bias))
+
+
+def test_both_ways_to_the_statistics_of_each_image_give_them() -> None:
+    images = torch.randn(5, 3, 4, 6) * 2 + 20
+    exact = images.double()
+    for found in (of_each(images, torch.float32), of_each_in_parts(images, torch.float32)):
+        torch.testing.assert_close(found[0], exact.mean(dim=(2, 3)).float())
+        torch.testing.assert_close(found[1], exact.var(dim=(2, 3), correction=0).float(), rtol=1e-5, atol=0)
+    rounded = images.bfloat16()
+    (ours, _), (theirs, _) = (way(rounded, torch.float32) for way in (of_each, of_each_in_parts))
+    assert ours.dtype == theirs.dtype == torch.float32
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_fused_in_bfloat16_rounds_once() -> None:
+    norm = scattered(AdaptiveInstanceNorm2d(5, 3))
+    images, labels = torch.randn(4, 5, 8, 8).bfloat16(), torch.tensor([2, 0, 0, 1])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = norm.rectified(images, labels)
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), norm.rectified(images.float(), labels), rtol=2**-8, atol=1e-6)
 
 
 def test_one_image_by_hand() -> None:

@@ -8,14 +8,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from projgan.networks import rectified_batch_norm
+from projgan.networks import rectified_norm
 from projgan.networks.batch_norm import (
     AffineConditionalBatchNorm2d,
     BatchNorm2d,
     ConditionalBatchNorm2d,
     UnconditionalBatchNorm2d,
 )
-from projgan.networks.rectified_batch_norm import normalize_scale_rectify
+from projgan.networks.rectified_norm import normalize_scale_rectify
 from projgan.networks.resnet import Generator
 
 F64 = torch.float64
@@ -238,7 +238,7 @@ def test_fused_with_relu_equals_the_norm_as_written(kind: str, training: bool, m
 def test_fused_gradients_are_finite_differences(
     rows: int, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rectified_batch_norm, "_CHUNK", chunk)
+    monkeypatch.setattr(rectified_norm, "_CHUNK", chunk)
     torch.manual_seed(0)
     gain, bias = (torch.randn(rows, 3, dtype=F64, requires_grad=True) for _ in range(2))
     images = (torch.randn(4, 3, 2, 2, dtype=F64) * 2 + 1).requires_grad_()

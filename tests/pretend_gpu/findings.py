@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from gpu.notes import Notes
+from gpu.pretence import waits
 from gpu.settings import CPU, Place
-from pretend_gpu import waits
 from projgan.classification.settings import ClassifierSettings
 from projgan.classification.trainer import ClassifierTrainer
 from projgan.data import load_images

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 
 from gpu.notes import Notes
+from gpu.pretence import waits
 from gpu.settings import Place
-from pretend_gpu import waits
 
 
 def check(place: Place, notes: Notes) -> None:

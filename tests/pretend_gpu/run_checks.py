@@ -1,21 +1,22 @@
 """Make checks on a pretended GPU, those of benchmarks/gpu and of this folder: `run_checks.py GUARD CHECK`."""
 
-import ctypes
 import importlib
 import sys
 import tempfile
 from pathlib import Path
 
-ctypes.CDLL(sys.argv[1])  # before torch, which asks once whether there is a GPU
-
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1] / "benchmarks")]
+
+from gpu.guard import load_guard  # noqa: E402
+
+load_guard(Path(sys.argv[1]))
 
 import torch  # noqa: E402
 
 from gpu.notes import Notes  # noqa: E402
+from gpu.pretence import gpu  # noqa: E402
 from gpu.settings import Place  # noqa: E402
-from pretend_gpu import gpu  # noqa: E402
 
 torch.set_num_threads(1)
 for name in sys.argv[2:]:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from projgan.networks.normalization import ClassAffine, LinearAffine, Norm2d, UnconditionalAffine
+from projgan.networks.rectified_norm import normalize_each_scale_rectify
 
 EPSILON = 1e-5
 """Added to the variance, as Huang & Belongie do."""
@@ -24,6 +25,12 @@ class InstanceNorm2d(Norm2d):
         """[N, C, H, W] with any statistics -> the same with mean 0 and variance 1 in every image."""
         # One group a channel is an instance; unlike F.instance_norm, it leaves channels last in memory.
         return F.group_norm(images, images.shape[1], eps=EPSILON)
+
+    def rectified(self, images: Tensor, condition: Tensor | None = None) -> Tensor:
+        """ReLU of the norm: [N, C, H, W] -> [N, C, H, W]."""
+        if not self.fused:
+            return super().rectified(images, condition)
+        return normalize_each_scale_rectify(images, *self.gain_and_bias(condition), EPSILON)
 
 
 class UnconditionalInstanceNorm2d(UnconditionalAffine, InstanceNorm2d):

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from projgan.networks.normalization import ClassAffine, LinearAffine, Norm2d, UnconditionalAffine
-from projgan.networks.rectified_batch_norm import normalize_scale_rectify
+from projgan.networks.rectified_norm import normalize_scale_rectify
 
 
 class BatchNorm2d(Norm2d):
@@ -15,7 +15,6 @@ class BatchNorm2d(Norm2d):
 
     Momentum 0.1 and epsilon 2e-5 are those of the paper's code. `average_over_ranks`, where the trainer
     sets it, averages a tensor over all processes with gradient, so that they share their statistics.
-    `fused` computes `rectified` in fewer passes over the maps; without it, it is computed as written.
     """
 
     running_mean: Tensor
@@ -29,7 +28,6 @@ class BatchNorm2d(Norm2d):
         self.register_buffer("running_var", torch.ones(num_features))
         self.average_over_ranks: Callable[[Tensor], Tensor] | None = None
         self.num_ranks = 1
-        self.fused = True
 
     def normalize(self, images: Tensor) -> Tensor:
         """[N, C, H, W] with any statistics -> the same with mean 0 and variance 1 in every channel."""

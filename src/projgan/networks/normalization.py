@@ -10,11 +10,15 @@ from projgan.networks.layers import select
 
 
 class Norm2d(nn.Module, ABC):
-    """A norm of feature maps; one subclass says how it normalises, another where gain and bias come from."""
+    """A norm of feature maps; one subclass says how it normalises, another where gain and bias come from.
+
+    `fused` computes `rectified` in fewer passes over the maps; without it, it is computed as written.
+    """
 
     def __init__(self, num_features: int) -> None:
         super().__init__()
         self.num_features = num_features
+        self.fused = True
 
     @abstractmethod
     def normalize(self, images: Tensor) -> Tensor:

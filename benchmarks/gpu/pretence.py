@@ -1,4 +1,4 @@
-"""A GPU with real numbers where there is none: tensors say `cuda`, and a CPU does their arithmetic.
+"""A GPU where there is none: tensors say `cuda`, and a CPU does their arithmetic, or nobody does.
 
 An operation on tensors of both devices is refused, as on a GPU. What makes one wait is counted: numbers that
 the host reads, copies of memory that is not pinned. By whose generator a device draws is not looked at. The
@@ -17,18 +17,21 @@ from torch.utils._pytree import tree_leaves, tree_map
 GPU = torch.device("cuda", 0)
 ACROSS = {"aten::_to_copy", "aten::copy_", "aten::index", "aten::index_put_", "aten::_foreach_copy_"}
 """Operations that take tensors of both devices; of an index, its positions may be the host's."""
+inside = torch.device("cpu")
+"""Where the tensors that say they are on the GPU lie: `meta` where they have no numbers."""
 waits: Counter[str] = Counter()
 """Operations for which the host waits, or the device: by name."""
 
 
 class OnGpu(torch.Tensor):
-    """A tensor of the host that says it is on the GPU."""
+    """A tensor that says it is on the GPU."""
 
     inner: torch.Tensor
     __torch_function__ = torch._C._disabled_torch_function_impl
 
     @staticmethod
     def __new__(cls, inner: torch.Tensor) -> "OnGpu":
+        """Wrap a tensor of the host, or of the meta device."""
         return torch.Tensor._make_wrapper_subclass(
             cls, inner.shape, strides=inner.stride(), storage_offset=inner.storage_offset(),
             dtype=inner.dtype, device=GPU,
@@ -38,6 +41,7 @@ class OnGpu(torch.Tensor):
         self.inner = inner
 
     def tolist(self) -> Any:
+        """Read the numbers, for which the host waits."""
         waits["tolist"] += 1
         return self.inner.tolist()
 
@@ -45,6 +49,7 @@ class OnGpu(torch.Tensor):
         return self.inner.__reduce_ex__(protocol)
 
     def untyped_storage(self) -> torch.UntypedStorage:
+        """Return that of what is wrapped."""
         return self.inner.untyped_storage()
 
     @classmethod
@@ -56,6 +61,7 @@ class Draws(torch.Generator):
     """A generator of the host that says which device it draws on."""
 
     def __new__(cls, device: torch.device | str = "cpu") -> "Draws":
+        """Make one of the host."""
         return super().__new__(cls)
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
@@ -63,6 +69,7 @@ class Draws(torch.Generator):
 
     @property
     def device(self) -> torch.device:  # type: ignore[override]
+        """Return the device it was made for."""
         return GPU if self.place.type == "cuda" else self.place
 
 
@@ -76,7 +83,9 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     wanted = kwargs.get("device")
     on_gpu = bool(ours) if wanted is None else torch.device(wanted).type == "cuda"
     _count_waiting(name, ours, theirs, kwargs, args)
-    here = {**kwargs, **({} if wanted is None else {"device": torch.device("cpu")})}
+    here = {**kwargs, **({"device": inside} if wanted is not None and on_gpu else {})}
+    if on_gpu and inside.type == "meta" and "generator" in here:
+        here["generator"] = None  # there is nothing to draw
     results = func(*tree_map(_inner, args), **tree_map(_inner, here))
     if not on_gpu:
         return results
@@ -86,6 +95,16 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
 
 def _inner(value: Any) -> Any:
     return value.inner if isinstance(value, OnGpu) else value
+
+
+def _statistics(images: torch.Tensor, *given: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """The shapes of what torch finds by `batch_norm_update_stats`, which it does not tell by itself."""
+    mean = images.new_empty(images.shape[1], dtype=torch.float32)
+    return mean, torch.empty_like(mean)
+
+
+_SHAPES = torch.library.Library("aten", "IMPL")
+_SHAPES.impl("batch_norm_update_stats", _statistics, "Meta")
 
 
 def _count_waiting(name: str, ours: list[Any], theirs: list[Any], kwargs: Any, args: Any) -> None:
@@ -118,8 +137,9 @@ def _pinned(tensor: torch.Tensor) -> torch.Tensor:
 
 
 @contextmanager
-def gpu() -> Iterator[torch.device]:
-    """Everything in here finds a GPU."""
+def gpu(*, numbers: bool = True) -> Iterator[torch.device]:
+    """Everything in here finds a GPU; without numbers nothing is computed, and to read one is an error."""
+    global inside
     from gpu.tape import Tape
     from projgan.training import graphs
 
@@ -143,10 +163,12 @@ def gpu() -> Iterator[torch.device]:
     for owner, name, what in changes:
         setattr(owner, name, what)
     waits.clear()
+    inside = torch.device("cpu" if numbers else "meta")
     try:
         with _Factories():
             yield GPU
     finally:
+        inside = torch.device("cpu")
         for owner, name, what in before:
             setattr(owner, name, what)
         torch._C._set_only_lift_cpu_tensors(False)

@@ -1,0 +1,34 @@
+"""Count the kernels and bytes of an iteration on a GPU, where there is none.
+
+python benchmarks/launches.py cifar10
+python benchmarks/launches.py cifar10 --training.precision bf16
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from gpu.guard import build_guard, load_guard
+
+
+def main(words: list[str]) -> int:
+    """Run the command line: a preset, then settings of it."""
+    if not words or "--help" in words:
+        print(__doc__)
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        guard = build_guard(Path(folder))
+        if isinstance(guard, str):
+            print(f"launches: {guard}", file=sys.stderr)
+            return 2
+        load_guard(guard)
+    from gpu.launches import count_iteration, table  # torch, after the guard
+
+    names = [word.removeprefix("--").replace("-", "_") for word in words[1::2]]
+    values = [int(word) if word.isdecimal() else word for word in words[2::2]]
+    print(table(count_iteration(words[0], dict(zip(names, values, strict=True)))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
