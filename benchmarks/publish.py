@@ -14,7 +14,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from cyclopts import App, Parameter
@@ -22,11 +22,11 @@ from cyclopts import App, Parameter
 from projgan.errors import UserError, nearest_name
 from projgan.evaluation.rows import MetricRow
 from projgan.files import file_sha256, write_atomically
-from projgan.report.numbers import with_error
+from projgan.sharing.card import number_lines, table
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import generator_path, load_generator, save_network
 from projgan.storage.published_models import FOLDER
-from projgan.training.outputs import without_paths
+from projgan.storage.travelling import travelling
 
 LARGEST = 8_000_000
 """Bytes of a file that still belongs into a package."""
@@ -129,7 +129,7 @@ def publish(
     }
     card = [
         *heading(name, description, words),
-        *_table(facts),
+        *table(facts),
         "",
         *numbers(rows, [features_command, shlex.join(shown)]),
         "",
@@ -137,13 +137,6 @@ def publish(
     text = "\n".join([*card, "## Rights", "", NOTES[source]]) + "\n"
     write_atomically(folder / f"{name}.md", lambda file: file.write(text.encode()))
     print(path)
-
-
-def travelling(description: NetworkDescription) -> NetworkDescription:
-    """The description without folders of this machine."""
-    provenance = description.provenance
-    settings = without_paths(provenance.settings)
-    return description.model_copy(update={"provenance": provenance.model_copy(update={"settings": settings})})
 
 
 def heading(name: str, description: NetworkDescription, words: str) -> list[str]:
@@ -162,23 +155,7 @@ def heading(name: str, description: NetworkDescription, words: str) -> list[str]
 
 def numbers(rows: list[MetricRow], commands: list[str]) -> list[str]:
     """What was measured of the published file, and how."""
-    lines = ["## Numbers", "", *(f"    {command}" for command in commands), ""]
-    lines += ["| number | value | standard error |", "|---|---|---|"]
-    for row in rows:
-        value, _, error = with_error(row.value, row.standard_error).partition(" ± ")
-        lines.append(f"| `{row.metric}` | {value} | {error} |")
-    made = rows[0].measurement
-    lines += [
-        "",
-        f"Protocol {made.protocol}; features {made.features}; real images: {made.data} ({made.real_split}).",
-    ]
-    if made.features != "inception":
-        lines.append("These features are not Inception's: the distances say nothing beside a published FID.")
-    return lines
-
-
-def _table(facts: dict[str, Any]) -> list[str]:
-    return ["| | |", "|---|---|", *(f"| {key} | {value} |" for key, value in facts.items())]
+    return ["## Numbers", "", *(f"    {command}" for command in commands), "", *number_lines(rows)]
 
 
 def main() -> int:

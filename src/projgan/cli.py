@@ -45,6 +45,7 @@ COMMANDS = {
     "protocol.",
     "morph": "Show what lies between classes, between latents, and between truncations.",
     "export": "Write a generator as ONNX or as a torch program, checked against torch on every class first.",
+    "share": "Put a run's networks on the Hugging Face hub, with a card, for use as `hf:USER/NAME`.",
     "finetune": "Train a run further while a frozen classifier guides its generator: sharper images, less "
     "diverse ones.",
     "super-resolve": "Enlarge images four times in height and width, or measure how well a run does it.",

@@ -21,7 +21,7 @@ from projgan.generation.sampling import sample
 from projgan.storage import published_models
 from projgan.storage.network_file import generator_path, load_generator, save_network
 from projgan.storage.published_models import FOLDER, model_card, model_names, model_path, resolve_model
-from projgan.training.outputs import without_paths
+from projgan.storage.travelling import without_paths
 from small_runs import save_blank_classifier, small_config
 
 LARGEST = 8_000_000

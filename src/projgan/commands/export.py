@@ -6,6 +6,7 @@ from typing import Literal
 from projgan.commands.paths import NewPath, RunOrModel
 from projgan.commands.printing import Json, Overwrite, dumps
 from projgan.errors import UserError
+from projgan.hub.names import hub_name, is_hub_name
 
 
 def export(
@@ -43,14 +44,12 @@ def export(
     from projgan.export.exporting import SUFFIXES, export
     from projgan.storage.network_file import generator_path, load_generator
 
-    path = generator_path(run)
-    name = run.resolve().name if run.is_dir() else path.stem
-    out = out or Path(f"{name}{SUFFIXES[to]}")
+    out = out or Path(f"{_name_of(run)}{SUFFIXES[to]}")
     if out.suffix != SUFFIXES[to]:
         raise UserError(f"--out {out}: a file for {to} ends in {SUFFIXES[to]}")
     if out.exists() and not overwrite:
         raise UserError(f"{out} is there already; give another --out, or --overwrite")
-    generator, description = load_generator(path)
+    generator, description = load_generator(generator_path(run))
     labels = condition == "labels"
     difference = export(generator, description, out, kind=to, labels=labels)
     if json:
@@ -58,3 +57,9 @@ def export(
         return
     print(f"{out}: up to {difference:.1g} from torch's images on every class\n")
     print(example(to, out, labels if generator.condition else None))
+
+
+def _name_of(run: Path) -> str:
+    if run.is_dir():
+        return run.resolve().name
+    return hub_name(run).repository.split("/")[1] if is_hub_name(run) else run.stem

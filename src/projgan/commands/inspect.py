@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from projgan.commands.devices import Device
-from projgan.commands.paths import DataSource, NewPath, RunPath
+from projgan.commands.paths import DataSource, NewPath, RunOrModel
 from projgan.commands.printing import Json, Overwrite, dumps, show
 from projgan.commands.progress import Say, counted
 from projgan.errors import UserError
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    run: RunPath,
+    run: RunOrModel,
     data: DataSource | None = None,
     *,
     split: str | None = None,
@@ -36,7 +36,7 @@ def inspect(
     Parameters
     ----------
     run
-        A run directory or a `discriminator.safetensors`.
+        A run directory, a `discriminator.safetensors`, or a model on the hub, `hf:USER/NAME`.
     data
         Labelled images, as for `projgan train`; those that the run was trained on if not given.
     split

@@ -33,10 +33,10 @@ def _read_run(kind: Any, words: Any) -> Path:
 
 
 def _read_run_or_model(kind: Any, words: Any) -> Path:
-    from projgan.storage.published_models import existing_run_or_model
+    from projgan.storage.published_models import refuse_absent_model
 
     run = _read(kind, words)
-    existing_run_or_model(run)
+    refuse_absent_model(run)
     return run
 
 
@@ -55,6 +55,6 @@ NewPath = Annotated[Path, Parameter(converter=_read_new)]
 RunPath = Annotated[Path, Parameter(converter=_read_run)]
 """A run directory or one file of it."""
 RunOrModel = Annotated[Path, Parameter(converter=_read_run_or_model)]
-"""The same, or the name of a published model."""
+"""The same, or the name of a published model, `hf:USER/NAME` on the hub included."""
 DataSource = Annotated[str, Parameter(converter=_read_data)]
 """Labelled images: a path, or `digits`."""

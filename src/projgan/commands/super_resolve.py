@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from projgan.commands.devices import Device
-from projgan.commands.paths import GivenPath, NewPath, RunPath
+from projgan.commands.paths import GivenPath, NewPath, RunOrModel
 from projgan.commands.printing import Json, Overwrite, dumps, show
 from projgan.commands.progress import Say, counted
 from projgan.errors import UserError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def super_resolve(
-    run: RunPath,
+    run: RunOrModel,
     images: str | None = None,
     *,
     out: NewPath,
@@ -42,7 +42,7 @@ def super_resolve(
     Parameters
     ----------
     run
-        A run of a preset `super-resolution-...`, or its `generator.safetensors`.
+        A run of a preset `super-resolution-...`, its `generator.safetensors`, or `hf:USER/NAME` on the hub.
     images
         Small images: a folder, or one file; any size up to 65,536 pixels. With --evaluate labelled images
         as for `projgan train`; those of the run's training if not given.

@@ -13,6 +13,7 @@ from projgan.evaluation.image_sources import GeneratorImages, ImageSource, gener
 from projgan.evaluation.rows import Subject
 from projgan.networks.resnet import Generator
 from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps, load_checkpoint
+from projgan.storage.hub_models import known_as
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import generator_path, load_generator, weights_sha256
 from projgan.storage.networks import build_networks
@@ -55,8 +56,7 @@ def sources_to_measure(
         yield from _checkpoints(subject, truncation, device)
     elif is_run(subject) or subject.suffix == ".safetensors":
         generator, description = load_generator(generator_path(subject), device)
-        name = subject.resolve().name if subject.is_dir() else subject.name
-        yield generator_images(generator, description, name, truncation)
+        yield generator_images(generator, description, known_as(subject), truncation)
     elif truncation is not None:
         raise UserError(f"{subject}: images that are there already have no truncation; leave it out")
     else:

@@ -7,7 +7,7 @@ tensors must be exactly those that the described network has.
 import hashlib
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import torch
 from pydantic import Field, ValidationError
@@ -24,6 +24,7 @@ from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.networks.projected import ProjectedDiscriminator
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.networks.super_resolution import SuperResolutionDiscriminator, SuperResolutionGenerator
+from projgan.storage.hub_models import DISCRIMINATOR
 from projgan.storage.network_description import NetworkDescription, NetworkKind
 from projgan.storage.pretrained import load_imagenet
 from projgan.storage.published_models import existing_run_or_model
@@ -141,7 +142,7 @@ def weights_sha256(network: nn.Module) -> str:
 
 
 def generator_path(run: Path) -> Path:
-    """Return the generator file of a run directory or of a published model, or the file itself.
+    """Return the generator file of a run directory or of a published model, here or on the hub, or the file.
 
     Raises:
         UserError: a folder without one, or neither a path nor a name.
@@ -150,8 +151,18 @@ def generator_path(run: Path) -> Path:
 
 
 def discriminator_path(run: Path) -> Path:
-    """Return the discriminator file of a run directory, or the file itself; errors as in `generator_path`."""
-    return _network_path(run, "discriminator")
+    """Return the discriminator file of a run directory or of a model on the hub, or the file itself.
+
+    Raises:
+        UserError: as `generator_path`.
+    """
+    found = existing_run_or_model(run)
+    if found == run:
+        return _network_path(run, "discriminator")
+    beside = found.with_name(DISCRIMINATOR)
+    if not beside.is_file():
+        raise UserError(f"{run}: comes without a discriminator")
+    return beside
 
 
 def _network_path(run: Path, kind: str) -> Path:
@@ -181,6 +192,11 @@ def load_discriminator(
     it is installed.
     """
     return _load(Path(path), _DISCRIMINATORS, device)
+
+
+def read_description(path: Path | str) -> NetworkDescription:
+    """Read what a network's file says of itself, whatever network it holds; errors as in `load_generator`."""
+    return _read(Path(path), get_args(NetworkKind), tensors=False)[0]
 
 
 def count_parameters(path: Path | str) -> int:
@@ -248,7 +264,9 @@ def _build(path: Path, description: NetworkDescription, forms: dict[NetworkKind,
             ) from None
 
 
-def _read(path: Path, kinds: Collection[NetworkKind]) -> tuple[NetworkDescription, dict[str, Tensor]]:
+def _read(
+    path: Path, kinds: Collection[NetworkKind], tensors: bool = True
+) -> tuple[NetworkDescription, dict[str, Tensor]]:
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     try:
@@ -262,7 +280,8 @@ def _read(path: Path, kinds: Collection[NetworkKind]) -> tuple[NetworkDescriptio
                     "; its command is `projgan super-resolve`" if description.kind.startswith("super") else ""
                 )
                 raise UserError(f"{path}: holds a {description.kind}, not a {next(iter(kinds))}{remedy}")
-            return description, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = file.keys() if tensors else ()
+            return description, {name: file.get_tensor(name) for name in names}
     except UserError:
         raise
     except ValidationError as error:

@@ -1,11 +1,14 @@
-"""Generators that come with the package, so that there is something to sample at once and offline.
+"""Generators by name: those that come with the package, and those on the hub.
 
-Each is `models/NAME.safetensors` with a card `models/NAME.md`: data, commands, numbers, licence.
+Of the package, each is `models/NAME.safetensors` with a card `models/NAME.md`: data, commands, numbers,
+licence.
 """
 
 from pathlib import Path
 
 from projgan.errors import UserError
+from projgan.hub.names import hub_name, is_hub_name
+from projgan.storage.hub_models import fetch_model
 
 FOLDER = Path(__file__).parents[1] / "models"
 
@@ -26,11 +29,16 @@ def model_card(name: str) -> str:
 
 
 def resolve_model(path: Path) -> Path:
-    """Return the file of a published model if nothing is at this path and it is the name of one.
+    """Return the generator's file if nothing is at this path and it is the name of a published model.
 
-    What is on the disk comes first; a path of neither kind is returned as it is.
+    What is on the disk comes first, what is on the hub is fetched; other paths are returned as they are.
+
+    Raises:
+        UserError: a name on the hub from where no generator can be had.
     """
-    return path if path.exists() else model_path(str(path)) or path
+    if path.exists():
+        return path
+    return fetch_model(path) if is_hub_name(path) else model_path(str(path)) or path
 
 
 def existing_run_or_model(run: Path) -> Path:
@@ -43,3 +51,15 @@ def existing_run_or_model(run: Path) -> Path:
     if not found.exists():
         raise UserError(f"{run}: no such file or run, and no published model ({', '.join(model_names())})")
     return found
+
+
+def refuse_absent_model(run: Path) -> None:
+    """Refuse what cannot be a run or model without asking the hub, which is done when it is opened.
+
+    Raises:
+        UserError: as `existing_run_or_model`.
+    """
+    if is_hub_name(run) and not run.exists():
+        hub_name(run)
+    else:
+        existing_run_or_model(run)

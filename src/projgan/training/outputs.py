@@ -1,8 +1,6 @@
 """What a run leaves for people: its networks as self-describing files, and sample grids."""
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import torch
 from PIL import Image
@@ -19,6 +17,7 @@ from projgan.storage.network_description import NetworkDescription, NetworkKind,
 from projgan.storage.network_file import save_network
 from projgan.storage.networks import network_arguments, networks_of
 from projgan.storage.run_directory import RunDirectory
+from projgan.storage.travelling import without_paths
 from projgan.super_resolution.enlarging import comparison, super_resolve
 from projgan.training.trainer import Trainer
 
@@ -76,32 +75,6 @@ def standardization_of(conditions: Conditions) -> Standardization | None:
     if conditions.means is None or conditions.deviations is None:
         return None
     return Standardization(means=conditions.means, deviations=conditions.deviations)
-
-
-PATHS = ("run", "classifier")
-"""Keys of `finetuning` that are paths."""
-
-
-def without_paths(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return a run's settings without folders of the machine it was made on: the file is meant to travel."""
-    source = settings["data"]["source"]
-    parent = settings.get("finetuning", {})
-    names = {key: Path(parent[key]).name for key in PATHS if parent.get(key)}
-    looking = {
-        section: settings[section] | {"features": _without_folders(settings[section]["features"])}
-        for section in ("discriminator", "evaluation")
-    }
-    return settings | {
-        **looking,
-        "data": settings["data"] | {"source": source and Path(source).name, "cache": None},
-        "finetuning": parent | names,
-    }
-
-
-def _without_folders(network: str) -> str:
-    """`imagenet:some/where/FILE` -> `imagenet:FILE`."""
-    kind, colon, path = network.partition(":")
-    return kind + colon + Path(path).name
 
 
 def write_samples(

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from projgan.config import RunConfig
 from projgan.errors import UserError, printable
+from projgan.hub.names import is_hub_name
+from projgan.storage.hub_models import known_as
 from projgan.storage.network_file import generator_path, load_generator
 from projgan.storage.networks import build_networks
 from projgan.storage.pairs import discriminator_of
@@ -51,13 +53,14 @@ def start_from(trainer: Trainer, config: RunConfig, names: Sequence[str]) -> lis
     Raises:
         UserError: no such generator, or one that has little in common with the run's.
     """
-    assert config.training.start_from is not None
-    place = generator_path(Path(config.training.start_from))
+    given = config.training.start_from
+    assert given is not None
+    place = generator_path(Path(given))
     source, description = load_generator(place, trainer.ranks.device)
     pair = discriminator_of(place, source, description)
     rows = class_rows(config, len(names))
     theirs = description.class_names if source.condition == "class" else ()
-    said = [_words_of_classes(names, theirs, str(place))]
+    said = [_words_of_classes(names, theirs, known_as(place) if is_hub_name(given) else str(place))]
     for which, (network, other) in enumerate(
         ((trainer.generator, source), (trainer.discriminator, pair[0] if pair else None))
     ):

@@ -1,4 +1,3 @@
-import json
 import os
 import subprocess
 import sys
@@ -8,28 +7,12 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from parquet_files import hugging_face, write
 from projgan.data import load_images, open_source
 from projgan.data.decode import UnreadableImageError
 from projgan.errors import UserError
 
 NAMES = ["cat", "dog"]
-
-
-def hugging_face(names, column="label"):
-    features = {"image": {"_type": "Image"}, column: {"_type": "ClassLabel", "names": names}}
-    return {"huggingface": json.dumps({"info": {"features": features}})}
-
-
-def write(path, images, labels, *, metadata=None, image="image", label="label", paths=None, group=None):
-    structs = [
-        {"bytes": content, "path": None if paths is None else paths[index]}
-        for index, content in enumerate(images)
-    ]
-    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    table = pa.table({image: pa.array(structs, kind), label: labels})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(table.replace_schema_metadata(metadata), path, row_group_size=group)
-    return path
 
 
 def values(source):

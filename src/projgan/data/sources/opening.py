@@ -12,18 +12,21 @@ from projgan.data.sources.cifar import cifar_in_archive, cifar_in_folder
 from projgan.data.sources.columns import ONE_CLASS, ConditionRequest, check_conditions
 from projgan.data.sources.digits import DIGITS, open_digits
 from projgan.data.sources.folder import FolderSource
+from projgan.data.sources.hub_data import shards_on_hub
 from projgan.data.sources.npz import open_npz
 from projgan.data.sources.parquet import ParquetSource
-from projgan.data.sources.shards import shards_of_folder
+from projgan.data.sources.shards import choose_shards, shards_of_folder
 from projgan.data.sources.tar_archive import TarArchive
 from projgan.data.sources.zip_archive import ZipArchive
 from projgan.errors import UserError, nearest_name
 from projgan.files import in_either_form
+from projgan.hub.names import hub_name, is_hub_name
 from projgan.names import composed
 
 ACCEPTED = (
     "'digits', a folder of class folders, a folder with labels.csv, Parquet in the Hugging Face layout, "
-    "a zip or tar of class folders, a CIFAR archive or its folder, an .npz file, or a packed store"
+    "a zip or tar of class folders, a CIFAR archive or its folder, an .npz file, a packed store, or "
+    "hf:USER/DATASET"
 )
 
 
@@ -64,6 +67,8 @@ def _recognise(location: str | Path, split: str | None, request: ConditionReques
     path = Path(location)
     try:
         path = in_either_form(path)
+        if is_hub_name(location) and not path.exists():
+            return ParquetSource(shards_on_hub(str(location), split))
         if path.is_dir():
             return _open_folder(path, split, request)
         if path.is_file():
@@ -81,11 +86,14 @@ def _recognise(location: str | Path, split: str | None, request: ConditionReques
 
 
 def refuse_absent(location: str) -> None:
-    """Refuse a location where nothing is, before anything is imported that would read it.
+    """Refuse a location where nothing is, before anything is imported that would read it, or asked.
 
     Raises:
         UserError: there is nothing; what is wrong with something is for `open_source` to say.
     """
+    if is_hub_name(location) and not Path(location).exists():
+        hub_name(location, folders=True)
+        return
     try:
         absent = location != DIGITS and not in_either_form(Path(location)).exists()
     except (OSError, ValueError):
@@ -107,7 +115,7 @@ def _open_folder(folder: Path, split: str | None, request: ConditionRequest) -> 
     if cifar is not None:
         return cifar
     if shards_of_folder(folder):
-        return ParquetSource(folder, split)
+        return ParquetSource(choose_shards(folder, split))
     return FolderSource(folder, split, request)
 
 
@@ -115,7 +123,7 @@ def _open_file(path: Path, split: str | None, request: ConditionRequest) -> Sour
     with path.open("rb") as stream:
         head = stream.read(512)
     if head[:4] == b"PAR1":
-        return ParquetSource(path, split)
+        return ParquetSource(choose_shards(path, split))
     if path.suffix.lower() == ".npz":
         return open_npz(path, split, request)
     if head[:2] in (b"PK", b"\x1f\x8b") or head[257:262] == b"ustar" or path.suffix.lower() == ".tar":

@@ -1,7 +1,7 @@
 """Images and labels in Parquet files of the Hugging Face image layout."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from projgan.data.sources.base import (
     numbered_class_names,
 )
 from projgan.data.sources.parquet_file import ParquetFile
-from projgan.data.sources.shards import choose_shards
+from projgan.data.sources.shards import Shards
 from projgan.errors import UserError
 from projgan.names import composed
 
@@ -31,28 +31,26 @@ class ParquetSource(Source):
 
     kind = "Parquet in the Hugging Face layout"
 
-    def __init__(self, location: Path, split: str | None = None) -> None:
-        self.location = str(location)
-        self.split, shards = choose_shards(location, split)
-        self.splits = () if self.split is None else tuple(sorted(shards))
-        self.name = location.stem if location.is_file() else location.resolve().name
-        chosen = shards[self.split or ""]
-        self._files = [ParquetFile(path) for path in chosen]
+    def __init__(self, shards: Shards) -> None:
+        self.location, self.name = shards.location, shards.name
+        self.split, self.splits, self.remarks = shards.split, shards.splits, shards.remarks
+        self._files = [ParquetFile(path) for path in shards.files]
         self._starts = np.cumsum([0] + [file.count for file in self._files])
         self._paths = [file.read_paths() for file in self._files]
         raw = [file.read_labels() for file in self._files]
-        others = [path for name, paths in shards.items() if name != (self.split or "") for path in paths]
-        self.class_names, self.labels = self._name_labels(raw, others)
+        self.class_names, self.labels = self._name_labels(raw, shards.others)
         self.classes_from = f"the column {self._files[0].layout.label}"
         self.total_bytes = sum(file.image_bytes for file in self._files)
         self.fingerprint = fingerprint_items(
-            self.class_names, ((file.path.name, file.identity) for file in self._files), self.labels
+            self.class_names,
+            ((file.path.name, shards.checksums.get(file.path, file.identity)) for file in self._files),
+            self.labels,
         )
         self._lock = threading.Lock()
         self._held: tuple[int, int, list[bytes | None]] | None = None
 
     def _name_labels(
-        self, raw: list[list[Any]], others: Sequence[Path]
+        self, raw: list[list[Any]], others: Callable[[], Sequence[Path]]
     ) -> tuple[tuple[str, ...], np.ndarray]:
         values = [value for part in raw for value in part]
         if not values:
@@ -64,12 +62,12 @@ class ParquetSource(Source):
             )
         if isinstance(values[0], str):
             # Other splits are asked too, so that a name has one label whichever split is read.
-            known = values + [value for path in others for value in ParquetFile(path).read_labels()]
+            known = values + [value for path in others() for value in ParquetFile(path).read_labels()]
             names = declared or labels_from_names([str(value) for value in known])[0]
             return names, self._labels_of_names(values, names)
         labels = self._numbers(values)
         if declared is None:
-            known = values + [value for path in others for value in ParquetFile(path).read_labels()]
+            known = values + [value for path in others() for value in ParquetFile(path).read_labels()]
             declared = numbered_class_names(self._numbers(known), self.location)
         check_labels(labels, len(declared), self.location)
         return declared, labels

@@ -1,0 +1,193 @@
+"""The folder that is shared: a card, networks, settings and a picture, the same here and on the hub."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from torch import nn
+
+from projgan.errors import UserError
+from projgan.evaluation.rows import MetricRow
+from projgan.files import file_sha256, make_folder, write_atomically
+from projgan.generation.sample_files import SampleRequest, write_images
+from projgan.hub.names import HubName
+from projgan.report.writing import escape_markdown
+from projgan.sharing.card import INSTALL, facts_of, front_matter, names_in_words, number_lines, table
+from projgan.storage.hub_models import DISCRIMINATOR, GENERATOR
+from projgan.storage.network_description import NetworkDescription
+from projgan.storage.network_file import (
+    generator_path,
+    load_generator,
+    load_super_resolution_discriminator,
+    load_super_resolution_generator,
+    read_description,
+    save_network,
+    weights_sha256,
+)
+from projgan.storage.pairs import discriminator_of
+from projgan.storage.run_directory import RunDirectory
+from projgan.storage.travelling import travelling
+
+CARD, CONFIG, SAMPLES = "README.md", "config.yaml", "samples.png"
+FILES = (CARD, CONFIG, SAMPLES, GENERATOR, DISCRIMINATOR)
+"""All that such a folder may hold."""
+_ROWS, _COLUMNS = 10, 8
+"""Of the picture."""
+
+Pair = tuple[nn.Module, NetworkDescription, tuple[nn.Module, NetworkDescription] | None]
+
+
+@dataclass(frozen=True)
+class ShareRequest:
+    """What a person asks for; see `projgan share --help`."""
+
+    run: Path
+    name: HubName
+    license_name: str
+    """As the hub calls it: `mit`, `cc-by-4.0`, ..."""
+    words: str = ""
+    """What a person should know before using it."""
+
+
+def write_folder(
+    request: ShareRequest, folder: Path, progress: Callable[[int, int], None] | None = None
+) -> list[Path]:
+    """Write everything that is shared of a run to an empty folder; returns the files.
+
+    Folders of this machine are left out of what networks and settings say.
+
+    Raises:
+        UserError: no generator, a discriminator of another run, or settings that are none.
+    """
+    path = generator_path(request.run)
+    kind = read_description(path).kind
+    if kind not in _READ:
+        raise UserError(f"{path}: holds a {kind}; what is shared are generators")
+    network, description, pair = _READ[kind](path)
+    make_folder(folder)
+    try:
+        _write_network(path, network, description, folder / GENERATOR)
+        if pair is not None:
+            _write_network(path.with_name(DISCRIMINATOR), *pair, folder / DISCRIMINATOR)
+        settings = travelling(description).provenance.settings
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: the settings in it are not those of a run ({error})") from None
+    config = yaml.safe_dump(settings, sort_keys=False).encode()
+    write_atomically(folder / CONFIG, lambda file: file.write(config))
+    _draw(request, path, description, folder / SAMPLES, progress)
+    card = _card(request, folder, network, description, numbers_of(request.run, weights_sha256(network)))
+    write_atomically(folder / CARD, lambda file: file.write(card.encode()))
+    return [folder / name for name in FILES if (folder / name).is_file()]
+
+
+def numbers_of(run: Path, weights: str) -> list[MetricRow]:
+    """Return the newest of each number that was measured of these very weights; none of other states."""
+    if not RunDirectory(run).metrics.is_file():
+        return []
+    found: dict[str, MetricRow] = {}
+    for raw in RunDirectory(run).read_metrics():
+        try:
+            row = MetricRow.model_validate(raw)
+        except ValueError:
+            continue
+        if row.subject.sha256 == weights:
+            made = row.measurement.model_dump_json(exclude={"parameters"})
+            found[f"{row.metric} {made}"] = row
+    return list(found.values())
+
+
+def _read_labelled(path: Path) -> Pair:
+    generator, description = load_generator(path)
+    return generator, description, discriminator_of(path, generator, description)
+
+
+def _read_enlarging(path: Path) -> Pair:
+    generator, description = load_super_resolution_generator(path)
+    beside = path.with_name(DISCRIMINATOR)
+    return generator, description, load_super_resolution_discriminator(beside) if beside.is_file() else None
+
+
+_READ: dict[str, Callable[[Path], Pair]] = {
+    "generator": _read_labelled,
+    "super-resolution generator": _read_enlarging,
+}
+
+
+def _write_network(path: Path, network: nn.Module, description: NetworkDescription, out: Path) -> None:
+    """The very file, unless it names folders of this machine."""
+    clean = travelling(description) if description.provenance.settings else description
+    if clean == description:
+        shutil.copyfile(path, out)
+    else:
+        save_network(network, clean, out)
+
+
+def _draw(
+    request: ShareRequest,
+    path: Path,
+    description: NetworkDescription,
+    out: Path,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """A grid of the first classes; of super-resolution the newest one of the run, for it needs images."""
+    if description.kind != "generator":
+        drawn = sorted(RunDirectory(request.run).samples.glob("step-*.png"))
+        if drawn:
+            shutil.copyfile(drawn[-1], out)
+        return
+    classes = None
+    if description.network.get("num_classes") and description.standardization is None:
+        classes = [description.class_names[label] for label in description.present_classes[:_ROWS]]
+    write_images(SampleRequest(run=path, classes=classes, count=_COLUMNS, out=out), progress)
+
+
+def _card(
+    request: ShareRequest,
+    folder: Path,
+    network: nn.Module,
+    description: NetworkDescription,
+    numbers: list[MetricRow],
+) -> str:
+    name, data = str(request.name), str(escape_markdown(description.provenance.data))
+    size = (folder / GENERATOR).stat().st_size
+    count = sum(parameter.numel() for parameter in network.parameters())
+    average = "moving average, " if description.provenance.averaged else ""
+    facts = facts_of(description, f"{count:,} parameters, {average}{size:,} bytes")
+    facts = {key: str(escape_markdown(value)) for key, value in facts.items()}
+    facts["sha256"] = f"`{file_sha256(folder / GENERATOR)}`"
+    enlarges = description.kind != "generator"
+    what = (
+        f"A generator of {names_in_words(description.class_names)}."
+        if description.class_names
+        else ("A generator that enlarges images four times in height and width.")
+    )
+    use = (
+        f"projgan super-resolve {name} IMAGES --out FOLDER"
+        if enlarges
+        else f"projgan sample {name} --count 8 --out samples.png"
+    )
+    lines = [
+        f"# {request.name.repository.split('/')[1]}",
+        "",
+        f"{what} Trained on {data} by projgan.",
+        *([request.words] if request.words else []),
+        "",
+        *([f"![Samples]({SAMPLES})", ""] if (folder / SAMPLES).is_file() else []),
+        *(f"    {command}" for command in (INSTALL, use)),
+        "",
+        *table(facts),
+        "",
+        f"`{CONFIG}` holds all settings: `projgan train {CONFIG} --data DATA` trains the same again.",
+        "",
+        "## Numbers",
+        "",
+        *(number_lines(numbers) or ["Nothing has been measured of these weights."]),
+        "",
+        "## Licence",
+        "",
+        f"The weights are shared under {request.license_name}. Rights in the images that they were trained "
+        "on are not part of it.",
+    ]
+    return front_matter(request.license_name) + "\n" + "\n".join(lines) + "\n"
