@@ -128,6 +128,10 @@ def test_demo_draws_what_was_asked_for(workplace, capsys, monkeypatch):
     assert again["classifier_accuracy"] > 0.95
     grid = Image.open(workplace / "runs/demo/demo.png")
     assert np.asarray(grid.convert("L")).std() > 30  # digits, not one grey
+    words = ["sample", "cifar10", "--count", "12", "--seed", "0", "--out", "photographs.png"]
+    assert run_command(words) == 0
+    drawn = (Image.open(path) for path in (workplace / "runs/demo/published-cifar10.png", "photographs.png"))
+    assert np.array_equal(*map(np.asarray, drawn))
 
 
 @pytest.mark.slow

@@ -40,4 +40,5 @@ def demo(run_dir: NewPath = Path("runs/demo"), *, json: Json = False) -> int:
         "by a classifier trained on real digits only "
         f"(right on {result.classifier_accuracy:.1%} of held-out ones)"
     )
+    show(f"samples of a published model, trained on CIFAR-10 before: {result.published_grid}")
     return 0

@@ -7,12 +7,14 @@ import torch
 
 from projgan.classification.training import predict, train_classifier
 from projgan.data import load_images
+from projgan.generation.sample_files import SampleRequest, write_images
 from projgan.generation.sampling import sample
 from projgan.pictures.grids import grid, write_png
 from projgan.randomness import generator_at
 from projgan.storage.network_file import load_generator
 from projgan.storage.run_directory import RunDirectory
 
+PUBLISHED = "cifar10"
 SAMPLES_PER_CLASS = 100
 GRID_COLUMNS = 12
 
@@ -23,6 +25,8 @@ class DemoResult:
 
     generator: Path
     grid: Path
+    published_grid: Path
+    """Of the published model of photographs, which the demo did not train."""
     recognised: int
     """Generated digits that the classifier takes for the digit that was asked for."""
     samples: int
@@ -31,7 +35,7 @@ class DemoResult:
 
 
 def score_demo(directory: RunDirectory) -> DemoResult:
-    """Write a class-per-row grid of a run on digits, and count the samples that are recognised.
+    """Write a class-per-row grid of a run on digits and of a published model, and count what is recognised.
 
     The classifier has seen real digits only: four fifths of them; the rest measure the classifier itself.
     """
@@ -43,6 +47,9 @@ def score_demo(directory: RunDirectory) -> DemoResult:
     picture = directory.path / "demo.png"
     write_png(grid(rows, GRID_COLUMNS, description.class_names), picture)
 
+    photographs = directory.path / f"published-{PUBLISHED}.png"
+    write_images(SampleRequest(Path(PUBLISHED), out=photographs, count=GRID_COLUMNS))
+
     real = load_images("digits", resolution=generator.resolution, channels=generator.channels, cache=None)
     real_images, real_labels = torch.tensor(real.images), torch.tensor(real.labels)
     order = torch.randperm(len(real_images), generator=generator_at(0, "demo-split", 0))
@@ -51,4 +58,4 @@ def score_demo(directory: RunDirectory) -> DemoResult:
     correct = predict(classifier, real_images[test_part]) == real_labels[test_part]
     recognised = int((predict(classifier, images) == labels).sum())
     accuracy = correct.double().mean().item()
-    return DemoResult(directory.generator, picture, recognised, len(images), accuracy)
+    return DemoResult(directory.generator, picture, photographs, recognised, len(images), accuracy)
