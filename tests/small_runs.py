@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors.torch import load_file
@@ -17,12 +17,14 @@ from projgan.config import RunConfig, check_config
 from projgan.listening import Listener
 from projgan.networks.classifier import Classifier
 from projgan.process.ranks import Ranks
+from projgan.request import Request
 from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps
 from projgan.storage.network_description import NetworkDescription, Provenance
 from projgan.storage.network_file import save_network
 from projgan.training.run import train
 from projgan.training_loop import TrainingResult
 
+Asked = TypeVar("Asked", bound=Request)
 ONE_RANK = Ranks(rank=0, size=1, device=torch.device("cpu"))
 
 THREADS = int(os.environ.setdefault("OMP_NUM_THREADS", "1"))
@@ -75,6 +77,11 @@ def small_config(changes: dict[str, Any] | None = None) -> RunConfig:
 def train_small(run_dir: Path, changes: dict[str, Any] | None = None, **listener: Any) -> TrainingResult:
     """Train in this process, on one CPU thread's arithmetic."""
     return train(small_config(changes), run_dir, ONE_RANK, Listener(**listener))
+
+
+def changed(request: Asked, **values: object) -> Asked:
+    """Return a request with other values, checked again."""
+    return type(request)(**(request.model_dump() | values))
 
 
 def save_blank_classifier(

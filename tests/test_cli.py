@@ -9,16 +9,18 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
+from projgan import request
 from projgan.cli import COMMANDS, DATA_COMMANDS, run_command
 from projgan.commands import progress
 from projgan.commands.paths import NewPath
+from projgan.request import Request
 from small_runs import (
     ENVIRONMENT,
     assert_one_line_error,
@@ -470,15 +472,18 @@ def test_no_folder_is_made_on_the_way_to_an_output(run: Run, tmp_path: Path) -> 
 def test_every_command_takes_what_it_makes_as_a_new_path() -> None:
     functions = [(f"projgan.commands.{name.replace('-', '_')}", name.replace("-", "_")) for name in COMMANDS]
     functions += [("projgan.commands.data", name) for name in DATA_COMMANDS]
-    made = [
-        (name, parameter.name, parameter.annotation)
-        for module, name in functions
-        for parameter in inspect.signature(getattr(importlib.import_module(module), name)).parameters.values()
-        if parameter.name in {"out", "run_dir", "cache"}
-    ]
+    made = []
+    for module, name in functions:
+        command = getattr(importlib.import_module(module), name)
+        options = {key: found.annotation for key, found in inspect.signature(command).parameters.items()}
+        for asked in [get_args(annotation)[0] for annotation in options.values() if get_args(annotation)]:
+            if isinstance(asked, type) and issubclass(asked, Request):
+                options |= get_type_hints(asked, include_extras=True)
+        made += [(name, key, options[key]) for key in ("out", "run_dir", "cache") if key in options]
     assert len(made) > 12
-    for name, parameter, annotation in made:
-        assert annotation in (NewPath, NewPath | None), (name, parameter)
+    for name, key, annotation in made:
+        allowed = (NewPath, NewPath | None, request.NewPath, request.NewPath | None)
+        assert annotation in allowed, (name, key)
 
 
 def test_one_class_only_is_one_line(run: Run, tmp_path: Path) -> None:
@@ -611,7 +616,7 @@ def test_no_memory_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, error:
     def fail(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr("projgan.generation.sample_files.write_images", fail)
+    monkeypatch.setattr("projgan.generation.sample_writing.write_images", fail)
     assert "not enough memory" in assert_one_line_error(*run("sample", "digits"))
 
 
@@ -619,6 +624,6 @@ def test_another_error_of_ours_is_no_line(run: Run, monkeypatch: pytest.MonkeyPa
     def fail(*arguments: object) -> None:
         raise RuntimeError("a mistake of this program")
 
-    monkeypatch.setattr("projgan.generation.sample_files.write_images", fail)
+    monkeypatch.setattr("projgan.generation.sample_writing.write_images", fail)
     with pytest.raises(RuntimeError, match="mistake of this program"):
         run("sample", "digits")

@@ -11,7 +11,8 @@ import torch
 from gpu.notes import Notes
 from gpu.pieces import cut, join
 from projgan.config import RunConfig, check_config, load_config
-from projgan.generation.sample_files import SampleRequest, write_images
+from projgan.generation.request import SampleRequest
+from projgan.generation.sample_writing import write_images
 from projgan.listening import Listener, Progress
 from projgan.process.ranks import Ranks
 from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps
@@ -112,6 +113,6 @@ def _leave(request: Request, directory: RunDirectory) -> list[str]:
     generator, description = load_generator(directory.generator)
     save_network(generator, description, request.out / "generator.safetensors", torch.float16)
     write_images(
-        SampleRequest(directory.path, out=request.out / "samples.png", overwrite=True, device=request.device)
+        directory.path, SampleRequest(out=request.out / "samples.png", overwrite=True), request.device
     )
     return sorted(path.name for path in request.out.iterdir())

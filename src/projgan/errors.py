@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import reprlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -82,6 +83,19 @@ def _without_middle(text: str, longest: int) -> str:
         return text
     half = (longest - 1) // 2
     return f"{text[: longest - 1 - half]}…{text[-half:]}"
+
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxother = 2, 120, 120
+"""A few aliases make a YAML value that would fill the memory if written out."""
+
+
+def quoted(value: object) -> str:
+    """Return a value as it was given: a number bare, also where a command line gave it as a word."""
+    number = r"[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?|nan|[-+]?inf"
+    if isinstance(value, str) and re.fullmatch(number, value, re.IGNORECASE):
+        return shortened(value, LONGEST_WORD)
+    return _BRIEF.repr(value)
 
 
 def printable(name: str) -> str:

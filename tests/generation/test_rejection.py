@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from projgan.cli import run_command
-from projgan.generation.rejection import most_real, pool_size
+from projgan.generation.rejection import most_real
+from projgan.generation.request import pool_size
 from projgan.generation.sampling import sample
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.storage.network_file import load_discriminator, load_generator
@@ -115,8 +116,8 @@ def test_nothing_is_rejected_where_nothing_is_asked(sampled: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--reject", "0"], "--reject is 0.0; it must be above 0 and below 1"),
-        (["--reject", "1"], "--reject is 1.0; it must be above 0 and below 1"),
+        (["--reject", "0"], "--reject is 0; it must be above 0 and below 1"),
+        (["--reject", "1"], "--reject is 1; it must be above 0 and below 1"),
         (["--reject", "nan"], "--reject is nan; it must be above 0 and below 1"),
         (["--count", "900000", "--reject", "0.5"], "draw 1,800,000 seeds of each class"),
     ],

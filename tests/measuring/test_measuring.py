@@ -157,7 +157,7 @@ def test_the_command_measures_a_run_and_a_file(classifier: Path, tmp_path: Path)
         "± is one standard error. Protocol custom, features classifier:blank"
     )
     error = assert_one_line_error(*projgan("evaluate", str(file), *words))
-    assert "does not say which real images to compare with" in error
+    assert "does not say which images it was trained on; give real images with --data" in error
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,3 @@
-import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -22,10 +21,11 @@ from projgan.plug_and_play.chains import (
     seeded_noise,
     step_scale,
 )
+from projgan.plug_and_play.request import PlugAndPlayRequest
 from projgan.plug_and_play.run import InverterRun
 from projgan.plug_and_play.sampler import ChainSettings, own_logit, sample_chain
-from projgan.plug_and_play.writing import PlugAndPlayRequest, write_samples
-from small_runs import assert_one_line_error, files_of, save_blank_classifier
+from projgan.plug_and_play.writing import write_samples
+from small_runs import assert_one_line_error, changed, files_of, save_blank_classifier
 
 
 @pytest.fixture
@@ -34,9 +34,9 @@ def networks(trained: InverterRun) -> PlugAndPlay:
 
 
 @pytest.fixture
-def request_(trained: InverterRun) -> PlugAndPlayRequest:
+def request_() -> PlugAndPlayRequest:
     """Two chains of three steps of each of two classes, with a noise that counts."""
-    return PlugAndPlayRequest(run=trained.path, classes=["3", "8"], count=2, steps=3, prior=0.01, noise=0.1)
+    return PlugAndPlayRequest(classes=["3", "8"], count=2, steps=3, prior=0.01, noise=0.1)
 
 
 def pixels(path: Path) -> torch.Tensor:
@@ -88,57 +88,63 @@ def test_steps_and_clip_have_the_scale_of_the_features() -> None:
     assert step_scale(7.5) == (0.25, (0.0, 7.5))
 
 
-def test_a_folder_and_a_grid_hold_the_same_images(request_: PlugAndPlayRequest, tmp_path: Path) -> None:
-    folder = write_samples(dataclasses.replace(request_, out=tmp_path / "out"))
+def test_a_folder_and_a_grid_hold_the_same_images(
+    trained: InverterRun, request_: PlugAndPlayRequest, tmp_path: Path
+) -> None:
+    folder = write_samples(trained.path, changed(request_, out=tmp_path / "out"))
     assert [str(path.relative_to(tmp_path / "out")) for path in folder.files] == [
         "3/seed000000.png",
         "3/seed000001.png",
         "8/seed000000.png",
         "8/seed000001.png",
     ]
-    picture = write_samples(dataclasses.replace(request_, out=tmp_path / "grid.png"))
+    picture = write_samples(trained.path, changed(request_, out=tmp_path / "grid.png"))
     images = torch.stack([pixels(path) for path in folder.files])[:, None]
     expected = np.asarray(grid(images, 2, ["3", "8"]))
     assert np.array_equal(np.asarray(Image.open(tmp_path / "grid.png")), expected)
     assert picture.probability == folder.probability
     with torch.no_grad():
-        network = load_plug_and_play(InverterRun(request_.run)).encoder
+        network = load_plug_and_play(InverterRun(trained.path)).encoder
         probabilities = network(images.float() / 128 - 1).softmax(dim=1)[range(4), [3, 3, 8, 8]]
     assert picture.probability == pytest.approx(
         {"3": probabilities[:2].mean().item(), "8": probabilities[2:].mean().item()}
     )
 
 
-def test_a_folder_half_written_is_gone_on_with(request_: PlugAndPlayRequest, tmp_path: Path) -> None:
-    request = dataclasses.replace(request_, out=tmp_path / "out")
-    whole = write_samples(request)
+def test_a_folder_half_written_is_gone_on_with(
+    trained: InverterRun, request_: PlugAndPlayRequest, tmp_path: Path
+) -> None:
+    request = changed(request_, out=tmp_path / "out")
+    whole = write_samples(trained.path, request)
     before = files_of(tmp_path / "out")
     kept = whole.files[0].stat().st_mtime_ns
     for path in whole.files[1:3]:
         path.unlink()
-    again = write_samples(request)
+    again = write_samples(trained.path, request)
     assert files_of(tmp_path / "out") == before
     assert whole.files[0].stat().st_mtime_ns == kept
     assert again == whole
-    more = write_samples(dataclasses.replace(request, count=3))
+    more = write_samples(trained.path, changed(request, count=3))
     assert len(more.files) == 6
     assert {name: files_of(tmp_path / "out")[name] for name in before} == before
 
 
 def test_a_folder_of_other_settings_or_other_things_is_refused(
-    request_: PlugAndPlayRequest, tmp_path: Path
+    trained: InverterRun, request_: PlugAndPlayRequest, tmp_path: Path
 ) -> None:
-    request = dataclasses.replace(request_, out=tmp_path / "out")
-    write_samples(request)
+    request = changed(request_, out=tmp_path / "out")
+    write_samples(trained.path, request)
     with pytest.raises(UserError, match=r"has images made with prior 0\.01, not 0\.0; choose another --out"):
-        write_samples(dataclasses.replace(request, prior=0.0))
+        write_samples(trained.path, changed(request, prior=0.0))
     with pytest.raises(UserError, match="not empty, and holds no such images; choose another --out"):
-        write_samples(dataclasses.replace(request, out=tmp_path))
+        write_samples(trained.path, changed(request, out=tmp_path))
 
 
-def test_an_animation_walks_from_the_start_to_the_image(request_: PlugAndPlayRequest, tmp_path: Path) -> None:
-    write_samples(dataclasses.replace(request_, out=tmp_path / "walk.gif"))
-    write_samples(dataclasses.replace(request_, out=tmp_path / "end.png"))
+def test_an_animation_walks_from_the_start_to_the_image(
+    trained: InverterRun, request_: PlugAndPlayRequest, tmp_path: Path
+) -> None:
+    write_samples(trained.path, changed(request_, out=tmp_path / "walk.gif"))
+    write_samples(trained.path, changed(request_, out=tmp_path / "end.png"))
     with Image.open(tmp_path / "walk.gif") as animation:
         times, shown = 0, []
         for frame in range(animation.n_frames):
@@ -147,18 +153,20 @@ def test_an_animation_walks_from_the_start_to_the_image(request_: PlugAndPlayReq
             shown.append(np.asarray(animation.convert("RGB")))
     assert times == 100 * (1 + 3 + 15)
     assert np.array_equal(shown[-1], np.asarray(Image.open(tmp_path / "end.png")))
-    networks = load_plug_and_play(InverterRun(request_.run))
+    networks = load_plug_and_play(InverterRun(trained.path))
     with torch.no_grad():
         start = networks.inverter(latents_of([0, 1, 0, 1], networks.encoder.num_features))
     expected = np.asarray(grid(to_uint8(start), 2, ["3", "8"]))
     assert np.array_equal(shown[0], expected)
 
 
-def test_any_classifier_of_such_images_may_steer(request_: PlugAndPlayRequest, tmp_path: Path) -> None:
+def test_any_classifier_of_such_images_may_steer(
+    trained: InverterRun, request_: PlugAndPlayRequest, tmp_path: Path
+) -> None:
     """Names from a stranger's file do not lead out of the folder."""
     other = save_blank_classifier(tmp_path / "c.safetensors", ("../../even", "odd"))
-    request = dataclasses.replace(request_, classifier=other, classes=None, out=tmp_path / "a/b/out")
-    written = write_samples(request)
+    request = changed(request_, classifier=other, classes=None, out=tmp_path / "a/b/out")
+    written = write_samples(trained.path, request)
     assert written.classes == ("../../even", "odd")
     assert all(path.resolve().is_relative_to(tmp_path / "a/b/out") for path in written.files)
     assert {path.name for path in (tmp_path / "a/b/out").iterdir() if path.is_dir()} == {
@@ -167,7 +175,7 @@ def test_any_classifier_of_such_images_may_steer(request_: PlugAndPlayRequest, t
     }
     larger = save_blank_classifier(tmp_path / "d.safetensors", ("even", "odd"), resolution=16)
     with pytest.raises(UserError, match=r"looks at 16x16 pixels in 1 channels, and .* makes 8x8 in 1"):
-        write_samples(dataclasses.replace(request, classifier=larger))
+        write_samples(trained.path, changed(request, classifier=larger))
 
 
 def test_networks_that_do_not_belong_together_are_refused(trained: InverterRun, tmp_path: Path) -> None:
@@ -187,10 +195,10 @@ def test_networks_that_do_not_belong_together_are_refused(trained: InverterRun, 
         ({"count": 0}, "--count is 0"),
         ({"steps": 0}, "--steps is 0"),
         ({"seed": -1}, "--seed is -1"),
-        ({"prior": -1.0}, "--prior is -1.0; it must be 0 or more"),
+        ({"prior": -1.0}, "--prior is -1.0; it must be at least 0"),
         ({"noise": float("nan")}, "--noise is nan"),
         ({"step_size": 0.0}, "--step-size is 0.0; it must be above 0"),
-        ({"clip": 0.0}, "--clip is 0.0; it must be above 0, or inf"),
+        ({"clip": 0.0}, "--clip is 0.0; it must be above 0"),
         ({"out": Path("x.jpg")}, "give FILE.png, FILE.gif or a folder"),
         ({"classes": []}, "--class is given without a name"),
         ({"classes": ["three"]}, "unknown class 'three'"),
@@ -198,9 +206,11 @@ def test_networks_that_do_not_belong_together_are_refused(trained: InverterRun, 
         ({"count": 201, "out": Path("x.gif")}, "402 images are more than 400; ask for fewer"),
     ],
 )
-def test_mistakes_are_one_line(request_: PlugAndPlayRequest, change: dict[str, object], words: str) -> None:
+def test_mistakes_are_one_line(
+    trained: InverterRun, request_: PlugAndPlayRequest, change: dict[str, object], words: str
+) -> None:
     with pytest.raises(UserError) as error:
-        write_samples(dataclasses.replace(request_, **change))  # type: ignore[arg-type]
+        write_samples(trained.path, changed(request_, **change))
     assert words in str(error.value)
     assert "\n" not in str(error.value)
 

@@ -18,8 +18,9 @@ from projgan.evaluation.extractors import ClassifierNetwork
 from projgan.evaluation.image_sources import StoredImages
 from projgan.evaluation.metrics import METRICS, Compared, Metric
 from projgan.evaluation.protocol import choose_protocol
-from projgan.generation.morph_files import MorphRequest, write_morph
-from projgan.generation.sample_files import SampleRequest, write_images
+from projgan.generation.morph_writing import write_morph
+from projgan.generation.request import MorphRequest, SampleRequest
+from projgan.generation.sample_writing import write_images
 from projgan.networks.classifier import Classifier
 from projgan.plug_and_play import chains
 from projgan.plug_and_play.settings import InverterSettings
@@ -53,11 +54,10 @@ def _sample(facts: dict[str, Any], place: Place) -> None:
     """The pictures are those of a CPU, and each lane came from the GPU."""
     for reject in (None, 0.5):
         here, there = (place.folder / f"{name}-{reject}.png" for name in ("cpu", "gpu"))
-        write_images(SampleRequest(place.folder / "run", count=3, reject=reject, out=here))
+        run = place.folder / "run"
+        write_images(run, SampleRequest(count=3, reject=reject, out=here))
         waits.clear()
-        write_images(
-            SampleRequest(place.folder / "run", count=3, reject=reject, out=there, device=place.device)
-        )
+        write_images(run, SampleRequest(count=3, reject=reject, out=there), place.device)
         facts[f"lanes, {reject}"] = waits["to the host"]
         facts["ok"] = facts.get("ok", True) and waits["to the host"] > 0
         facts["ok"] &= bool(np.abs(_pixels(here) - _pixels(there)).max() <= 1)
@@ -65,10 +65,10 @@ def _sample(facts: dict[str, Any], place: Place) -> None:
 
 def _morph(facts: dict[str, Any], place: Place) -> None:
     here, there = (place.folder / f"morph-{name}.png" for name in ("cpu", "gpu"))
-    request = {"run": place.folder / "run", "classes": ["1", "7"], "rows": 2, "columns": 3}
-    write_morph(MorphRequest(**request, out=here))
+    run, request = place.folder / "run", MorphRequest(classes=("1", "7"), rows=2, columns=3, out=here)
+    write_morph(run, request)
     waits.clear()
-    write_morph(MorphRequest(**request, out=there, device=place.device))
+    write_morph(run, request.model_copy(update={"out": there}), place.device)
     facts["lanes"] = waits["to the host"]
     facts["ok"] = waits["to the host"] > 0 and bool(np.abs(_pixels(here) - _pixels(there)).max() <= 1)
 

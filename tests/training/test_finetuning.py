@@ -1,6 +1,5 @@
 """`projgan finetune` from a tiny run to a run like any other, bit for bit, and what it refuses."""
 
-import dataclasses
 import json
 import random
 import shutil
@@ -14,7 +13,7 @@ import yaml
 from PIL import Image
 
 from projgan.cli import run_command
-from projgan.config import dump_config, load_config
+from projgan.config import RunConfig, dump_config, load_config
 from projgan.errors import UserError
 from projgan.files import file_sha256
 from projgan.generation.sampling import sample
@@ -23,13 +22,15 @@ from projgan.pictures.pixels import to_float
 from projgan.report.methods import group_runs
 from projgan.report.runs import read_runs
 from projgan.storage.network_file import load_classifier, load_generator, save_network, weights_sha256
-from projgan.training.finetuning import FinetuningRequest, choose_run_dir, finetuned_config
+from projgan.training.finetuning import choose_run_dir, finetuned_config
+from projgan.training.request import FinetuningRequest
 from projgan.training.run import train
 from small_runs import (
     ONE_RANK,
     assert_no_leftovers,
     assert_one_line_error,
     assert_same_run,
+    changed,
     differences,
     files_of,
     last_checkpoint,
@@ -75,19 +76,18 @@ def finetune(
 
 
 def request_of(folder: Path, **changes: object) -> FinetuningRequest:
-    request = FinetuningRequest(folder / "run", folder / "guide.safetensors", steps=7)
-    return dataclasses.replace(request, **changes)
+    return changed(FinetuningRequest(classifier=folder / "guide.safetensors", steps=7), **changes)
 
 
 @pytest.fixture(scope="module")
 def finetuned(folder: Path) -> Path:
     """The run after 7 more steps at weight 2, which nothing disturbed; not to be written to."""
-    train(finetuned_config(request_of(folder, weight=2.0)), folder / "finetuned", ONE_RANK)
+    train(finetuned_config(folder / "run", request_of(folder, weight=2.0)), folder / "finetuned", ONE_RANK)
     return folder / "finetuned"
 
 
 def test_weight_zero_is_training_on_bit_for_bit(folder: Path, tmp_path: Path) -> None:
-    config = finetuned_config(request_of(folder, weight=0.0))
+    config = finetuned_config(folder / "run", request_of(folder, weight=0.0))
     train(config, tmp_path / "zero", ONE_RANK)
     plain = config.model_copy(update={"finetuning": type(config.finetuning)()})
     (tmp_path / "plain").mkdir()
@@ -100,7 +100,7 @@ def test_weight_zero_is_training_on_bit_for_bit(folder: Path, tmp_path: Path) ->
 
 def test_both_networks_optimisers_and_the_average_are_those_of_the_run(folder: Path, tmp_path: Path) -> None:
     # At a rate near zero nothing but the moments and the statistics of the norms can move.
-    config = finetuned_config(request_of(folder, steps=1, learning_rate=1e-30))
+    config = finetuned_config(folder / "run", request_of(folder, steps=1, learning_rate=1e-30))
     train(config, tmp_path, ONE_RANK)
     before, after = last_checkpoint(folder / "run"), last_checkpoint(tmp_path)
     for part in ("generator", "discriminator"):
@@ -118,7 +118,11 @@ def test_a_weight_changes_the_generator_and_writes_nothing_where_it_came_from(
 ) -> None:
     before = files_of(folder)
     for weight in (0.0, 1.0):
-        train(finetuned_config(request_of(folder, weight=weight)), tmp_path / str(weight), ONE_RANK)
+        train(
+            finetuned_config(folder / "run", request_of(folder, weight=weight)),
+            tmp_path / str(weight),
+            ONE_RANK,
+        )
     assert files_of(folder) == before
     one, other = (last_checkpoint(tmp_path / weight)["generator"] for weight in ("0.0", "1.0"))
     assert differences(one, other) != []
@@ -137,7 +141,7 @@ def test_the_generator_learns_what_its_guide_wants(folder: Path, tmp_path: Path)
         request = request_of(
             folder, classifier=tmp_path / "guide.safetensors", weight=weight, steps=40, learning_rate=2e-3
         )
-        train(finetuned_config(request), tmp_path / str(weight), ONE_RANK)
+        train(finetuned_config(folder / "run", request), tmp_path / str(weight), ONE_RANK)
         generator, _ = load_generator(tmp_path / str(weight) / "generator.safetensors")
         images = torch.cat(list(sample(generator, list(range(100)), labels)))
         with torch.inference_mode():
@@ -149,7 +153,7 @@ def test_the_generator_learns_what_its_guide_wants(folder: Path, tmp_path: Path)
 def test_a_stopped_run_ends_as_the_one_that_was_not(
     folder: Path, finetuned: Path, tmp_path: Path, stop: int
 ) -> None:
-    config = finetuned_config(request_of(folder, weight=2.0))
+    config = finetuned_config(folder / "run", request_of(folder, weight=2.0))
 
     def interrupt(progress: Progress) -> None:
         if progress.step == 8 + stop:
@@ -209,13 +213,15 @@ def test_the_run_says_where_it_came_from(folder: Path, finetuned: Path) -> None:
 
 def test_the_rate_starts_as_the_runs_and_falls_to_zero_with_the_steps(folder: Path) -> None:
     """The small run's rate is 5e-4, and has fallen since its step 4."""
-    settings = finetuned_config(request_of(folder)).optimizer
+
+    def config_of(**changes: object) -> RunConfig:
+        return finetuned_config(folder / "run", request_of(folder, **changes))
+
+    settings = config_of().optimizer
     assert (settings.learning_rate, settings.decay_start, settings.decay_end) == (5e-4, 8, 15)
-    assert finetuned_config(request_of(folder, learning_rate=1e-5)).optimizer.learning_rate == 1e-5
-    assert finetuned_config(request_of(folder, steps=None)).training.steps == 9  # an eighth of 8
-    devices = [
-        finetuned_config(request_of(folder, device=device)).training.device for device in (None, "cuda")
-    ]
+    assert config_of(learning_rate=1e-5).optimizer.learning_rate == 1e-5
+    assert config_of(steps=None).training.steps == 9  # an eighth of 8
+    devices = [config_of(device=device).training.device for device in (None, "cuda")]
     assert devices == ["cpu", "cuda"]
 
 
@@ -235,14 +241,14 @@ def test_what_diverges_names_all_that_may_be_the_cause(
 ) -> None:
     request = request_of(folder, weight=weight, learning_rate=None if weight else 1e30)
     with pytest.raises(UserError, match=r"^step \d+: a (loss|weight) is not finite") as caught:
-        train(finetuned_config(request), tmp_path / "run", ONE_RANK)
+        train(finetuned_config(folder / "run", request), tmp_path / "run", ONE_RANK)
     assert str(caught.value).endswith(remedy)
 
 
 def test_the_classifier_stays_as_it_is(folder: Path, tmp_path: Path) -> None:
     classifier, _ = load_classifier(folder / "guide.safetensors")
     before, file = weights_sha256(classifier), file_sha256(folder / "guide.safetensors")
-    train(finetuned_config(request_of(folder, steps=2)), tmp_path, ONE_RANK)
+    train(finetuned_config(folder / "run", request_of(folder, steps=2)), tmp_path, ONE_RANK)
     assert weights_sha256(load_classifier(folder / "guide.safetensors")[0]) == before
     assert file_sha256(folder / "guide.safetensors") == file
 
@@ -275,8 +281,8 @@ def test_its_folder_is_beside_the_run_if_not_given(folder: Path, tmp_path: Path)
 
 
 def test_a_finetuned_run_is_finetuned_again(finetuned: Path, folder: Path, tmp_path: Path) -> None:
-    request = FinetuningRequest(finetuned, folder / "other.safetensors", steps=1)
-    assert train(finetuned_config(request), tmp_path, ONE_RANK).step == 16
+    request = FinetuningRequest(classifier=folder / "other.safetensors", steps=1)
+    assert train(finetuned_config(finetuned, request), tmp_path, ONE_RANK).step == 16
 
 
 def test_every_command_takes_the_run(
@@ -305,8 +311,8 @@ def test_every_command_takes_the_run(
 def test_seeds_of_one_weight_are_one_method(folder: Path, tmp_path: Path) -> None:
     for seed in (0, 1):
         train_small(tmp_path / f"run{seed}", {"training.steps": 1, "training.seed": seed})
-        request = request_of(folder, run=tmp_path / f"run{seed}", steps=1)
-        train(finetuned_config(request), tmp_path / f"tuned{seed}", ONE_RANK)
+        request = request_of(folder, steps=1)
+        train(finetuned_config(tmp_path / f"run{seed}", request), tmp_path / f"tuned{seed}", ONE_RANK)
     methods = group_runs(read_runs([tmp_path / "tuned0", tmp_path / "tuned1"]))
     assert [len(method.runs) for method in methods] == [2]
 
@@ -350,10 +356,10 @@ def test_a_run_that_cannot_be_guided_is_refused(folder: Path, finetune: Command,
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--weight", "-1"], "--weight is -1.0"),
+        (["--weight", "-1"], "--weight is -1;"),
         (["--weight", "inf"], "--weight is inf"),
         (["--steps", "0"], "--steps is 0; it must be at least 1"),
-        (["--learning-rate", "0"], "--learning-rate is 0.0"),
+        (["--learning-rate", "0"], "--learning-rate is 0;"),
     ],
 )
 def test_numbers_out_of_range_are_refused(finetune: Command, words: list[str], message: str) -> None:
@@ -372,8 +378,8 @@ def test_what_would_be_another_run_is_refused(finetune: Command) -> None:
 def test_files_that_changed_under_a_run_are_told(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "run", tmp_path / "run")
     shutil.copy(folder / "guide.safetensors", tmp_path)
-    request = FinetuningRequest(tmp_path / "run", tmp_path / "guide.safetensors", steps=1)
-    (tmp_path / "config.yaml").write_text(dump_config(finetuned_config(request)))
+    request = FinetuningRequest(classifier=tmp_path / "guide.safetensors", steps=1)
+    (tmp_path / "config.yaml").write_text(dump_config(finetuned_config(tmp_path / "run", request)))
     train_small(tmp_path / "run", {"training.steps": 14, "training.keep_checkpoints": 1})
     words = ["train", str(tmp_path / "config.yaml"), "--run-dir", str(tmp_path / "out")]
     with pytest.raises(Exception, match=r"step-00000008\.pt: not the checkpoint that this run was to start"):

@@ -13,7 +13,8 @@ from projgan.networks.efficientnet_lite import resized
 from projgan.networks.guidance import ImagenetGuide
 from projgan.storage.network_file import load_generator
 from projgan.storage.pretrained import SHA256, load_imagenet
-from projgan.training.finetuning import FinetuningRequest, finetuned_config
+from projgan.training.finetuning import finetuned_config
+from projgan.training.request import FinetuningRequest
 from projgan.training.run import train
 from small_runs import ONE_RANK, differences, read_rows, train_small
 
@@ -33,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def request(folder: Path, **changes: object) -> FinetuningRequest:
     settings = {"steps": 2, "classes": folder / "classes.csv"} | changes
-    return FinetuningRequest(folder / "run", Path("imagenet"), **settings)
+    return FinetuningRequest(classifier=Path("imagenet"), **settings)
 
 
 def test_a_label_is_a_place_among_all_thousand() -> None:
@@ -54,11 +55,11 @@ def test_a_label_is_a_place_among_all_thousand() -> None:
 
 
 def test_a_run_is_guided_by_its_synsets_and_says_so(folder: Path, tmp_path: Path) -> None:
-    config = finetuned_config(request(folder, weight=5.0))
+    config = finetuned_config(folder / "run", request(folder, weight=5.0))
     assert config.finetuning.imagenet_classes == SYNSETS
     assert config.finetuning.classifier_sha256 == SHA256
     train(config, tmp_path / "guided", ONE_RANK)
-    train(finetuned_config(request(folder, weight=0.0)), tmp_path / "plain", ONE_RANK)
+    train(finetuned_config(folder / "run", request(folder, weight=0.0)), tmp_path / "plain", ONE_RANK)
     (guided,), (plain,) = (read_rows(tmp_path / name)[-1:] for name in ("guided", "plain"))
     # The row is of three steps, of which one is guided. A guess among a thousand has a log loss of 6.9.
     error = (guided["loss_generator"] - plain["loss_generator"]) * 3 / 5
@@ -75,17 +76,17 @@ def test_a_run_is_guided_by_its_synsets_and_says_so(folder: Path, tmp_path: Path
 
 def test_classes_it_does_not_know_are_refused_by_name(folder: Path) -> None:
     with pytest.raises(UserError, match=r"no one class of ILSVRC2012 is called 0, 1, 2, 3, 4 and 5 more"):
-        finetuned_config(request(folder, classes=None))
+        finetuned_config(folder / "run", request(folder, classes=None))
 
 
 def test_classes_are_for_imagenet_only(folder: Path) -> None:
-    given = FinetuningRequest(folder / "run", folder / "absent.safetensors", classes=folder / "classes.csv")
+    given = FinetuningRequest(classifier=folder / "absent.safetensors", classes=folder / "classes.csv")
     with pytest.raises(UserError, match="--classes belongs to --classifier imagenet"):
-        finetuned_config(given)
+        finetuned_config(folder / "run", given)
 
 
 def test_other_synsets_than_the_runs_classes_are_refused(folder: Path, tmp_path: Path) -> None:
-    config = finetuned_config(request(folder))
+    config = finetuned_config(folder / "run", request(folder))
     fewer = config.finetuning.model_copy(update={"imagenet_classes": SYNSETS[:9]})
     with pytest.raises(UserError, match="names 9 classes, but the run has 10"):
         train(config.model_copy(update={"finetuning": fewer}), tmp_path / "run", ONE_RANK)

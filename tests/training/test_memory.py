@@ -159,7 +159,7 @@ def test_every_command_says_in_one_line_that_memory_is_full(
     def full(*given: object, **named: object) -> None:
         raise error
 
-    monkeypatch.setattr("projgan.generation.sample_files.write_images", full)
+    monkeypatch.setattr("projgan.generation.sample_writing.write_images", full)
     code = run_command(["sample", "digits", "--out", str(tmp_path / "a.png")])
     assert said in assert_one_line_error(code, *capsys.readouterr())
     assert is_out_of_memory(error)

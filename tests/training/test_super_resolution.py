@@ -14,7 +14,8 @@ from projgan.evaluation.diversity import ms_ssim
 from projgan.pictures.pixels import downscale, enlarge
 from projgan.storage.network_file import load_super_resolution_discriminator, load_super_resolution_generator
 from projgan.super_resolution.enlarging import super_resolve
-from projgan.super_resolution.evaluation import SuperResolutionEvaluation, evaluate_super_resolution
+from projgan.super_resolution.evaluation import evaluate_super_resolution
+from projgan.super_resolution.request import SuperResolutionRequest
 from projgan.training.probe import probe
 from small_runs import ONE_RANK, assert_same_run, save_blank_classifier, small_config, train_small
 
@@ -117,8 +118,8 @@ def test_a_generator_learns_how_bright_its_input_is(tmp_path: Path) -> None:
 
 
 def test_measured_numbers_are_those_of_the_images(run: Path, photos: Path, tmp_path: Path) -> None:
-    asked = SuperResolutionEvaluation(run, tmp_path / "out", count=100, draws=2, seed=4)
-    found = evaluate_super_resolution(asked)
+    asked = SuperResolutionRequest(out=tmp_path / "out", count=100, draws=2, seed=4)
+    found = evaluate_super_resolution(run, None, asked)
     assert (found.images, found.resolution, found.scales, found.seeds) == (12, 64, 3, [4, 5])
     assert list(found.ways) == ["bilinear", "bicubic", "projgan"]
     generator, _ = load_super_resolution_generator(run / "generator.safetensors")

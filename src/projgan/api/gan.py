@@ -11,13 +11,15 @@ from torch import Tensor
 
 from projgan.errors import UserError
 from projgan.generation.morphing import Morph, class_path, latent_path, morph_images
-from projgan.generation.rejection import most_real, pool_size
+from projgan.generation.rejection import most_real
+from projgan.generation.request import SampleRequest
 from projgan.generation.sampling import MIXES, class_labels, sample
 from projgan.inspection.inspection import Inspection, inspect
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.pictures.grids import grid
 from projgan.pictures.pillow import to_pil
 from projgan.process.ranks import choose_device
+from projgan.request import named_as_arguments
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import generator_path, load_generator
 from projgan.storage.pairs import discriminator_of
@@ -106,10 +108,10 @@ class GAN:
         reject: float | None = None,
     ) -> Tensor:
         """Generate images as `sample` does; returns uint8 [N, channels, R, R] on the CPU."""
-        _check(count, seed, truncation, reject)
+        with named_as_arguments():
+            asked = SampleRequest(count=count, seed=seed, truncation=truncation, reject=reject)
         rows = self._conditions(classes)
-        pool = range(seed, seed + pool_size(count, reject or 0))
-        seeds = [self._seeds(pool, count, row, truncation, reject) for row in rows]
+        seeds = [self._seeds(asked.pool, count, row, truncation, reject) for row in rows]
         flat = [one for row in seeds for one in row]
         conditions = None if rows[0] is None else torch.stack([row for row in rows if row is not None])
         repeated = None if conditions is None else conditions.repeat_interleave(count, dim=0)
@@ -142,7 +144,8 @@ class GAN:
         Raises:
             UserError: an unknown class, fewer steps than stops, or a generator of another condition.
         """
-        _check(1, seed, truncation, None)
+        with named_as_arguments():
+            SampleRequest(seed=seed, truncation=truncation)
         if self.generator.condition != "class":
             raise UserError(f"{self.path}: its condition is no class; there is nothing to morph between")
         labels = class_labels(list(classes), self.class_names, self.description.empty_classes)
@@ -236,14 +239,3 @@ def path_of(source: object) -> Path:
     if not isinstance(path, Path):
         raise UserError(f"{source!r} is no path, run or generator")
     return path
-
-
-def _check(count: int, seed: int, truncation: float | None, reject: float | None) -> None:
-    if count < 1:
-        raise UserError(f"count is {count}; it must be at least 1")
-    if not 0 <= seed < 2**62:
-        raise UserError(f"seed is {seed}; it must be from 0 to 2**62")
-    if truncation is not None and not 0 < truncation < 10:
-        raise UserError(f"truncation is {truncation}; it must be above 0 and below 10")
-    if reject is not None and not 0 < reject < 1:
-        raise UserError(f"reject is {reject}; it must be above 0 and below 1")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from projgan.api.gan import GAN, path_of
 from projgan.api.trainings import Run, listener_of
-from projgan.config import DataConfig, EvaluationConfig, Fit, explain
+from projgan.config import DataConfig, Fit, MeasurementConfig, explain
 from projgan.data import PackedImages, load_images
 from projgan.errors import UserError
 from projgan.evaluation.rows import MetricRow
@@ -57,7 +57,7 @@ def evaluate(
     from projgan.measuring.measuring import evaluate as measure
 
     try:
-        settings = EvaluationConfig.model_validate(
+        settings = MeasurementConfig.model_validate(
             {
                 "features": features,
                 "protocol": protocol,

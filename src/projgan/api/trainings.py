@@ -10,6 +10,7 @@ from projgan.config import RunConfig, check_config, load_config, read_preset
 from projgan.errors import UserError
 from projgan.listening import Listener
 from projgan.process.ranks import join_ranks
+from projgan.request import named_as_arguments
 from projgan.storage.run_directory import RunDirectory
 
 
@@ -100,16 +101,18 @@ def finetune(
     Raises:
         UserError: no run, no classifier of its classes, or a number out of its range.
     """
-    from projgan.training.finetuning import FinetuningRequest, choose_run_dir, finetuned_config
+    from projgan.training.finetuning import choose_run_dir, finetuned_config
+    from projgan.training.request import FinetuningRequest
     from projgan.training.run import train as train_run
 
     start = run.path if isinstance(run, Run) else Path(run)
     folder = choose_run_dir(start, None if run_dir is None else Path(run_dir))
-    config = finetuned_config(
-        FinetuningRequest(
-            start, Path(classifier), weight, steps, learning_rate, Path(classes) if classes else None, device
+    asked: dict[str, Any] = {"classes": classes, "device": device}
+    with named_as_arguments():
+        request = FinetuningRequest(
+            classifier=Path(classifier), weight=weight, steps=steps, learning_rate=learning_rate, **asked
         )
-    )
+        config = finetuned_config(start, request)
     with join_ranks(config.training.device) as ranks:
         result = train_run(config, folder, ranks, listener_of(progress and ranks.is_first))
     return Run(folder, interrupted=result.interrupted_by is not None)
@@ -140,14 +143,15 @@ def train_classifier(
         UserError: images that cannot be read, or a setting out of its range.
     """
     from projgan.classification.held_out import load_parts
+    from projgan.classification.request import ClassifierRequest
     from projgan.classification.run import checkpoint_beside, train_to_file
-    from projgan.classification.settings import choose_settings
     from projgan.files import chosen_cache
     from projgan.process.ranks import choose_device
 
     path, listener = Path(out), listener_of(progress)
-    form = {"resolution": None, "channels": None, "shift": None} | settings
-    chosen = choose_settings(str(data), path, listener.counting("looking at images"), **form)
+    with named_as_arguments():
+        request = ClassifierRequest(**settings)
+        chosen = request.settings(str(data), path, listener.counting("looking at images"))
     parts = load_parts(
         str(data),
         resolution=chosen.resolution,

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from projgan.commands.devices import Device
+from projgan.classification.request import ClassifierRequest
+from projgan.commands.options import Device, Settings
 from projgan.commands.paths import DataSource, NewPath
 from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import Say, bar_listener, counted
-from projgan.config import Fit
 from projgan.files import chosen_cache
 
 if TYPE_CHECKING:
@@ -19,16 +19,7 @@ def classifier(
     /,
     *,
     out: NewPath = Path("classifier.safetensors"),
-    resolution: int | None = None,
-    channels: Literal["1", "3"] | None = None,
-    fit: Fit = "crop",
-    width: int = 128,
-    epochs: int = 20,
-    batch_size: int = 128,
-    learning_rate: float = 0.01,
-    flip: bool = False,
-    shift: int | None = None,
-    seed: int = 0,
+    request: Settings[ClassifierRequest] = ClassifierRequest(),
     on_unreadable: Literal["error", "skip"] = "error",
     device: Device = "auto",
     cache: NewPath | None = None,
@@ -45,27 +36,6 @@ def classifier(
         Folder, archive, Parquet file or folder, .npz, packed store, or `digits`.
     out
         File to write; never overwritten.
-    resolution
-        Height and width in pixels, 8 to 512; that of the images if they all have one.
-    channels
-        1 for grey, 3 for RGB; that of the images if not given.
-    fit
-        What becomes of images that are not square: their centre square, all of them on black, or stretched.
-    width
-        Number of features; the cost goes with its square. 512 wants a GPU.
-    epochs
-        Passes over the training images.
-    batch_size
-        Images of one update.
-    learning_rate
-        Of AdamW, at its peak.
-    flip
-        Learn from mirrored images too: for photographs, not for digits or letters.
-    shift
-        Largest number of pixels to move an image by; a sixteenth of the resolution, at most 7, if not
-        given.
-    seed
-        Of weights, order and augmentation, and of what is held out.
     on_unreadable
         What to do about images that cannot be decoded.
     device
@@ -77,32 +47,17 @@ def classifier(
     """
     from projgan.classification.held_out import load_parts
     from projgan.classification.run import checkpoint_beside, train_to_file
-    from projgan.classification.settings import choose_settings
     from projgan.process.ranks import choose_device
 
     torch_device = choose_device(device)
     out.parent.mkdir(parents=True, exist_ok=True)
-    settings = choose_settings(
-        data,
-        out,
-        counted("looking", " images"),
-        resolution=resolution,
-        channels=int(channels) if channels else None,
-        fit=fit,
-        width=width,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        flip=flip,
-        shift=shift,
-        seed=seed,
-    )
+    settings = request.settings(data, out, counted("looking", " images"))
     parts = load_parts(
         data,
         resolution=settings.resolution,
         channels=settings.channels,
-        fit=fit,
-        seed=seed,
+        fit=settings.fit,
+        seed=settings.seed,
         cache=chosen_cache(cache),
         progress=counted("decoding", " images"),
         on_unreadable=on_unreadable,

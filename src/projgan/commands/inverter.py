@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from projgan.commands.devices import Device
+from projgan.commands.options import Device, Settings
 from projgan.commands.paths import DataSource, GivenPath, NewPath
 from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import Say, bar_listener, counted
 from projgan.files import chosen_cache
+from projgan.plug_and_play.settings import InverterSettings
 
 if TYPE_CHECKING:
     from projgan.training_loop import TrainingResult
@@ -19,15 +20,7 @@ def inverter(
     *,
     classifier: GivenPath,
     out: NewPath = Path("runs/inverter"),
-    width: int | None = None,
-    steps: int = 2000,
-    batch_size: int = 64,
-    learning_rate: float = 5e-4,
-    image_weight: float = 1.0,
-    feature_weight: float = 1.0,
-    adversarial_weight: float = 0.1,
-    flip: bool = False,
-    seed: int = 0,
+    settings: Settings[InverterSettings] = InverterSettings(),
     on_unreadable: Literal["error", "skip"] = "error",
     device: Device = "auto",
     cache: NewPath | None = None,
@@ -45,24 +38,6 @@ def inverter(
         File of `projgan classifier`, whose features are inverted.
     out
         Folder to write.
-    width
-        Channels of generator and discriminator; those of the architecture if not given.
-    steps
-        Updates of each network.
-    batch_size
-        Images of one update.
-    learning_rate
-        Of Adam in the first half; it falls to zero in the second.
-    image_weight
-        Of the error of the pixels.
-    feature_weight
-        Of the error of the classifier's last maps.
-    adversarial_weight
-        Of the adversarial loss.
-    flip
-        Show mirrored images too: for photographs, not for digits or letters.
-    seed
-        Of weights and order, and of what is held out where the data has no test part.
     on_unreadable
         What to do about images that cannot be decoded.
     device
@@ -75,22 +50,10 @@ def inverter(
     from projgan.classification.held_out import load_parts
     from projgan.data.configured import fit_of
     from projgan.plug_and_play.run import InverterRun, train_inverter
-    from projgan.plug_and_play.settings import check_settings
     from projgan.process.ranks import choose_device
     from projgan.storage.network_file import load_classifier
 
     torch_device = choose_device(device)
-    settings = check_settings(
-        width=width,
-        steps=steps,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        image_weight=image_weight,
-        feature_weight=feature_weight,
-        adversarial_weight=adversarial_weight,
-        flip=flip,
-        seed=seed,
-    )
     encoder, description = load_classifier(classifier)
     run = InverterRun(out)
     parts = load_parts(
@@ -98,7 +61,7 @@ def inverter(
         resolution=encoder.resolution,
         channels=encoder.channels,
         fit=fit_of(description.provenance.settings),
-        seed=seed,
+        seed=settings.seed,
         cache=chosen_cache(cache),
         progress=counted("decoding", " images"),
         on_unreadable=on_unreadable,

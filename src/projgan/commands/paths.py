@@ -9,16 +9,12 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from projgan.errors import UserError
-from projgan.files import refuse_unnameable, without_detours
+from projgan.files import without_detours
+from projgan.request import path_of
 
 
 def _read(kind: Any, words: Any) -> Path:
-    option = f"{words[0].keyword} " if words[0].keyword else ""
-    if not words[0].value:
-        raise UserError(f"{option}is given an empty path; name a file or a folder")
-    path = Path(words[0].value)
-    refuse_unnameable(path, option)
-    return path
+    return path_of(words[0].value, f"{words[0].keyword} " if words[0].keyword else "")
 
 
 def _read_new(kind: Any, words: Any) -> Path:

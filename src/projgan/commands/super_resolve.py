@@ -2,15 +2,16 @@
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from projgan.commands.devices import Device
-from projgan.commands.paths import GivenPath, NewPath, RunOrModel
-from projgan.commands.printing import Json, Overwrite, dumps, show
+from projgan.commands.options import Asked, Device
+from projgan.commands.paths import RunOrModel
+from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import Say, counted
 from projgan.errors import UserError
+from projgan.super_resolution.request import SuperResolutionRequest
 
 if TYPE_CHECKING:
     from projgan.super_resolution.evaluation import MeasuredSuperResolution
@@ -20,16 +21,8 @@ def super_resolve(
     run: RunOrModel,
     images: str | None = None,
     *,
-    out: NewPath,
-    overwrite: Overwrite = False,
-    draws: int = 1,
-    seed: int = 0,
     evaluate: Annotated[bool, Parameter(negative=())] = False,
-    split: str | None = None,
-    count: int = 1000,
-    classifier: GivenPath | None = None,
-    cache: NewPath | None = None,
-    on_unreadable: Literal["error", "skip"] | None = None,
+    request: Asked[SuperResolutionRequest],
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -46,73 +39,37 @@ def super_resolve(
     images
         Small images: a folder, or one file; any size up to 65,536 pixels. With --evaluate labelled images
         as for `projgan train`; those of the run's training if not given.
-    out
-        Folder to write to.
-    overwrite
-        Write over what somebody else made, or another call.
-    draws
-        Outputs of each image: what is not in it is drawn anew.
-    seed
-        Seed of the first draw; the next ones follow. One image and one seed give one output.
     evaluate
         Measure instead: MS-SSIM, PSNR, consistency with the input, and the accuracy of a classifier.
-    split
-        Part of the data to measure on, such as `validation`.
-    count
-        Images to measure on, drawn by the seed; all where there are fewer.
-    classifier
-        File of `projgan classifier`, to say how many outputs are recognised, singly and by the mean of the
-        logits over the draws.
-    cache
-        Folder of decoded images; `~/.cache/projgan` if not given.
-    on_unreadable
-        What to do about images that cannot be read or, where they are enlarged, are too large: `skip` names
-        them and leaves them out. With --evaluate as the run was trained, else `error`, if not given.
     device
         auto takes a GPU where there is one.
     json
         Print what was written or measured as JSON.
     """
     from projgan.process.ranks import choose_device
-    from projgan.super_resolution.evaluation import SuperResolutionEvaluation, evaluate_super_resolution
-    from projgan.super_resolution.files import SuperResolutionRequest, enlarge_images
+    from projgan.super_resolution.evaluation import evaluate_super_resolution
+    from projgan.super_resolution.writing import enlarge_images
 
-    torch_device = choose_device(device)
+    there, enlarged = choose_device(device), counted("enlarging", " images")
     if evaluate:
-        asked = SuperResolutionEvaluation(
-            run,
-            out,
-            images,
-            split,
-            count,
-            draws,
-            seed,
-            classifier,
-            cache,
-            torch_device,
-            on_unreadable,
-            overwrite,
-        )
-        found = evaluate_super_resolution(
-            asked, counted("decoding", " images"), counted("enlarging", " images"), Say.line
-        )
-        show(dumps(dataclasses.asdict(found)) if json else _text(found, out))
+        decoded = counted("decoding", " images")
+        found = evaluate_super_resolution(run, images, request, there, decoded, enlarged, Say.line)
+        show(dumps(dataclasses.asdict(found)) if json else _text(found, request.out))
         return
     if not images:
         raise UserError("there are no images to enlarge; give a folder, or --evaluate to measure the run")
-    if split is not None or classifier is not None:
+    if request.split is not None or request.classifier is not None:
         raise UserError("--split and --classifier belong to --evaluate; add it, or leave them out")
-    request = SuperResolutionRequest(
-        run, Path(images), out, draws, seed, on_unreadable or "error", torch_device, overwrite
-    )
-    written = enlarge_images(request, counted("enlarging", " images"))
+    written = enlarge_images(run, Path(images), request, there, enlarged)
     for line in written.skipped:
         Say.line(f"left out: {line}")
     if json:
         show(dumps(dataclasses.asdict(written)))
     else:
-        show(f"{out}: {len(written.files)} images")
-        show(f"{written.comparison}: {written.compared} of the {len(written.files) // draws} enlarged")
+        show(f"{request.out}: {len(written.files)} images")
+        show(
+            f"{written.comparison}: {written.compared} of the {len(written.files) // request.draws} enlarged"
+        )
 
 
 def _text(found: "MeasuredSuperResolution", out: Path) -> str:

@@ -23,7 +23,7 @@ def train(
     run_dir: NewPath | None = None,
     dry_run: Annotated[bool, Parameter(negative=())] = False,
     json: Json = False,
-    config: Annotated[RunConfig, Parameter(name="*", consume_multiple=True)] = RunConfig(),  # noqa: B008 - frozen
+    config: Annotated[RunConfig, Parameter(name="*", consume_multiple=True)] = RunConfig(),
 ) -> int:
     """Train a GAN; the same command again resumes where it stopped.
 

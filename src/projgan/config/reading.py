@@ -1,7 +1,6 @@
 """Settings from presets and YAML files to a checked configuration, and what a mistake in them is called."""
 
 import re
-import reprlib
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from projgan.config.run_config import RunConfig
-from projgan.errors import UserError, nearest_name, printable, reason_of
+from projgan.errors import UserError, nearest_name, printable, quoted, reason_of
 
 
 def preset_names() -> list[str]:
@@ -109,11 +108,6 @@ def differing_keys(one: RunConfig, other: RunConfig) -> dict[str, tuple[Any, Any
     }
 
 
-_BRIEF = reprlib.Repr()
-_BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxother = 2, 120, 120
-"""A few aliases make a YAML value that would fill the memory if written out."""
-
-
 def explain(error: ValidationError) -> str:
     """Say in one line what pydantic found first."""
     return _explained(error.errors()[0])
@@ -133,7 +127,7 @@ def _explained(first: ErrorDetails) -> str:
         return message
     if first["type"] == "value_error":
         return message
-    where = f"{printable(key)} is {_BRIEF.repr(first['input'])}"
+    where = f"{printable(key)} is {quoted(first['input'])}"
     return f"{where}: {message[0].lower()}{message[1:]}{_how_to_write_it(first)}"
 
 

@@ -271,15 +271,15 @@ class SamplingConfig(Section):
     """Seed of the first column; the next ones follow."""
 
 
-class EvaluationConfig(Section):
-    """The numbers measured during training; `projgan evaluate` measures the same afterwards."""
+class MeasurementConfig(Section):
+    """What is measured, and how."""
 
-    every: Annotated[Positive | None, MayBeOff] = None
-    """Steps between two measurements, the last step included; None for none."""
     features: Annotated[str, Field(min_length=1)] = "inception"
-    """Feature network: `inception`, `imagenet`, either with `:FILE`, or `classifier:FILE` of ours."""
+    """Feature network: `inception` (of 2015, fetched once), `imagenet` (of the extra `pretrained`), either
+    with `:FILE`, or `classifier:FILE` of `projgan classifier`."""
     protocol: Literal["paper", "standard", "intra"] = "standard"
-    """How many images, of which classes; see docs/guides/evaluation.md."""
+    """`standard`: all real, 50,000 generated; `paper`: 10,000 and 5,000; `intra`: 5,000 generated a class.
+    See docs/guides/evaluation.md."""
     real_images: Annotated[Positive | None, MayBeOff] = None
     """Real images compared with, in place of the protocol's."""
     generated_images: Annotated[Positive | None, MayBeOff] = None
@@ -287,6 +287,13 @@ class EvaluationConfig(Section):
     generated_per_class: Annotated[Positive | None, MayBeOff] = None
     """Generated images of each class, in place of those of protocol `intra`."""
     metrics: Annotated[tuple[str, ...] | None, MayBeOff] = None
-    """What to measure, such as `fid intra_fid`; None for all that apply and take no minutes."""
+    """Such as `fid intra_fid` (`fd intra_fd` of a classifier); None for all that take no minutes."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    """Seed of the choice of images, and of the first generated one."""
+    """Of the choice of images, and of the first generated one."""
+
+
+class EvaluationConfig(MeasurementConfig):
+    """The numbers measured during training; `projgan evaluate` measures the same afterwards."""
+
+    every: Annotated[Positive | None, MayBeOff] = None
+    """Steps between two measurements, the last step included; None for none."""

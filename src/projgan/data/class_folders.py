@@ -5,6 +5,7 @@ it is written so: `50%` and `a%20b` are those very names.
 """
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
@@ -30,7 +31,8 @@ def folder_names(class_names: Sequence[str]) -> list[str]:
     found = []
     for name in class_names:
         name = composed(name)
-        folders = (_folder(name, escaped) for escaped in range(len(name) + 1))
+        # More escapes than fit into a name change nothing.
+        folders = (_folder(name, escaped) for escaped in range(min(len(name), _LONGEST) + 1))
         folder = next((one for one in folders if one.casefold() not in taken), None)
         number = 1
         while folder is None or folder.casefold() in taken:
@@ -66,9 +68,11 @@ def _folder(name: str, escaped: int) -> str:
     folder = "".join(parts)
     if len(folder.encode(errors="surrogatepass")) <= _LONGEST:
         return folder or _UNNAMED
-    while len("".join(parts).encode(errors="surrogatepass")) > _LONGEST - 9:
-        parts.pop()
-    return "".join(parts) + "~" + hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
+    lengths = itertools.accumulate(len(part.encode(errors="surrogatepass")) for part in parts)
+    fitting = sum(1 for _ in itertools.takewhile(lambda length: length <= _LONGEST - 9, lengths))
+    return (
+        "".join(parts[:fitting]) + "~" + hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
+    )
 
 
 def _is_special(name: str) -> bool:

@@ -40,17 +40,22 @@ def load_real(
     size: tuple[int, int],
     split: str | None = None,
     said: Callable[[str], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> PackedImages:
-    """Load real images as training does, but at the size of the generated ones; of another part if given.
+    """Load the real images of a configuration at the size of the generated ones; of another part if given.
 
     Args:
         data: which images.
         size: resolution and channels of the generated images, any of both.
         split: another part of the data.
         said: told how many images were left out, and which classes have none, if any.
+        progress: told of (images decoded, all).
+
+    Raises:
+        UserError: the configuration names no images, or they cannot be loaded.
     """
     if data.source is None:
-        raise UserError("there is no data set to compare with; give one with --data")
+        raise UserError("the settings name no images; say which")
     images = load_images(
         data.source,
         split=split or data.split,
@@ -58,6 +63,7 @@ def load_real(
         channels=size[1],
         fit=data.fit,
         cache=cache_folder(data),
+        progress=progress,
         on_unreadable=data.on_unreadable,
         request=condition_request(data),
     )

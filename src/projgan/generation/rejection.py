@@ -5,7 +5,6 @@ an image with probability proportional to exp f instead, which needs a logit tha
 leaves none. Keeping the best needs only an order, and buys fidelity with variety.
 """
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -14,12 +13,6 @@ from torch import Tensor
 from projgan.generation.sampling import sample
 from projgan.lanes import logits_of
 from projgan.networks.resnet import Discriminator, Generator
-
-
-def pool_size(count: int, share: float) -> int:
-    """Return how many seeds to draw so that `count` are left once a share in [0, 1) of them is rejected."""
-    # 10 / (1 - 0.9) is a little over 100 in floats.
-    return math.ceil(round(count / (1 - share), 6))
 
 
 def most_real(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from projgan.config import DataConfig, EvaluationConfig
+from projgan.config import DataConfig, MeasurementConfig
 from projgan.data import PackedImages
 from projgan.data.conditions import CONDITION_KINDS, conditions_of, standardize
 from projgan.data.configured import cache_folder, held_out_images
@@ -17,7 +17,7 @@ from projgan.listening import Listener
 from projgan.process.ranks import Ranks
 
 
-def protocol_of(settings: EvaluationConfig) -> Protocol:
+def protocol_of(settings: MeasurementConfig) -> Protocol:
     """Return the protocol that the settings name, with their counts."""
     return choose_protocol(
         settings.protocol, settings.real_images, settings.generated_images, settings.generated_per_class
@@ -25,7 +25,7 @@ def protocol_of(settings: EvaluationConfig) -> Protocol:
 
 
 def open_network(
-    settings: EvaluationConfig, ranks: Ranks, cache: Path, listener: Listener | None = None
+    settings: MeasurementConfig, ranks: Ranks, cache: Path, listener: Listener | None = None
 ) -> FeatureNetwork:
     """Open the feature network on every process; the first one fetches what is not there yet."""
     with ranks.first_goes_ahead():
@@ -36,7 +36,7 @@ def open_network(
 
 
 def build_evaluator(
-    settings: EvaluationConfig,
+    settings: MeasurementConfig,
     protocol: Protocol,
     network: FeatureNetwork,
     data: DataConfig,

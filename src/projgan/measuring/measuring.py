@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from projgan.config import DataConfig, EvaluationConfig, load_config
+from projgan.config import DataConfig, MeasurementConfig
 from projgan.data.configured import cache_folder, fit_of, load_real
 from projgan.data.decoding import OnUnreadable
 from projgan.errors import UserError
@@ -15,12 +15,13 @@ from projgan.measuring.subjects import describe_subject, is_run, sources_to_meas
 from projgan.process.ranks import Ranks
 from projgan.storage.published_models import resolve_model
 from projgan.storage.run_directory import RunDirectory
+from projgan.storage.run_images import images_of_run
 
 
 def evaluate(
     subject: Path,
     data: DataConfig | None,
-    settings: EvaluationConfig,
+    settings: MeasurementConfig,
     ranks: Ranks,
     *,
     checkpoints: bool = False,
@@ -52,8 +53,10 @@ def evaluate(
     if truncation is not None and not 0 < truncation < 10:
         raise UserError(f"truncation is {truncation}; it must be above 0 and below 10")
     description = describe_subject(subject)
+    if not subject.exists():
+        raise UserError(f"{subject}: there is nothing to measure; give a run, a generator file or images")
     if data is None:
-        data = _data_of_run(subject)
+        data = images_of_run(subject, None, remedy="give real images with --data")
     elif description is not None:
         data = data.model_copy(update={"fit": fit_of(description.provenance.settings)})
     if on_unreadable is not None:
@@ -91,11 +94,3 @@ def _as_generated(data: DataConfig, source: ImageSource) -> DataConfig:
         return data
     asked = {"condition": source.kind, "condition_columns": source.condition_names}
     return DataConfig.model_validate(data.model_dump() | asked)
-
-
-def _data_of_run(subject: Path) -> DataConfig:
-    if not subject.exists():
-        raise UserError(f"{subject}: there is nothing to measure; give a run, a generator file or images")
-    if not is_run(subject):
-        raise UserError(f"{subject} does not say which real images to compare with; give them with --data")
-    return load_config(str(RunDirectory(subject).config)).data

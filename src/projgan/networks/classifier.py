@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-MIN_RESOLUTION, MAX_RESOLUTION = 8, 512
+from projgan.networks.shapes import MAX_RESOLUTION, MIN_RESOLUTION
+
 NARROWEST_STAGE = 16
 WHITENING_FLOOR = 5e-4
 """Added to the variances the stem divides by, so that what is nearly constant is not blown up to noise."""

@@ -5,6 +5,9 @@ What may be chosen as `data.resolution` or as an architecture follows from here.
 
 from dataclasses import dataclass
 
+MIN_RESOLUTION, MAX_RESOLUTION = 8, 512
+"""Of a classifier."""
+
 
 @dataclass(frozen=True)
 class GeneratorShape:

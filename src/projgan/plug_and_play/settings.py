@@ -1,22 +1,20 @@
 """How an inverting generator is trained: frozen, checked once, kept in its file."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from projgan.errors import UserError
+from projgan.request import Request
 
-Positive = Annotated[int, Field(gt=0, le=100_000_000)]
+Positive = Annotated[int, Field(ge=1, le=100_000_000)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class InverterSettings(BaseModel):
+class InverterSettings(Request):
     """Everything a trained inverting generator follows from, besides its images, encoder and device."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    width: Annotated[int, Field(gt=0, le=1024)] | None = None
-    """Base width of generator and discriminator in place of the tables'."""
+    width: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Base width of generator and discriminator; those of the architecture if not given."""
     steps: Positive = 2000
     """Updates of each network."""
     batch_size: Positive = 64
@@ -26,24 +24,10 @@ class InverterSettings(BaseModel):
     image_weight: Weight = 1.0
     """Of the squared error of the pixels."""
     feature_weight: Weight = 1.0
-    """Of the squared error of the encoder's maps, relative to their square."""
+    """Of the squared error of the classifier's last maps, relative to their square."""
     adversarial_weight: Weight = 0.1
     """Of the adversarial loss."""
     flip: bool = False
     """Show images mirrored at random: for photographs, not for digits or letters."""
     seed: int = 0
     """Of weights and order, and of what is held out where the data has no test part."""
-
-
-def check_settings(**settings: Any) -> InverterSettings:
-    """Return checked settings.
-
-    Raises:
-        UserError: one is out of its range; it names the option of the command.
-    """
-    try:
-        return InverterSettings(**settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = "--" + str(first["loc"][0]).replace("_", "-")
-        raise UserError(f"{option}: {first['msg']}, not {first['input']}") from None

@@ -18,11 +18,12 @@ from torch import Tensor, nn
 from projgan.data.standardization import Checked
 from projgan.errors import UserError, printable, reason_of
 from projgan.files import write_atomically
-from projgan.networks.classifier import MAX_RESOLUTION, MIN_RESOLUTION, Classifier
+from projgan.networks.classifier import Classifier
 from projgan.networks.convolutions import channels_last
 from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.networks.projected import ProjectedDiscriminator
 from projgan.networks.resnet import Discriminator, Generator
+from projgan.networks.shapes import MAX_RESOLUTION, MIN_RESOLUTION
 from projgan.networks.super_resolution import SuperResolutionDiscriminator, SuperResolutionGenerator
 from projgan.storage.hub_models import DISCRIMINATOR
 from projgan.storage.network_description import NetworkDescription, NetworkKind

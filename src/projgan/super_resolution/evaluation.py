@@ -9,50 +9,26 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from projgan.config import DataConfig, Fit, load_config
-from projgan.data import PackedImages, load_images
-from projgan.data.configured import fit_of
-from projgan.data.decoding import OnUnreadable
+from projgan.data import PackedImages
+from projgan.data.configured import fit_of, load_real
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError
 from projgan.evaluation.diversity import number_of_scales
 from projgan.evaluation.extractors import ClassifierNetwork
 from projgan.evaluation.super_resolution import Fidelity, fidelity
-from projgan.files import chosen_cache, make_folder, write_atomically
-from projgan.networks.super_resolution import FACTOR, SuperResolutionGenerator
+from projgan.files import make_folder, write_atomically
+from projgan.networks.super_resolution import FACTOR
 from projgan.outputs import SIGN, refuse_foreign
 from projgan.pictures.grids import write_png
 from projgan.pictures.pixels import downscale, enlarge
 from projgan.randomness import generator_at
 from projgan.storage.network_file import generator_path, load_super_resolution_generator
-from projgan.storage.run_directory import RunDirectory
+from projgan.storage.run_images import images_of_run
 from projgan.super_resolution.enlarging import BASELINES, comparison, super_resolve
-from projgan.super_resolution.files import COMPARED, DRAWS_COMPARED, checked_seeds
+from projgan.super_resolution.request import SuperResolutionRequest
+from projgan.super_resolution.writing import COMPARED, DRAWS_COMPARED
 
 Progress = Callable[[int, int], None]
-MOST_MEASURED = 50_000
-
-
-@dataclass(frozen=True)
-class SuperResolutionEvaluation:
-    """What a person asks for; see `projgan super-resolve --help`."""
-
-    run: Path
-    out: Path
-    data: str | None = None
-    """Labelled images, each the truth of the small one made of it; None for those of the run's training."""
-    split: str | None = None
-    count: int = 1000
-    """Images measured, or all there are where these are fewer."""
-    draws: int = 1
-    seed: int = 0
-    classifier: Path | None = None
-    cache: Path | None = None
-    device: torch.device | str = "cpu"
-    on_unreadable: OnUnreadable | None = None
-    """What to do about images that cannot be decoded; None for what the run says, or an error."""
-    overwrite: bool = False
-    """Whether files that somebody else made may be written over."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +49,10 @@ class MeasuredSuperResolution:
 
 
 def evaluate_super_resolution(
-    request: SuperResolutionEvaluation,
+    run: Path,
+    data: str | None,
+    request: SuperResolutionRequest,
+    device: torch.device | str = "cpu",
     decoded: Progress | None = None,
     enlarged: Progress | None = None,
     said: Callable[[str], None] = lambda message: None,
@@ -81,7 +60,10 @@ def evaluate_super_resolution(
     """Make images small, enlarge them again and compare; writes `evaluation.json` and `comparison.png`.
 
     Args:
-        request: which generator and which images.
+        run: a run of super-resolution, or its generator's file.
+        data: labelled images, each the truth of the small one made of it; None for those of the training.
+        request: how many of them, how often, and where to.
+        device: where.
         decoded: told of (images decoded, all).
         enlarged: told of (images enlarged, all), over all draws.
         said: told how many images were left out, if any were.
@@ -89,16 +71,18 @@ def evaluate_super_resolution(
     Raises:
         UserError: no generator of super-resolution, no images, or a classifier of others.
     """
-    seeds = checked_seeds(request.draws, request.seed)
-    if not 2 <= request.count <= MOST_MEASURED:
-        raise UserError(f"--count is {request.count}; it must be from 2 to {MOST_MEASURED:,}")
+    seeds = request.seeds
     refuse_foreign([request.out / "evaluation.json", request.out / "comparison.png"], request.overwrite)
-    path = generator_path(request.run)
-    generator, description = load_super_resolution_generator(path, request.device)
-    images = _load(request, generator, fit_of(description.provenance.settings), decoded)
+    path = generator_path(run)
+    generator, description = load_super_resolution_generator(path, device)
+    settings = images_of_run(run, data, request, remedy="give some: super-resolve RUN DATA --evaluate")
+    settings = settings.model_copy(update={"fit": fit_of(description.provenance.settings)})
+    images = load_real(settings, (generator.resolution, generator.channels), progress=decoded)
+    if len(images) < 2:
+        raise UserError(f"{images.name}: {len(images)} image; at least 2 are needed for an error")
     for words in images.loading_words:
         said(words)
-    classifier = _open_classifier(request, images)
+    classifier = _open_classifier(request.classifier, device, images)
     chosen = _choose(len(images), request.count, request.seed)
     truth, labels = as_tensor(images.images)[chosen], as_tensor(images.labels)[chosen]
     small = downscale(truth, FACTOR)
@@ -111,7 +95,7 @@ def evaluate_super_resolution(
     outputs["projgan"] = torch.stack(draws)
     if classifier is not None:
         outputs["truth"] = truth[None]
-    there = torch.device(request.device)
+    there = torch.device(device)
     found = MeasuredSuperResolution(
         generator=str(path),
         data=images.name,
@@ -141,48 +125,17 @@ def _choose(available: int, count: int, seed: int) -> Tensor:
     return order[:count]
 
 
-def _load(
-    request: SuperResolutionEvaluation,
-    generator: SuperResolutionGenerator,
-    fit: Fit,
-    decoded: Progress | None,
-) -> PackedImages:
-    data = DataConfig(source=request.data) if request.data else _data_of_run(request.run)
-    if data.source is None:
-        raise UserError(f"{request.run}: its settings name no images; give some with --data")
-    images = load_images(
-        data.source,
-        split=request.split or data.split,
-        resolution=generator.resolution,
-        channels=generator.channels,
-        fit=fit,
-        cache=chosen_cache(request.cache or data.cache),
-        progress=decoded,
-        on_unreadable=request.on_unreadable or data.on_unreadable,
-    )
-    if len(images) < 2:
-        raise UserError(f"{images.name}: {len(images)} image; at least 2 are needed for an error")
-    return images
-
-
-def _data_of_run(run: Path) -> DataConfig:
-    config = RunDirectory(run).config
-    if not config.is_file():
-        raise UserError(f"{run} does not say which images it was trained on; give some with --data")
-    return load_config(str(config)).data
-
-
-def _open_classifier(request: SuperResolutionEvaluation, images: PackedImages) -> ClassifierNetwork | None:
-    if request.classifier is None:
+def _open_classifier(
+    path: Path | None, device: torch.device | str, images: PackedImages
+) -> ClassifierNetwork | None:
+    if path is None:
         return None
-    classifier = ClassifierNetwork(request.classifier, request.device)
+    classifier = ClassifierNetwork(path, device)
     if classifier.class_names != images.class_names:
-        raise UserError(
-            f"{request.classifier} knows other classes than {images.name}; train one on its training part"
-        )
+        raise UserError(f"{path} knows other classes than {images.name}; train one on its training part")
     if classifier.resolution != images.resolution:
         raise UserError(
-            f"{request.classifier} looks at {classifier.resolution} pixels, and outputs have "
-            f"{images.resolution}; train one of that size"
+            f"{path} looks at {classifier.resolution} pixels, and outputs have {images.resolution}; "
+            "train one of that size"
         )
     return classifier

@@ -1,7 +1,5 @@
 """Fine-tuning: a run goes on from its last checkpoint, and a frozen classifier guides its generator."""
 
-import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,51 +12,27 @@ from projgan.storage.network_file import load_generator
 from projgan.storage.pretrained import NAME as IMAGENET
 from projgan.storage.pretrained import SHA256, imagenet_file
 from projgan.storage.run_directory import RunDirectory, refuse_no_run
+from projgan.training.request import FinetuningRequest
 
 SHARE_OF_STEPS = 8
 """The paper fine-tunes for 50,000 updates after 400,000."""
 
 
-@dataclass(frozen=True)
-class FinetuningRequest:
-    """What a person asks for; see `projgan finetune --help`."""
-
-    run: Path
-    classifier: Path
-    weight: float = 1.0
-    """Of the classifier's cross-entropy in the generator's loss; the paper's, as far as it says, is 1."""
-    steps: int | None = None
-    """Further generator updates; None for an eighth of those the run has done, as in the paper."""
-    learning_rate: float | None = None
-    """At the start, from which it falls linearly to zero; None for the run's own before its decay."""
-    classes: Path | None = None
-    """CSV of the run's classes and what they are called in ILSVRC2012, where the classifier is `imagenet`."""
-    device: str | None = None
-    """`auto`, `cpu` or `cuda`; None for the run's own."""
-
-
-def finetuned_config(request: FinetuningRequest) -> RunConfig:
+def finetuned_config(run: Path, request: FinetuningRequest) -> RunConfig:
     """Return the settings with which `training.run.train` fine-tunes: the run's own, and what is asked for.
 
     Raises:
         UserError: no run, one without a checkpoint, no classifier file, or settings that cannot be.
     """
-    directory = RunDirectory(request.run)
-    refuse_no_run(request.run, "; a generator's file alone cannot be trained further")
-    if not 0 <= request.weight < math.inf:
-        raise UserError(f"--weight is {request.weight}; it must be 0 or more, and finite")
-    rate = request.learning_rate
-    if rate is not None and not 0 < rate < math.inf:
-        raise UserError(f"--learning-rate is {rate}; it must be above 0, and finite")
+    directory = RunDirectory(run)
+    refuse_no_run(run, "; a generator's file alone cannot be trained further")
     config = load_config(str(directory.config))
     available = checkpoint_steps(directory.checkpoints)
     if not available:
-        raise UserError(f"{request.run}: has not reached a checkpoint, so there is nothing to fine-tune")
+        raise UserError(f"{run}: has not reached a checkpoint, so there is nothing to fine-tune")
     guide = _imagenet(request, directory) or _classifier(request)
     start = available[-1]
     steps = request.steps if request.steps is not None else max(1, start // SHARE_OF_STEPS)
-    if steps < 1:
-        raise UserError(f"--steps is {steps}; it must be at least 1")
     settings = config.model_dump()
     settings["training"]["steps"] = start + steps
     # The paper's rate falls to zero in just these updates. One that has fallen already starts anew.
@@ -70,11 +44,11 @@ def finetuned_config(request: FinetuningRequest) -> RunConfig:
     settings["finetuning"] = {
         "classifier_weight": request.weight,
         **guide,
-        "run": request.run,
+        "run": run,
         "step": start,
         "checkpoint_sha256": file_sha256(checkpoint_path(directory.checkpoints, start)),
     }
-    return check_config(settings, str(request.run))
+    return check_config(settings, str(run))
 
 
 def _classifier(request: FinetuningRequest) -> dict[str, Any]:

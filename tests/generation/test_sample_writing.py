@@ -7,7 +7,8 @@ import torch
 from PIL import Image
 
 from projgan.errors import UserError
-from projgan.generation.sample_files import SampleRequest, Written, write_images
+from projgan.generation.request import SampleRequest
+from projgan.generation.sample_writing import Written, write_images
 from projgan.generation.sampling import sample
 from projgan.networks.resnet import Generator
 from projgan.outputs import MARK
@@ -54,8 +55,8 @@ def pixels(path: Path) -> np.ndarray:
 def test_a_folder_gets_one_file_per_class_and_seed(tmp_path: Path) -> None:
     run, out = save(tmp_path / "run", "cat", "dog", "owl"), tmp_path / "out"
     told = []
-    request = SampleRequest(run, classes=["owl", "cat"], count=5, seed=7, out=out)
-    written = write_images(request, lambda done, total: told.append((done, total)))
+    request = SampleRequest(classes=["owl", "cat"], count=5, seed=7, out=out)
+    written = write_images(run, request, progress=lambda done, total: told.append((done, total)))
     names = [f"{name}/seed{seed:06d}.png" for name in ("owl", "cat") for seed in range(7, 12)]
     assert [path.relative_to(out).as_posix() for path in written.files] == names
     assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.png")) == sorted(names)
@@ -69,7 +70,7 @@ def test_a_folder_gets_one_file_per_class_and_seed(tmp_path: Path) -> None:
 
 def test_a_png_gets_a_row_per_class_and_a_column_per_seed(tmp_path: Path) -> None:
     run, out = save(tmp_path / "run", "cat", "dog"), tmp_path / "grid.PNG"
-    written = write_images(SampleRequest(run, count=3, seed=4, out=out))
+    written = write_images(run, SampleRequest(count=3, seed=4, out=out))
     assert written.files == [out]
     images = images_of(2, [4, 5, 6] * 2, torch.tensor([0] * 3 + [1] * 3))
     np.testing.assert_array_equal(pixels(out), grid(torch.from_numpy(images), 3, ["cat", "dog"]))
@@ -77,14 +78,14 @@ def test_a_png_gets_a_row_per_class_and_a_column_per_seed(tmp_path: Path) -> Non
 
 def test_one_class_fills_rows_of_sixteen(tmp_path: Path) -> None:
     run, out = save(tmp_path / "run", "cat", "dog"), tmp_path / "grid.png"
-    write_images(SampleRequest(run, classes=["dog"], count=20, out=out))
+    write_images(run, SampleRequest(classes=["dog"], count=20, out=out))
     images = images_of(2, list(range(20)), torch.tensor([1] * 20))
     np.testing.assert_array_equal(pixels(out), grid(torch.from_numpy(images), 16))
 
 
 def test_mixes(tmp_path: Path) -> None:
     run, out = save(tmp_path / "run", "cat", "dog"), tmp_path / "out"
-    written = write_images(SampleRequest(run, mixes=["cat=0.25,dog=0.75", "dog=1"], count=2, out=out))
+    written = write_images(run, SampleRequest(mix=["cat=0.25,dog=0.75", "dog=1"], count=2, out=out))
     weights = torch.tensor([[0.25, 0.75]] * 2 + [[0.0, 1.0]] * 2)
     expected = images_of(2, [0, 1] * 2, weights)
     for path, image in zip(written.files, expected, strict=True):
@@ -94,14 +95,14 @@ def test_mixes(tmp_path: Path) -> None:
 
 def test_an_unconditional_generator(tmp_path: Path) -> None:
     run = save(tmp_path / "run", "cat", "dog", conditional=False)
-    written = write_images(SampleRequest(run, count=3, truncation=1.0, out=tmp_path / "out"))
+    written = write_images(run, SampleRequest(count=3, truncation=1.0, out=tmp_path / "out"))
     plain = images_of(None, [0, 1, 2], None)
     cut = torch.cat(list(sample(network(None), [0, 1, 2], None, 1.0))).numpy()
     assert not np.array_equal(plain, cut)
     for path, image in zip(written.files, cut, strict=True):
         np.testing.assert_array_equal(pixels(path), image[0])
     with pytest.raises(UserError, match="unconditional generator; leave --class and --mix out"):
-        write_images(SampleRequest(run, classes=["cat"], out=tmp_path / "out"))
+        write_images(run, SampleRequest(classes=["cat"], out=tmp_path / "out"))
 
 
 EVIL = [
@@ -123,7 +124,7 @@ EVIL = [
 
 def written_by_class(tmp_path: Path, names: list[str]) -> Written:
     run = save(tmp_path / "run", *names)
-    return write_images(SampleRequest(run, classes=["all"], count=2, out=tmp_path / "out"))
+    return write_images(run, SampleRequest(classes=["all"], count=2, out=tmp_path / "out"))
 
 
 def test_no_class_name_leaves_the_folder(tmp_path: Path) -> None:
@@ -158,7 +159,7 @@ def test_every_class_has_files_of_its_own(tmp_path: Path, names: list[str]) -> N
 def test_a_class_keeps_its_file_name_whatever_else_is_asked_for(tmp_path: Path) -> None:
     run = save(tmp_path / "run", "a/b", "a_b")
     files = [
-        write_images(SampleRequest(run, classes=classes, count=1, out=tmp_path / "out")).files
+        write_images(run, SampleRequest(classes=classes, count=1, out=tmp_path / "out")).files
         for classes in (["a/b", "a_b"], ["a/b"], ["a_b"])
     ]
     assert files[0] == files[1] + files[2]
@@ -171,7 +172,7 @@ def test_long_names_of_any_script_make_files(tmp_path: Path) -> None:
 
 def test_a_very_long_name_does_not_blow_up_a_grid(tmp_path: Path) -> None:
     run = save(tmp_path / "run", "x" * 100_000, "dog")
-    write_images(SampleRequest(run, count=1, out=tmp_path / "grid.png"))
+    write_images(run, SampleRequest(count=1, out=tmp_path / "grid.png"))
     assert pixels(tmp_path / "grid.png").shape[1] < 1000
 
 
@@ -183,7 +184,7 @@ def test_a_very_long_name_does_not_blow_up_a_grid(tmp_path: Path) -> None:
         ({"seed": 2**63}, f"--seed is {2**63}; it must be from 0 to 2**63"),
         ({"truncation": 0.0}, "--truncation is 0.0; it must be above 0 and below 10"),
         ({"truncation": float("nan")}, "--truncation is nan; it must be above 0 and below 10"),
-        ({"classes": ["cat"], "mixes": ["cat=1"]}, "--class and --mix exclude each other; give one of them"),
+        ({"classes": ["cat"], "mix": ["cat=1"]}, "--class and --mix exclude each other; give one of them"),
         ({"classes": ["ct"]}, "unknown class 'ct'; did you mean 'cat'?"),
         (
             {"count": 10**11},
@@ -202,7 +203,7 @@ def test_a_very_long_name_does_not_blow_up_a_grid(tmp_path: Path) -> None:
 def test_what_is_refused(tmp_path: Path, options: dict[str, object], message: str) -> None:
     run = save(tmp_path / "run", "cat", "dog")
     with pytest.raises(UserError) as caught:
-        write_images(SampleRequest(run, **({"out": tmp_path / "out"} | options)))
+        write_images(run, SampleRequest(**({"out": tmp_path / "out"} | options)))
     assert str(caught.value) == message
     assert not (tmp_path / "out").exists()
 
@@ -218,15 +219,15 @@ def test_a_run_or_its_file_may_be_named(tmp_path: Path) -> None:
 
 def test_a_class_called_all_is_one_of_all(tmp_path: Path) -> None:
     run = save(tmp_path / "run", "all", "other")
-    every = write_images(SampleRequest(run, count=1, out=tmp_path / "every"))
+    every = write_images(run, SampleRequest(count=1, out=tmp_path / "every"))
     assert every.rows == ("all", "other")
-    assert write_images(SampleRequest(run, classes=["all"], count=1, out=tmp_path / "one")).rows == ("all",)
+    assert write_images(run, SampleRequest(classes=["all"], count=1, out=tmp_path / "one")).rows == ("all",)
     with pytest.raises(UserError, match="--class is given without a name"):
-        write_images(SampleRequest(run, classes=[], out=tmp_path / "none"))
+        write_images(run, SampleRequest(classes=[], out=tmp_path / "none"))
 
 
 def test_a_class_asked_for_twice_is_made_once(tmp_path: Path) -> None:
     run = save(tmp_path / "run", "cat", "dog")
-    written = write_images(SampleRequest(run, classes=["dog", "cat", "dog"], count=1, out=tmp_path / "out"))
+    written = write_images(run, SampleRequest(classes=["dog", "cat", "dog"], count=1, out=tmp_path / "out"))
     assert written.rows == ("dog", "cat")
     assert len(written.files) == 2

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from projgan.cli import run_command
 from projgan.errors import UserError
-from projgan.generation.morph_files import MorphRequest, write_morph
+from projgan.generation.morph_writing import write_morph
+from projgan.generation.request import MorphRequest
 from projgan.generation.sampling import sample
 from projgan.networks.resnet import Generator
 from projgan.pictures.grids import grid
@@ -176,9 +177,9 @@ def test_the_ends_of_a_truncation_sweep_are_plain_truncated_samples(morph: Run) 
 def test_a_gif_shows_what_the_generator_made(here: Path, channels: int) -> None:
     """Grey exactly; colours as Pillow's own quantisation of the frame to 256 of them leaves them."""
     run = save(here / "other", network(channels=channels))
-    request = MorphRequest(run, ["cat", "dog"], rows=6, frames=5, seconds=1.0, out=here / "a.GIF")
+    request = MorphRequest(classes=("cat", "dog"), rows=6, frames=5, seconds=1.0, out=here / "a.GIF")
     told: list[tuple[int, int]] = []
-    assert write_morph(request, written=lambda done, total: told.append((done, total))).frames == 8
+    assert write_morph(run, request, written=lambda done, total: told.append((done, total))).frames == 8
     assert told[-1] == (8, 8)
     images = {}
     for step, name in [(0, "cat"), (4, "dog")]:
@@ -249,12 +250,12 @@ def test_an_unconditional_generator_has_latents_only(here: Path, morph: Run) -> 
         ("--classes cat dog owl ant --square --rows 1", "--rows is 1; a square has at least 2"),
         ("--classes cat dog owl --columns 2", "--columns 2 is too few to pass through 3 classes"),
         ("--classes cat dog --seed 1 2 3 --columns 2", "--columns 2 is too few to pass through 3 values"),
-        ("--classes cat dog --columns 1", "--columns is 1; it must be from 2 to 1000"),
-        ("--classes cat dog --columns 0", "--columns is 0; it must be from 2 to 1000"),
-        ("--classes cat dog --columns 1001", "--columns is 1001; it must be from 2 to 1000"),
-        ("--classes cat dog --frames 1001 --out x/a.mp4", "--frames is 1001; it must be from 2 to 1000"),
-        ("--classes cat dog --rows 0", "--rows is 0; it must be from 1 to 1000"),
-        ("--classes cat dog --rows 1001", "--rows is 1001; it must be from 1 to 1000"),
+        ("--classes cat dog --columns 1", "--columns is 1; it must be from 2 to 1,000"),
+        ("--classes cat dog --columns 0", "--columns is 0; it must be from 2 to 1,000"),
+        ("--classes cat dog --columns 1001", "--columns is 1001; it must be from 2 to 1,000"),
+        ("--classes cat dog --frames 1001 --out x/a.mp4", "--frames is 1001; it must be from 2 to 1,000"),
+        ("--classes cat dog --rows 0", "--rows is 0; it must be from 1 to 1,000"),
+        ("--classes cat dog --rows 1001", "--rows is 1001; it must be from 1 to 1,000"),
         (
             "--classes cat dog --rows 1000 --columns 1000",  # 2**29 // (3 * 48**2 + 8 * (6 + 5))
             "--rows 1000 and --columns 1000 make 1000000 images, too many; of this generator there may be "
@@ -280,8 +281,8 @@ def test_an_unconditional_generator_has_latents_only(here: Path, morph: Run) -> 
             "--classes cat dog --columns 5 --out x/a.gif",
             "--columns is for a picture; the steps of an animation are --frames",
         ),
-        ("--classes cat dog --seed -1", "--seed is -1; each must be from 0 to 2**63"),
-        ("--classes cat dog --truncation 1 0", "--truncation is 1.0 0.0; each must be above 0 and below 10"),
+        ("--classes cat dog --seed -1", "--seed is -1; it must be from 0 to 2**63"),
+        ("--classes cat dog --truncation 1 0", "--truncation is 0; each must be above 0 and below 10"),
         ("--classes cat dog --out x/a.jpg", "--out x/a.jpg: a morph is a FILE.png, FILE.gif or FILE.mp4"),
         ("--classes cat dog --out folder.png", "--out folder.png: a folder; give a file in it"),
         ("--classes cat dog --out file/a.png", "file: cannot be made (File exists)"),
@@ -303,7 +304,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_is_made(
 ) -> None:
     monkeypatch.setattr("os.access", lambda path, mode: False)
     told: list[int] = []
-    request = MorphRequest(Path("run"), ["cat", "dog"], out=Path("a.png"))
+    request = MorphRequest(classes=("cat", "dog"), out=Path("a.png"))
     with pytest.raises(UserError, match=r"--out a\.png: its folder cannot be written"):
-        write_morph(request, lambda done, total: told.append(done))
+        write_morph(Path("run"), request, sampled=lambda done, total: told.append(done))
     assert told == []

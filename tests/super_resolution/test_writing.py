@@ -15,7 +15,8 @@ from projgan.pictures.grids import MARGIN
 from projgan.pictures.pixels import to_float, to_uint8
 from projgan.storage.network_file import load_generator, load_super_resolution_generator
 from projgan.super_resolution.enlarging import super_resolve
-from projgan.super_resolution.files import SuperResolutionRequest, enlarge_images
+from projgan.super_resolution.request import SuperResolutionRequest
+from projgan.super_resolution.writing import enlarge_images
 
 
 def repeating() -> SuperResolutionGenerator:
@@ -80,7 +81,7 @@ def test_every_kind_of_image_is_enlarged_as_it_looks(tmp_path: Path) -> None:
     run, out = save(repeating(), tmp_path / "run"), tmp_path / "out"
     told: list[tuple[int, int]] = []
     written = enlarge_images(
-        SuperResolutionRequest(run, folder, out, seed=7), lambda *step: told.append(step)
+        run, folder, SuperResolutionRequest(out=out, seed=7), progress=lambda *step: told.append(step)
     )
     looks = {
         "colour": colours,
@@ -104,8 +105,8 @@ def test_one_image_and_one_seed_are_one_output_whatever_is_beside_them(tmp_path:
     draw = np.random.default_rng(1)
     for name in "abc":
         Image.fromarray(draw.integers(0, 256, (4, 4, 3), dtype=np.uint8)).save(folder / f"{name}.png")
-    together = enlarge_images(SuperResolutionRequest(run, folder, tmp_path / "all", draws=3, seed=5))
-    alone = enlarge_images(SuperResolutionRequest(run, folder / "b.png", tmp_path / "one", seed=6))
+    together = enlarge_images(run, folder, SuperResolutionRequest(out=tmp_path / "all", draws=3, seed=5))
+    alone = enlarge_images(run, folder / "b.png", SuperResolutionRequest(out=tmp_path / "one", seed=6))
     assert [Path(file).name for file in alone.files] == ["b_seed000006.png"]
     one = pixels(Path(alone.files[0]))
     assert np.array_equal(one, pixels(tmp_path / "all/b_seed000006.png"))
@@ -125,7 +126,7 @@ def test_the_picture_has_a_row_for_each_way_and_a_column_for_each_image(tmp_path
     folder.mkdir()
     for name, size in {"a": (16, 16), "b": (16, 16), "c": (9, 16)}.items():
         Image.new("RGB", size, "red").save(folder / f"{name}.png")
-    written = enlarge_images(SuperResolutionRequest(run, folder, tmp_path / "out", draws=4))
+    written = enlarge_images(run, folder, SuperResolutionRequest(out=tmp_path / "out", draws=4))
     picture = pixels(Path(written.comparison))
     assert picture.shape[0] == 6 * (64 + MARGIN) + MARGIN  # input, bilinear, bicubic and three draws
     for column in (1, 2):  # c is of another size
@@ -142,7 +143,7 @@ def test_two_images_of_one_name_keep_both(tmp_path: Path) -> None:
     folder.mkdir()
     for name in ("a.png", "A.jpg"):
         Image.new("RGB", (4, 4)).save(folder / name)
-    written = enlarge_images(SuperResolutionRequest(run, folder, tmp_path / "out"))
+    written = enlarge_images(run, folder, SuperResolutionRequest(out=tmp_path / "out"))
     assert {Path(file).name for file in written.files} == {"a.png_seed000000.png", "A.jpg_seed000000.png"}
 
 
@@ -151,10 +152,10 @@ def test_draws_of_an_earlier_call_are_not_left_among_those_of_another(tmp_path: 
     folder.mkdir()
     for name in "ab":
         Image.new("RGB", (4, 4)).save(folder / f"{name}.png")
-    first = enlarge_images(SuperResolutionRequest(run, folder, out, draws=2))
+    first = enlarge_images(run, folder, SuperResolutionRequest(out=out, draws=2))
     (out / "notes.txt").write_text("no image")
     (out / "b_seed000001.png").unlink()  # as if stopped on the way
-    assert enlarge_images(SuperResolutionRequest(run, folder, out, draws=2)) == first
+    assert enlarge_images(run, folder, SuperResolutionRequest(out=out, draws=2)) == first
     before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
     for images, draws, seed, left in (
         (folder, 1, 0, "a_seed000001.png"),
@@ -162,18 +163,20 @@ def test_draws_of_an_earlier_call_are_not_left_among_those_of_another(tmp_path: 
         (folder / "a.png", 2, 0, "b_seed000000.png"),
     ):
         with pytest.raises(UserError) as caught:
-            enlarge_images(SuperResolutionRequest(run, images, out, draws, seed))
+            enlarge_images(run, images, SuperResolutionRequest(out=out, draws=draws, seed=seed))
         assert str(caught.value) == (
             f"--out {out} holds images that this call does not write (2, such as {left}); "
             "choose another folder, or add --overwrite"
         )
     assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
-    assert len(enlarge_images(SuperResolutionRequest(run, folder, out, draws=3)).files) == 6  # all and more
+    assert (
+        len(enlarge_images(run, folder, SuperResolutionRequest(out=out, draws=3)).files) == 6
+    )  # all and more
 
 
 def refusal(run: Path, images: Path, out: Path, **changes: object) -> str:
     with pytest.raises(UserError) as caught:
-        enlarge_images(SuperResolutionRequest(run, images, out, **changes))
+        enlarge_images(run, images, SuperResolutionRequest(out=out, **changes))
     assert not out.exists()
     return str(caught.value)
 
@@ -191,12 +194,12 @@ def test_what_cannot_be_taken_is_refused_in_words_before_anything_is_written(tmp
     content = (folder / "a.png").read_bytes()
     (folder / "b.png").write_bytes(content[:45])
     assert "--on-unreadable skip leaves such images out" in refusal(run, folder, out)
-    written = enlarge_images(SuperResolutionRequest(run, folder, out, on_unreadable="skip"))
+    written = enlarge_images(run, folder, SuperResolutionRequest(out=out, on_unreadable="skip"))
     assert [Path(file).name for file in written.files] == ["a_seed000000.png"]
     (skipped,) = written.skipped
     assert "b.png" in skipped
     with pytest.raises(UserError, match="is the folder of the images themselves"):
-        enlarge_images(SuperResolutionRequest(run, folder, folder))
+        enlarge_images(run, folder, SuperResolutionRequest(out=folder))
 
 
 def test_files_are_checked_as_those_of_other_networks(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A request for images by class name to PNG files on disk."""
+"""A request for images by class name carried out: PNG files on disk."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -9,7 +9,8 @@ from torch import Tensor
 
 from projgan.data.class_folders import folder_names
 from projgan.errors import UserError
-from projgan.generation.rejection import most_real, pool_size
+from projgan.generation.rejection import most_real
+from projgan.generation.request import SampleRequest
 from projgan.generation.sampling import LARGEST_VECTOR_ROWS, MIXES, ROWS, class_labels, sample
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.outputs import claim_folder, refuse_foreign
@@ -20,27 +21,6 @@ from projgan.storage.network_file import generator_path, load_generator, weights
 from projgan.storage.pairs import discriminator_of
 
 LARGEST_GRID = 10_000
-LARGEST_COUNT = 1_000_000
-"""Per class; more is surely a slip, and the seeds alone would fill the memory."""
-
-
-@dataclass(frozen=True)
-class SampleRequest:
-    """What a person asks for; see `projgan sample --help`."""
-
-    run: Path
-    classes: list[str] | None = None
-    mixes: list[str] | None = None
-    count: int = 10
-    seed: int = 0
-    truncation: float | None = None
-    reject: float | None = None
-    """Share of the seeds that the discriminator rejects."""
-    batch_size: int | None = None
-    out: Path = Path("samples.png")
-    overwrite: bool = False
-    """Whether what somebody else made may be written over."""
-    device: torch.device | str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -68,7 +48,9 @@ class Written:
 
 
 def write_images(
+    run: Path,
     request: SampleRequest,
+    device: torch.device | str = "cpu",
     progress: Callable[[int, int], None] | None = None,
     judged: Callable[[int, int], None] | None = None,
     said: Callable[[str], None] = lambda message: None,
@@ -78,22 +60,23 @@ def write_images(
     Such a folder is a set of images like any other: its classes are read back as they are called here.
 
     Args:
+        run: a run directory, a generator's file, or the name of a published model.
         request: what to generate.
+        device: where.
         progress: told of (images written, all).
         judged: told of (images that the discriminator has seen, all), where it rejects some.
         said: told which classes are left out of all, if any are.
 
     Raises:
-        UserError: an unknown class, a number out of range, a file that is not a generator, or something else
-            where the images are to be.
+        UserError: an unknown class, a file that is not a generator, or something else where the images are to
+            be.
     """
-    _check(request)
-    path = generator_path(request.run)
-    generator, description = load_generator(path, request.device)
-    names, folders, conditions = _rows(request, generator, description)
-    if not request.mixes and request.classes in (None, ["all"]) and description.words_on_empty:
+    path = generator_path(run)
+    generator, description = load_generator(path, device)
+    names, folders, conditions = _rows(run, request, generator, description)
+    if not request.mix and request.classes in (None, ("all",)) and description.words_on_empty:
         said(description.words_on_empty)
-    pool = list(range(request.seed, request.seed + pool_size(request.count, request.reject or 0)))
+    pool = list(request.pool)
     _claim(request, generator, folders, pool)
     kept = None
     if request.reject is not None:
@@ -104,7 +87,7 @@ def write_images(
     repeated = None if conditions is None else conditions.repeat_interleave(request.count, dim=0)
     flat = [seed for row in seeds for seed in row]
     lanes = sample(generator, flat, repeated, request.truncation, request.batch_size)
-    if request.out.suffix.lower() == ".png":
+    if request.is_grid:
         _write_grid(lanes, request, written, len(flat), progress)
         return written
     done = 0
@@ -124,7 +107,7 @@ def _file(request: SampleRequest, folder: str, seed: int) -> Path:
 
 def _claim(request: SampleRequest, generator: Generator, folders: list[str], seeds: list[int]) -> None:
     """Refuse to write over what is not ours, and to put images beside those of another generator."""
-    if request.out.suffix.lower() == ".png":
+    if request.is_grid:
         refuse_foreign([request.out], request.overwrite)
         return
     refuse_foreign((_file(request, folder, seed) for folder in folders for seed in seeds), request.overwrite)
@@ -185,49 +168,22 @@ def _keep(
     ]
 
 
-def _check(request: SampleRequest) -> None:
-    if not 1 <= request.count <= LARGEST_COUNT:
-        raise UserError(f"--count is {request.count}; it must be from 1 to {LARGEST_COUNT:,}")
-    if request.reject is not None and not 0 < request.reject < 1:
-        raise UserError(f"--reject is {request.reject}; it must be above 0 and below 1")
-    drawn = pool_size(request.count, request.reject or 0)
-    if drawn > LARGEST_COUNT:
-        raise UserError(
-            f"--count {request.count} and --reject {request.reject} draw {drawn:,} seeds of each class; "
-            f"at most {LARGEST_COUNT:,} are drawn"
-        )
-    if request.out.suffix.lower() in {".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"}:
-        raise UserError(f"--out {request.out}: images are written as PNG; give FILE.png or a folder")
-    if not 0 <= request.seed < 2**63 - drawn:
-        raise UserError(f"--seed is {request.seed}; it must be from 0 to 2**63")
-    if request.batch_size is not None and request.batch_size < 1:
-        raise UserError(f"--batch-size is {request.batch_size}; it must be at least 1")
-    if request.truncation is not None and not 0 < request.truncation < 10:
-        raise UserError(f"--truncation is {request.truncation}; it must be above 0 and below 10")
-    if request.classes == []:
-        raise UserError("--class is given without a name; name a class, or leave it out for every class")
-    if request.classes and request.mixes:
-        raise UserError("--class and --mix exclude each other; give one of them")
-
-
 def _rows(
-    request: SampleRequest, generator: Generator, description: NetworkDescription
+    run: Path, request: SampleRequest, generator: Generator, description: NetworkDescription
 ) -> tuple[list[str], list[str], Tensor | None]:
     """Name each row and its folder, which does not depend on what else is asked for, and its condition."""
     names, units, empty = description.class_names, description.standardization, description.empty_classes
     if generator.condition is None:
-        if request.classes or request.mixes:
-            raise UserError(f"{request.run}: an unconditional generator; leave --class and --mix out")
+        if request.classes or request.mix:
+            raise UserError(f"{run}: an unconditional generator; leave --class and --mix out")
         return ["sample"], ["samples"], None
-    if request.mixes:
+    if request.mix:
         read = MIXES[generator.condition]
-        conditions = torch.stack([read(mix, names, units, empty) for mix in request.mixes])
-        return list(request.mixes), folder_names(request.mixes), conditions
+        conditions = torch.stack([read(mix, names, units, empty) for mix in request.mix])
+        return list(request.mix), folder_names(request.mix), conditions
     if units is not None and request.classes:
         shown = ", ".join(f"{name}={mean:.4g}" for name, mean in zip(names[:3], units.means, strict=False))
-        raise UserError(
-            f"{request.run}: has no classes but numbers; give them as --mix {shown.replace(' ', '')}"
-        )
+        raise UserError(f"{run}: has no classes but numbers; give them as --mix {shown.replace(' ', '')}")
     if units is not None:
         rows, conditions = ROWS[generator.condition](names, units, LARGEST_VECTOR_ROWS, empty)
         return rows, folder_names(rows), conditions

@@ -1,4 +1,4 @@
-"""A folder of images of any size and kind to PNGs four times as large, and a picture that compares."""
+"""A request to enlarge carried out: PNGs four times as large as images of any kind, and a comparison."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +9,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 from projgan.data.decode import IMAGE_SUFFIXES, UnreadableImageError, to_eight_bits
-from projgan.data.decoding import OnUnreadable
 from projgan.data.sources.folder import open_file
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError, printable
@@ -19,29 +18,15 @@ from projgan.pictures.grids import write_png
 from projgan.pictures.pillow import from_pil, to_pil
 from projgan.storage.network_file import generator_path, load_super_resolution_generator, weights_sha256
 from projgan.super_resolution.enlarging import comparison, super_resolve
+from projgan.super_resolution.request import SuperResolutionRequest
 
 Progress = Callable[[int, int], None]
 MOST_PIXELS = 2**16
 """Of one image to be enlarged; the generator needs some 40 KiB for each at full width: 2.4 GiB."""
-MOST_IMAGES, MOST_DRAWS = 100_000, 1000
+MOST_IMAGES = 100_000
 COMPARED, DRAWS_COMPARED = 10, 3
 """Columns and drawn rows of the picture that compares."""
 COMPARISON = "comparison.png"
-
-
-@dataclass(frozen=True)
-class SuperResolutionRequest:
-    """What a person asks for; see `projgan super-resolve --help`."""
-
-    run: Path
-    images: Path
-    out: Path
-    draws: int = 1
-    seed: int = 0
-    on_unreadable: OnUnreadable = "error"
-    device: torch.device | str = "cpu"
-    overwrite: bool = False
-    """Whether what somebody else made, or another call, may be written over."""
 
 
 @dataclass
@@ -59,27 +44,36 @@ class WrittenImages:
     """Images in the comparison: the first one and the next ones of its size."""
 
 
-def enlarge_images(request: SuperResolutionRequest, progress: Progress | None = None) -> WrittenImages:
+def enlarge_images(
+    run: Path,
+    images: Path,
+    request: SuperResolutionRequest,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> WrittenImages:
     """Enlarge one image or all in a folder; one PNG for each image and draw, and `comparison.png`.
 
     Args:
-        request: which images, by which generator.
+        run: a run of super-resolution, or its generator's file.
+        images: a folder, or one image.
+        request: how often, and where to.
+        device: where.
         progress: told of (images enlarged, all).
 
     Raises:
         UserError: no generator of super-resolution, no images, one that cannot be taken, or a folder with
             other things, or with images of another call.
     """
-    seeds = checked_seeds(request.draws, request.seed)
-    path = generator_path(request.run)
-    generator, _ = load_super_resolution_generator(path, request.device)
-    paths = image_paths(request.images)
-    refuse_among_images(request.out, request.images)
+    seeds = request.seeds
+    path = generator_path(run)
+    generator, _ = load_super_resolution_generator(path, device)
+    paths = image_paths(images)
+    refuse_among_images(request.out, images)
     written = WrittenImages(str(path), seeds, str(request.out / COMPARISON))
     readable = _readable(paths, request.on_unreadable == "skip", written.skipped)
     stems = _stems(readable)
     names = [_name(stem, seed) for stem in stems for seed in seeds]
-    _claim(request, generator, [COMPARISON, *names])
+    _claim(images, request, generator, [COMPARISON, *names])
     compared: list[tuple[Tensor, list[Tensor]]] = []
     for done, (image, stem) in enumerate(zip(readable, stems, strict=True), start=1):
         small = as_tensor(from_pil(_read(image), generator.channels))[None]
@@ -97,19 +91,6 @@ def enlarge_images(request: SuperResolutionRequest, progress: Progress | None = 
     write_png(picture, Path(written.comparison))
     written.compared = len(compared)
     return written
-
-
-def checked_seeds(draws: int, seed: int) -> list[int]:
-    """Return one seed for each draw.
-
-    Raises:
-        UserError: none or too many draws, or a seed out of range.
-    """
-    if not 1 <= draws <= MOST_DRAWS:
-        raise UserError(f"--draws is {draws}; it must be from 1 to {MOST_DRAWS:,}")
-    if not 0 <= seed < 2**63 - draws:
-        raise UserError(f"--seed is {seed}; it must be from 0 to 2**63")
-    return list(range(seed, seed + draws))
 
 
 def image_paths(location: Path) -> list[Path]:
@@ -146,7 +127,7 @@ def refuse_among_images(out: Path, images: Path) -> None:
         raise UserError(f"--out {out} is the folder of the images themselves; choose another")
 
 
-def _claim(request: SuperResolutionRequest, generator: nn.Module, files: list[str]) -> None:
+def _claim(images: Path, request: SuperResolutionRequest, generator: nn.Module, files: list[str]) -> None:
     """Draws of an earlier call that is not this very one would pass for outputs of this one."""
     out = request.out
     refuse_foreign((out / name for name in files), request.overwrite)
@@ -156,7 +137,7 @@ def _claim(request: SuperResolutionRequest, generator: nn.Module, files: list[st
             f"--out {out} holds images that this call does not write ({len(others):,}, such as "
             f"{printable(min(others))}); choose another folder, or add --overwrite"
         )
-    made_by = {"generator": weights_sha256(generator), "images": str(_folder_of(request.images))}
+    made_by = {"generator": weights_sha256(generator), "images": str(_folder_of(images))}
     claim_folder(out, made_by, request.overwrite)
 
 
