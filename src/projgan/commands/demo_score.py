@@ -7,7 +7,8 @@ import torch
 
 from projgan.classification.training import predict, train_classifier
 from projgan.data import load_images
-from projgan.generation.sample_files import SampleRequest, write_images
+from projgan.generation.request import SampleRequest
+from projgan.generation.sample_writing import write_images
 from projgan.generation.sampling import sample
 from projgan.pictures.grids import grid, write_png
 from projgan.randomness import generator_at
@@ -48,7 +49,7 @@ def score_demo(directory: RunDirectory) -> DemoResult:
     write_png(grid(rows, GRID_COLUMNS, description.class_names), picture)
 
     photographs = directory.path / f"published-{PUBLISHED}.png"
-    write_images(SampleRequest(Path(PUBLISHED), out=photographs, count=GRID_COLUMNS))
+    write_images(Path(PUBLISHED), SampleRequest(out=photographs, count=GRID_COLUMNS))
 
     real = load_images("digits", resolution=generator.resolution, channels=generator.channels, cache=None)
     real_images, real_labels = torch.tensor(real.images), torch.tensor(real.labels)

@@ -11,7 +11,8 @@ from torch import nn
 from projgan.errors import UserError
 from projgan.evaluation.rows import MetricRow
 from projgan.files import file_sha256, make_folder, write_atomically
-from projgan.generation.sample_files import SampleRequest, write_images
+from projgan.generation.request import SampleRequest
+from projgan.generation.sample_writing import write_images
 from projgan.hub.names import HubName
 from projgan.report.writing import escape_markdown
 from projgan.sharing.card import INSTALL, facts_of, front_matter, names_in_words, number_lines, table
@@ -139,8 +140,9 @@ def _draw(
         return
     classes = None
     if description.network.get("num_classes") and description.standardization is None:
-        classes = [description.class_names[label] for label in description.present_classes[:_ROWS]]
-    write_images(SampleRequest(run=path, classes=classes, count=_COLUMNS, out=out), progress)
+        classes = tuple(description.class_names[label] for label in description.present_classes[:_ROWS])
+    asked = SampleRequest(classes=classes, count=_COLUMNS, out=out)
+    write_images(path, asked, progress=progress)
 
 
 def _card(
