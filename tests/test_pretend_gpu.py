@@ -44,7 +44,7 @@ def assert_all_ok(cases: dict[str, dict[str, Any]], least: int) -> None:
 
 
 def test_what_is_on_a_gpu_stays_there_and_waits_for_nothing(guard: Path) -> None:
-    assert_all_ok(cases_of(guard, "findings"), 7)
+    assert_all_ok(cases_of(guard, "findings"), 8)
 
 
 def test_mistakes_that_a_gpu_refuses_are_seen(guard: Path) -> None:

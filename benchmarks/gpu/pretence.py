@@ -7,7 +7,7 @@ guard beside this file must be loaded before torch, so all this is for processes
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -136,18 +136,24 @@ def _pinned(tensor: torch.Tensor) -> torch.Tensor:
     return copy
 
 
+def _only_without_gradients(mode: bool = True) -> AbstractContextManager[None]:
+    """In place of `inference_mode`, where tensors that wrap others cannot be made."""
+    return torch.set_grad_enabled(torch.is_grad_enabled() and not mode)
+
+
 @contextmanager
 def gpu(*, numbers: bool = True) -> Iterator[torch.device]:
     """Everything in here finds a GPU; without numbers nothing is computed, and to read one is an error."""
     global inside
     from gpu.tape import Tape
+    from projgan.networks import convolutions
     from projgan.training import graphs
 
     changes = [
         (torch, "Generator", Draws),
         (torch.Tensor, "pin_memory", _pinned),
         (graphs, "CudaRecorder", Tape),
-        (torch, "inference_mode", torch.no_grad),  # tensors that wrap others cannot be made there
+        (torch, "inference_mode", _only_without_gradients),
         (torch.cuda, "_lazy_init", lambda: None),
         (torch.cuda, "is_available", lambda: True),
         (torch.cuda, "is_bf16_supported", lambda *given: True),
@@ -163,12 +169,14 @@ def gpu(*, numbers: bool = True) -> Iterator[torch.device]:
     for owner, name, what in changes:
         setattr(owner, name, what)
     waits.clear()
+    convolutions.folding.cache_clear()  # may be of another pretence
     inside = torch.device("cpu" if numbers else "meta")
     try:
         with _Factories():
             yield GPU
     finally:
         inside = torch.device("cpu")
+        convolutions.folding.cache_clear()
         for owner, name, what in before:
             setattr(owner, name, what)
         torch._C._set_only_lift_cpu_tensors(False)

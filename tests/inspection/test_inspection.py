@@ -44,6 +44,24 @@ def test_every_method_can_be_read() -> None:
     assert READINGS.keys() == CONDITIONS.keys()
 
 
+@pytest.mark.parametrize("method", ["projection", "multi-hinge"])
+def test_many_classes_are_looked_at_in_parts(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No tensor of images times classes times features is larger than is allowed."""
+    discriminator, (images, labels) = network(method), some_images()
+    whole = inspect(discriminator, method, images, labels)
+    monkeypatch.setattr(inspection, "MOST_AT_ONCE", 8 * 6 * 3)  # of a lane, three of the four classes
+    rows: list[int] = []
+    discriminator.condition.register_forward_pre_hook(lambda _, given: rows.append(len(given[0])))
+    found = inspect(discriminator, method, images, labels)
+    assert rows == [8 * 3, 8] * 3
+    for ours, theirs in (
+        (found.marginal, whole.marginal),
+        (found.logits, whole.logits),
+        (found.class_scores, whole.class_scores),
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)
+
+
 def test_the_posterior_is_a_softmax_by_hand() -> None:
     discriminator = network("projection")
     images, labels = some_images()

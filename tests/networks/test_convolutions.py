@@ -14,6 +14,7 @@ from scipy.signal import correlate2d
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from gpu.launches import Launches
 from projgan.networks import convolutions, winograd
 from projgan.networks.convolutions import (
     PLAIN,
@@ -22,6 +23,7 @@ from projgan.networks.convolutions import (
     conv2d,
     conv2d_downsample,
     downsample,
+    folding,
     plain_conv2d,
     upsample,
     upsample_conv2d,
@@ -56,6 +58,26 @@ FOLDED = {
     "upsample": (upsample_conv2d, lambda x, w, b: F.conv2d(repeated(x), w, b, padding=1)),
     "downsample": (conv2d_downsample, lambda x, w, b: averaged(F.conv2d(x, w, b, padding=1))),
 }
+
+
+@pytest.mark.parametrize(("change", "launches"), [("upsample", 4), ("downsample", 2)])
+def test_kernels_are_folded_by_one_product(change: str, launches: int) -> None:
+    """And a convolution; upsampling reads a kernel in another order and writes it in another."""
+    weight = torch.randn(6, 5, 3, 3).contiguous(memory_format=torch.channels_last)
+    images = torch.randn(2, 5, 4, 4).contiguous(memory_format=torch.channels_last)
+    FOLDED[change][0](images, weight, None)
+    with Launches("cpu") as counter:
+        FOLDED[change][0](images, weight, None)
+    assert counter.launches == launches, counter.counts
+
+
+def test_what_folds_is_made_for_gradients_also_by_who_wants_none() -> None:
+    images, weight, bias = leaves(F64, 2, 3, 5, 4, 4)
+    folding.cache_clear()
+    with torch.inference_mode():
+        upsample_conv2d(images, weight, bias)
+    upsample_conv2d(images, weight, bias).sum().backward()
+    assert weight.grad is not None
 
 
 @pytest.mark.parametrize("name", FOLDED)

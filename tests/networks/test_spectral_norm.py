@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gpu.launches import Launches
 from projgan.networks.resnet import Discriminator
 from projgan.networks.shapes import DISCRIMINATORS
 from projgan.networks.spectral_norm import (
@@ -104,6 +105,29 @@ def test_converged_gradient_equals_finite_differences_of_the_true_norm(layer: Sp
         moved[index] = step
         slope = (value(weight + moved) - value(weight - moved)) / (2 * step)
         assert layer.weight.grad[index].item() == pytest.approx(slope, abs=1e-7)
+
+
+def test_kernels_whose_channels_come_last_are_normalised_where_they_lie() -> None:
+    """Forward and backward copy `u`, and no kernel."""
+    layer = LAYERS["conv"]().to(memory_format=torch.channels_last)
+    direction = torch.randn_like(layer.weight)
+    with Launches("cpu") as launches:
+        torch.autograd.grad(layer.normalized_weight(), layer.weight, direction)
+    assert launches.bytes["copy_"] == 2 * 4 * layer.u.numel()
+    assert launches.counts["clone"] == 0
+    assert launches.launches <= 13
+
+
+def test_the_order_of_memory_changes_nothing(layer: SpectralNorm) -> None:
+    """Outputs, `u` and gradients of kernels whose channels come last are those of others."""
+    other, direction = copy.deepcopy(layer), torch.randn_like(layer.weight)
+    other.to(memory_format=torch.channels_last)
+    found = []
+    for one in (layer, other):
+        normalized = one.normalized_weight()
+        found.append([normalized, one.u, *torch.autograd.grad(normalized, one.weight, direction)])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-13)
 
 
 def test_layers_use_the_normalised_weight_and_their_bias() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from gpu.launches import Launches
 from gpu.notes import Notes
 from gpu.pretence import waits
 from gpu.settings import CPU, Place
@@ -22,6 +23,7 @@ from projgan.generation.morph_writing import write_morph
 from projgan.generation.request import MorphRequest, SampleRequest
 from projgan.generation.sample_writing import write_images
 from projgan.networks.classifier import Classifier
+from projgan.networks.layers import select
 from projgan.plug_and_play import chains
 from projgan.plug_and_play.settings import InverterSettings
 from projgan.plug_and_play.trainer import InverterTrainer
@@ -42,6 +44,8 @@ def check(place: Place, notes: Notes) -> None:
         _classifier(facts, place)
     with notes.case("chains") as facts:
         _chains(facts, place)
+    with notes.case("many labels") as facts:
+        _many_labels(facts, place)
     with notes.case("inverter") as facts:
         _inverter(facts, place)
 
@@ -149,6 +153,24 @@ def _chains(facts: dict[str, Any], place: Place) -> None:
     finally:
         chains.generator_at = generator_at
     facts["ok"] &= not facts["waits"] and facts["drawn"] == [0, 0, 0, 1, 1, 1] and facts["device"] == "cuda"
+
+
+def _many_labels(facts: dict[str, Any], place: Place) -> None:
+    """The gradient of a table is a product: no sums in no order, no sorting. Rows are those of a table."""
+    labels = torch.arange(1100) % 7
+    found = []
+    for device in (CPU, place.device):
+        table = torch.randn(7, 5, generator=torch.Generator().manual_seed(0)).to(device).requires_grad_()
+        with Launches() as launches:
+            with torch.autocast(device.type, torch.bfloat16):
+                rows = select(table, labels.to(device))
+            (gradient,) = torch.autograd.grad(rows.square().sum(), table)
+        found.append((rows.detach().cpu(), gradient.cpu()))
+    facts["counts"] = dict(launches.counts)
+    facts["ok"] = not any("embedding" in name for name in launches.counts)
+    facts["ok"] &= torch.equal(found[0][0], found[1][0]) and torch.allclose(
+        found[0][1], found[1][1], rtol=1e-5
+    )
 
 
 def _inverter(facts: dict[str, Any], place: Place) -> None:

@@ -23,6 +23,9 @@ from projgan.networks.resnet import Discriminator
 MOST_NUMBERS = 2**26
 """Images times classes; a table of two gigabytes."""
 
+MOST_AT_ONCE = 2**24
+"""Images times classes times features that are looked at together; 64 MB."""
+
 
 class Opinion(NamedTuple):
     """What is read off a discriminator for N images and K of its labels."""
@@ -36,13 +39,19 @@ class Opinion(NamedTuple):
 
 
 def decomposed(discriminator: Discriminator, images: Tensor, classes: Tensor) -> Opinion:
-    """Both terms of the logit; the trunk does not see the label, so it runs once."""
-    shape = len(images), len(classes)
-    features = discriminator.features(images).repeat_interleave(len(classes), dim=0)
-    output = discriminator.condition(features, classes.repeat(len(images)))
-    return Opinion(
-        output.marginal.view(shape)[:, 0], output.conditional.view(shape), output.logits.view(shape)
-    )
+    """Both terms of the logit; the trunk does not see the label, so it runs once, the head in parts."""
+    features = discriminator.features(images)
+    step = max(1, MOST_AT_ONCE // features.numel())
+    marginals, scores, logits = [], [], []
+    for part in classes.split(step):
+        shape = len(images), len(part)
+        output = discriminator.condition(
+            features.repeat_interleave(len(part), dim=0), part.repeat(len(images))
+        )
+        marginals.append(output.marginal.view(shape)[:, 0])
+        scores.append(output.conditional.view(shape))
+        logits.append(output.logits.view(shape))
+    return Opinion(marginals[0], torch.cat(scores, dim=1), torch.cat(logits, dim=1))
 
 
 def undecomposed(discriminator: Discriminator, images: Tensor, classes: Tensor) -> Opinion:

@@ -5,11 +5,13 @@ what the tests hold them to, and what `training.acceleration none` runs.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
 
 from projgan.networks import winograd
 
@@ -78,30 +80,45 @@ def _suits_winograd(images: Tensor, weight: Tensor) -> bool:
 
 
 # Doubling pixels before a 3x3 kernel is a transposed 4x4 convolution of stride 2; averaging 2x2 pixels after
-# it is a 4x4 convolution of stride 2. Both are exact, at under half the cost. Their kernels are sums of rows
-# and columns of the 3x3 one: no constants, which a GPU would wait for.
+# it is a 4x4 convolution of stride 2. Both are exact, at under half the cost.
 
 
 def upsample_conv2d(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """`plain_upsample_conv2d` as one transposed 4x4 convolution of stride 2."""
-    kernel = _fold(_fold(weight, 2), 3).flip(2, 3).transpose(0, 1)
-    return F.conv_transpose2d(images, _channels_last(kernel), bias, stride=2, padding=1)
+    outputs, inputs = weight.shape[:2]
+    with torch.autocast(weight.device.type, enabled=False):
+        taps = weight.permute(2, 3, 1, 0).reshape(9, -1)
+        kernel = (_folding("upsample", weight) @ taps).view(4, 4, inputs, outputs)
+        kernel = kernel.permute(2, 3, 0, 1).contiguous(memory_format=torch.channels_last)
+    return F.conv_transpose2d(images, kernel, bias, stride=2, padding=1)
 
 
 def conv2d_downsample(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """`plain_conv2d_downsample` as one 4x4 convolution of stride 2."""
-    kernel = _fold(_fold(weight, 2), 3) / 4
-    return F.conv2d(images, _channels_last(kernel), bias, stride=2, padding=1)
+    with torch.autocast(weight.device.type, enabled=False):
+        matrix = _folding("downsample", weight).expand(len(weight), -1, -1)
+        taps = weight.permute(0, 2, 3, 1).flatten(1, 2)  # a view where channels come last
+        kernel = torch.bmm(matrix, taps).unflatten(1, (4, 4)).permute(0, 3, 1, 2)
+    return F.conv2d(images, kernel, bias, stride=2, padding=1)
 
 
-def _fold(kernel: Tensor, dim: int) -> Tensor:
-    """Rows a, b, c -> a, a + b, b + c, c: what slides over a pair of equal pixels, or is summed over two."""
-    a, b, c = kernel.unbind(dim)
-    return torch.stack([a, a + b, b + c, c], dim)
+def _folding(change: str, weight: Tensor) -> Tensor:
+    """The matrix [16, 9] that folds a kernel: that of all alike, but where tensors have no numbers."""
+    make = folding.__wrapped__ if isinstance(weight, FakeTensor) else folding
+    return make(change, weight.dtype, weight.device)
 
 
-def _channels_last(kernel: Tensor) -> Tensor:
-    return kernel.contiguous(memory_format=torch.channels_last)
+@cache
+def folding(change: str, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Rows a, b, c of a kernel -> a, a + b, b + c, c, and columns likewise.
+
+    That is what meets a pair of equal pixels, or is summed over two. Made once, for a GPU waits for it.
+    """
+    with torch.inference_mode(False):
+        rows = torch.tensor([[1, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1]], dtype=dtype, device="cpu")
+        matrix = torch.kron(rows, rows)
+        # A transposed convolution turns its kernel round; an average is a quarter of a sum.
+        return (matrix.flip(0) if change == "upsample" else matrix / 4).to(device)
 
 
 PLAIN: dict[Convolution, Convolution] = {

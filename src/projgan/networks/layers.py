@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -25,7 +26,17 @@ def select(table: Tensor, condition: Tensor | None) -> Tensor:
         raise ValueError("this network meets a condition: give labels or weights")
     if condition.is_floating_point():
         return F.linear(condition.to(table.dtype), table.t())
+    if condition.device.type == "cuda" and SORTED_LABELS < len(condition) <= MOST_WEIGHTS // len(table):
+        with torch.autocast("cuda", enabled=False):
+            return F.linear(F.one_hot(condition, len(table)).to(table.dtype), table.t())
     return F.embedding(condition, table)
+
+
+SORTED_LABELS = 1024
+"""Labels above which a GPU adds up the gradients of a table's rows in no fixed order, or reads labels on the
+host (ATen/native/cuda/Embedding.cu): a product does neither, and gives the same rows."""
+MOST_WEIGHTS = 2**26
+"""One-hot weights that are worth it: a quarter of a gigabyte."""
 
 
 class Convolving(nn.Module):
