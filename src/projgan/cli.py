@@ -44,6 +44,8 @@ COMMANDS = {
     "compare": "Put several runs into one report: results with intervals over seeds, curves, images, cost, "
     "protocol.",
     "morph": "Show what lies between classes, between latents, and between truncations.",
+    "explore": "Look at generators in the browser: sample, mix, morph, ask the discriminator, "
+    "follow a training.",
     "export": "Write a generator as ONNX or as a torch program, checked against torch on every class first.",
     "share": "Put a run's networks on the Hugging Face hub, with a card, for use as `hf:USER/NAME`.",
     "finetune": "Train a run further while a frozen classifier guides its generator: sharper images, less "

@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 from unicodedata import normalize
@@ -65,6 +65,16 @@ def in_either_form(path: Path) -> Path:
 def without_detours(path: Path) -> Path:
     """Return a path to the same place without `..`: making `a/../b` must not make a folder `a` on the way."""
     return Path(os.path.realpath(path)) if ".." in path.parts else path
+
+
+def names_apart(resolved: Sequence[Path]) -> list[str]:
+    """Name each path by as much of its end as sets it apart from the others, none of which is the same."""
+    longest = max(len(path.parts) for path in resolved)
+    for count in range(1, longest + 1):
+        names = ["/".join(path.parts[-count:]) for path in resolved]
+        if len(set(names)) == len(names):
+            break
+    return names
 
 
 def refuse_unnameable(path: Path, option: str = "") -> None:

@@ -89,7 +89,7 @@ def write_morph(
     if not request.animated:
         write_png(_picture(request, images, names), request.out)
     else:
-        pictures = there_and_back([_frame(images[:, step]) for step in range(request.steps)])
+        pictures = there_and_back([frame_of(images[:, step]) for step in range(request.steps)])
         frames = len(pictures)
         if is_video and ffmpeg is not None:
             write_mp4(pictures, request.out, request.frame_seconds, ffmpeg, written)
@@ -182,7 +182,7 @@ def _picture(request: MorphRequest, images: Tensor, names: list[str]) -> Image.I
     return grid(pictures, request.steps, row_names, [", ".join(heading) for heading in headings])
 
 
-def _frame(images: Tensor) -> Image.Image:
+def frame_of(images: Tensor) -> Image.Image:
     """All rows at one step, side by side in the rectangle that is most nearly square and leaves no hole."""
     side = math.ceil(math.sqrt(len(images)))
     return grid(

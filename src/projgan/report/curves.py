@@ -3,11 +3,11 @@
 import math
 import statistics
 from collections.abc import Sequence
+from typing import Any
 
 from projgan.report.charts import Line
 from projgan.report.methods import Method
 from projgan.report.results import MetricResult
-from projgan.report.runs import Run
 
 LARGEST_POINTS = 150
 """Points of a drawn curve; of longer ones, neighbours are averaged."""
@@ -36,18 +36,20 @@ def metric_lines(result: MetricResult, methods: Sequence[Method]) -> list[Line]:
 
 def loss_lines(key: str, methods: Sequence[Method]) -> list[Line]:
     """Return the lines of a loss against images seen."""
-    curves = {run.name: _thin(_loss(run, key)) for method in methods for run in method.runs}
+    curves = {run.name: loss_points(run.stats, key) for method in methods for run in method.runs}
     return _with_means(methods, {name: points for name, points in curves.items() if points})
 
 
-def _loss(run: Run, key: str) -> Points:
-    return tuple(
+def loss_points(stats: Sequence[dict[str, Any]], key: str) -> Points:
+    """Return a loss against images seen, of the rows that have it, thinned to what a chart can show."""
+    points = tuple(
         (float(row["images_seen"]), float(row[key]))
-        for row in run.stats
+        for row in stats
         if isinstance(row.get("images_seen"), int)
         and isinstance(row.get(key), int | float)
         and math.isfinite(row[key])
     )
+    return _thin(points)
 
 
 def _thin(points: Points) -> Points:

@@ -11,6 +11,7 @@ from torch import nn
 from projgan.config import RunConfig, check_config, read_preset
 from projgan.errors import UserError, printable
 from projgan.evaluation.rows import MetricRow
+from projgan.files import names_apart
 from projgan.storage.network_description import Provenance
 from projgan.storage.network_file import count_parameters, load_generator
 from projgan.storage.run_directory import RunDirectory, refuse_no_run
@@ -57,19 +58,10 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
     for path in paths:
         if resolved.count(path.resolve()) > 1:
             raise UserError(f"{path}: given twice; a run counts once")
-    runs = [_read(path, name) for path, name in zip(paths, _names(resolved), strict=True)]
+    runs = [_read(path, name) for path, name in zip(paths, names_apart(resolved), strict=True)]
     for run in runs[1:]:
         _refuse_other_data(runs[0], run)
     return runs
-
-
-def _names(resolved: Sequence[Path]) -> list[str]:
-    longest = max(len(path.parts) for path in resolved)
-    for count in range(1, longest + 1):
-        names = ["/".join(path.parts[-count:]) for path in resolved]
-        if len(set(names)) == len(names):
-            break
-    return names
 
 
 def _read(path: Path, name: str) -> Run:
