@@ -146,7 +146,7 @@ def data_to_data_error(output: Judgement, labels: Tensor, term: ClassTerm) -> Te
     With s_i the cosine of image i and its class, s_ij that of images i and j, and j over the images of the
     batch that have another label,
 
-        -log a_i / (a_i + sum_j exp(max(s_ij - m_n, 0) / tau)),    a_i = exp(min(s_i - m_p, 0) / tau).
+        -log[ a_i / (a_i + sum_j exp(max(s_ij - m_n, 0) / tau)) ],    a_i = exp(min(s_i - m_p, 0) / tau).
 
     It is at least log(1 + the number of such j), which it reaches where all margins are kept. The published
     code subtracts a row's largest cosine from the second exponents only; this is the equation.
