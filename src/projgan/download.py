@@ -2,13 +2,14 @@
 
 import hashlib
 import http.client
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Protocol
 from urllib.request import urlopen
 
 from projgan.errors import UserError
 from projgan.files import write_atomically
+from projgan.listening import Count
 
 CHUNK = 2**20
 TIMEOUT = 30.0
@@ -30,7 +31,7 @@ def download(
     largest: int,
     remedy: str,
     opener: Opener = urlopen,
-    progress: Callable[[int, int], object] | None = None,
+    progress: Count | None = None,
 ) -> None:
     """Fetch a file over https to `path`, which appears whole and with the right checksum or not at all.
 
@@ -74,7 +75,7 @@ def _chunks(
     largest: int,
     remedy: str,
     opener: Opener,
-    progress: Callable[[int, int], object] | None,
+    progress: Count | None,
 ) -> Iterator[bytes]:
     done = 0
     try:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from projgan.arithmetic import in_float32
+from projgan.listening import Count, told
 from projgan.networks.resnet import Discriminator
 from projgan.pictures.pixels import to_float
 
@@ -103,22 +104,16 @@ def logits_of(discriminator: Discriminator, images: Tensor, condition: Tensor | 
     return torch.cat([logits[:count].cpu() for logits, count in answers])
 
 
-def features_of(
-    discriminator: Discriminator, images: Tensor, progress: Callable[[int, int], None] | None = None
-) -> Tensor:
+def features_of(discriminator: Discriminator, images: Tensor, progress: Count | None = None) -> Tensor:
     """phi(x) lane by lane: uint8 [N, C, R, R] -> float32 [N, num_features] on the CPU.
 
     `progress` is told of (images done, all).
     """
-    features = []
-    done = 0
-    for seen, count in in_lanes(
-        lambda images: discriminator.features(as_seen(images, discriminator)),
-        lane_size(discriminator),
-        images,
-    ):
-        features.append(seen[:count].cpu())
-        done += count
-        if progress:
-            progress(done, len(images))
+
+    def ask(images: Tensor) -> Tensor:
+        return discriminator.features(as_seen(images, discriminator))
+
+    seen = in_lanes(ask, lane_size(discriminator), images)
+    lanes = told(seen, len(images), progress, lambda lane: lane[1])
+    features = [features[:count].cpu() for features, count in lanes]
     return torch.cat(features).clone()  # outside of inference mode, so that a fit may differentiate

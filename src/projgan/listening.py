@@ -1,11 +1,38 @@
 """What long work tells whoever waits for it; a library user may leave everything as it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+Item = TypeVar("Item")
+Count = Callable[[int, int], object]
+"""Takes how many are done, and of how many."""
+
+
+def told(
+    items: Iterable[Item],
+    total: int,
+    progress: Count | None,
+    size: Callable[[Item], int] = lambda item: 1,
+) -> Iterator[Item]:
+    """Yield the items, telling of each once the work on it is done: when the next one is asked for.
+
+    Args:
+        items: what is worked through.
+        total: how many there are in all.
+        progress: told of (done, total), if it is there.
+        size: how many an item counts as, such as `len` of a batch.
+    """
+    done = 0
+    for item in items:
+        yield item
+        done += size(item)
+        if progress is not None:
+            progress(done, total)
 
 
 @dataclass(frozen=True)

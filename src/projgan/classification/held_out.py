@@ -14,6 +14,7 @@ from projgan.data.empty_classes import empty_classes
 from projgan.data.tensors import as_tensor
 from projgan.data.verification import Verify
 from projgan.errors import UserError, printable
+from projgan.listening import Count
 from projgan.randomness import generator_at
 
 HELD_OUT_SHARE = 0.1
@@ -54,7 +55,7 @@ def load_parts(
     fit: Fit = "crop",
     seed: int,
     cache: Path | None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Count | None = None,
     on_unreadable: OnUnreadable = "error",
     said: Callable[[str], None] = lambda message: None,
     verify: Verify = "once",

@@ -1,6 +1,5 @@
 """What may be asked of labelled images: a classifier, whose form is that of the images if nothing is said."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from projgan.classification.settings import (
@@ -11,6 +10,7 @@ from projgan.classification.settings import (
     Shift,
 )
 from projgan.errors import UserError
+from projgan.listening import Count
 from projgan.networks.shapes import MAX_RESOLUTION, MIN_RESOLUTION
 
 
@@ -25,9 +25,7 @@ class ClassifierRequest(ClassifierRecipe):
     """Largest number of pixels to move an image by; if not given, a sixteenth of the resolution, at most
     7."""
 
-    def settings(
-        self, location: str, out: Path, progress: Callable[[int, int], None] | None = None
-    ) -> ClassifierSettings:
+    def settings(self, location: str, out: Path, progress: Count | None = None) -> ClassifierSettings:
         """Return all settings; what is None is chosen by the images, from their headers alone.
 
         Raises:

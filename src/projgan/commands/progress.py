@@ -2,12 +2,12 @@
 
 import sys
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from projgan.errors import shortened, visible
+from projgan.listening import Count
 
 if TYPE_CHECKING:
     from projgan.listening import Listener, Progress
@@ -54,7 +54,7 @@ def _bar(**options: Any) -> "tqdm[Any]":
     return tqdm(file=file, dynamic_ncols=True, **options)
 
 
-def counted(what: str, unit: str) -> Callable[[int, int], None]:
+def counted(what: str, unit: str) -> Count:
     """Return a callback of (done, total) that shows itself once the work has taken two seconds."""
     bar: tqdm[Any] | None = None
 
@@ -76,7 +76,7 @@ def bar_listener() -> "Listener":
 
     bar: tqdm[Any] | None = None
     shown = -float("inf")
-    counts: dict[str, Callable[[int, int], None]] = {}
+    counts: dict[str, Count] = {}
 
     def started(step: int, steps: int, images_per_step: int) -> None:
         nonlocal bar

@@ -10,6 +10,7 @@ from projgan.data import ConditionRequest, PackedImages, load_images, open_sourc
 from projgan.data.sources.columns import ONE_CLASS
 from projgan.errors import UserError
 from projgan.files import chosen_cache
+from projgan.listening import Count
 
 
 def cache_folder(data: DataConfig) -> Path:
@@ -40,7 +41,7 @@ def load_real(
     size: tuple[int, int],
     split: str | None = None,
     said: Callable[[str], None] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Count | None = None,
 ) -> PackedImages:
     """Load the real images of a configuration at the size of the generated ones; of another part if given.
 

@@ -1,7 +1,7 @@
 """Decode a whole source: its images in order, and what was learned of it on the way."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -13,8 +13,8 @@ from projgan.data.parallel import map_items
 from projgan.data.sample_depth import stored_bits, used_bits
 from projgan.data.sources import Item, Source
 from projgan.errors import UserError
+from projgan.listening import Count, told
 
-Progress = Callable[[int, int], None]
 OnUnreadable = Literal["error", "skip"]
 
 _NAMED = 5
@@ -39,7 +39,7 @@ class Decoding:
         fit: Fit = "crop",
         on_unreadable: OnUnreadable = "error",
         workers: int | None = None,
-        progress: Progress | None = None,
+        progress: Count | None = None,
     ) -> None:
         self.source, self.resolution, self.channels, self.fit = source, resolution, channels, fit
         self.labels: list[int] = []
@@ -60,17 +60,14 @@ class Decoding:
             UserError: at the end, when images are unreadable and may not be skipped, or nothing is left of
                 a class; after the first failure the rest is still read, so that all are counted.
         """
-        total = len(self.source)
         results = map_items(self.source.iterate(), self._decode, self._workers)
-        for done, (item, result) in enumerate(results, start=1):
+        for item, result in told(results, len(self.source), self._progress):
             if isinstance(result, Unreadable):
                 self.failures.append(result)
             elif self._skip or not self.failures:
                 size, bits, pixels = result
                 self._note(item.index, size, bits)
                 yield pixels
-            if self._progress is not None:
-                self._progress(done, total)
         self._judge()
 
     def _decode(self, item: Item) -> tuple[Item, tuple[tuple[int, int], int | None, np.ndarray] | Unreadable]:

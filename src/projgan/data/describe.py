@@ -9,7 +9,6 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from projgan.data.decode import Unreadable, UnreadableImageError, to_eight_bits
-from projgan.data.decoding import Progress
 from projgan.data.empty_classes import empty_classes, listed, words_on_empty
 from projgan.data.parallel import map_items
 from projgan.data.reading import reading_of
@@ -17,6 +16,7 @@ from projgan.data.sample_depth import stored_bits, used_bits, words_on_depth
 from projgan.data.sources import Item, Source, open_source
 from projgan.data.sources.columns import ONE_CLASS, ConditionRequest
 from projgan.errors import visible
+from projgan.listening import Count, told
 
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _RARE = 10
@@ -98,7 +98,7 @@ class Description(BaseModel):
 def describe(
     location: str | Path,
     split: str | None = None,
-    progress: Progress | None = None,
+    progress: Count | None = None,
     request: ConditionRequest = ONE_CLASS,
 ) -> Description:
     """Return what is at `location`, after decoding every image once.
@@ -180,7 +180,7 @@ class _Seen:
     depths: Counter[int] = field(default_factory=Counter)
 
 
-def _look(source: Source, progress: Progress | None) -> _Seen:
+def _look(source: Source, progress: Count | None) -> _Seen:
     def examine(item: Item) -> tuple[tuple[int, int], str, str, int | None] | Unreadable:
         try:
             image = item.open()
@@ -191,7 +191,7 @@ def _look(source: Source, progress: Progress | None) -> _Seen:
             return error.unreadable
 
     seen = _Seen()
-    for done, result in enumerate(map_items(source.iterate(), examine), start=1):
+    for result in told(map_items(source.iterate(), examine), len(source), progress):
         if isinstance(result, Unreadable):
             seen.failures.append(result)
         else:
@@ -201,8 +201,6 @@ def _look(source: Source, progress: Progress | None) -> _Seen:
             seen.formats[kind] += 1
             if bits is not None:
                 seen.depths[bits] += 1
-        if progress is not None:
-            progress(done, len(source))
     return seen
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from projgan.config import Fit
-from projgan.data.decoding import Decoding, OnUnreadable, Progress
+from projgan.data.decoding import Decoding, OnUnreadable
 from projgan.data.half_made import discard, holds_only_ours
 from projgan.data.packed import (
     PackedImages,
@@ -32,6 +32,7 @@ from projgan.data.sources.columns import ONE_CLASS, ConditionRequest
 from projgan.data.store_writing import conditions_sha256, labels_sha256
 from projgan.data.verification import Verify
 from projgan.errors import UserError
+from projgan.listening import Count
 
 MAX_IN_MEMORY_BYTES = 16 * 2**30
 
@@ -44,7 +45,7 @@ def load_images(
     channels: int,
     fit: Fit = "crop",
     cache: str | Path | None,
-    progress: Progress | None = None,
+    progress: Count | None = None,
     workers: int | None = None,
     on_unreadable: OnUnreadable = "error",
     request: ConditionRequest = ONE_CLASS,
@@ -120,7 +121,7 @@ def rehearse_images(
     channels: int,
     fit: Fit = "crop",
     cache: str | Path | None,
-    progress: Progress | None = None,
+    progress: Count | None = None,
     workers: int | None = None,
     on_unreadable: OnUnreadable = "error",
     request: ConditionRequest = ONE_CLASS,

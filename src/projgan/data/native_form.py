@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from projgan.data.decode import Unreadable, UnreadableImageError
-from projgan.data.decoding import Progress
 from projgan.data.describe import GREY_MODES
 from projgan.data.parallel import map_items
 from projgan.data.sources import Item, Source
+from projgan.listening import Count, told
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class NativeForm:
     channels: int
 
 
-def native_form(source: Source, progress: Progress | None = None) -> NativeForm:
+def native_form(source: Source, progress: Count | None = None) -> NativeForm:
     """Return the form of a source's images; `progress` is called with (images looked at, images in all)."""
 
     def look(item: Item) -> tuple[tuple[int, int], bool] | Unreadable:
@@ -34,11 +34,9 @@ def native_form(source: Source, progress: Progress | None = None) -> NativeForm:
 
     sizes: set[tuple[int, int]] = set()
     grey = True
-    for done, result in enumerate(map_items(source.iterate(), look), start=1):
+    for result in told(map_items(source.iterate(), look), len(source), progress):
         if not isinstance(result, Unreadable):
             sizes.add(result[0])
             grey &= result[1]
-        if progress is not None:
-            progress(done, len(source))
     width, height = sizes.pop() if len(sizes) == 1 else (0, 1)
     return NativeForm(resolution=width if width == height else None, channels=1 if grey else 3)

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from projgan.config import Fit
-from projgan.data.decoding import Decoding, OnUnreadable, Progress, unreadable_images
+from projgan.data.decoding import Decoding, OnUnreadable, unreadable_images
 from projgan.data.half_made import half_made
 from projgan.data.packed import (
     MANIFEST,
@@ -20,6 +20,7 @@ from projgan.data.store_writing import write_store
 from projgan.data.verification import Verify
 from projgan.errors import UserError, nearest_name
 from projgan.files import nearest_folder, sync_folder, why_not_writable
+from projgan.listening import Count
 
 
 def pack(
@@ -29,7 +30,7 @@ def pack(
     resolution: int,
     channels: int,
     fit: Fit = "crop",
-    progress: Progress | None = None,
+    progress: Count | None = None,
     workers: int | None = None,
     on_unreadable: OnUnreadable = "error",
     verify: Verify = "once",

@@ -15,7 +15,7 @@ at the coarse ones. Below 176 pixels their numbers are others (.803 where these 
 do not compare.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -25,6 +25,7 @@ from torch import Tensor
 from projgan.errors import UserError
 from projgan.evaluation.checks import checked_labels
 from projgan.evaluation.estimates import Estimate, mean_of
+from projgan.listening import Count, told
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Of the scales, the finest first."""
@@ -60,7 +61,7 @@ def within_class_ms_ssim(
     num_classes: int,
     pairs_per_class: int = 100,
     seed: int = 0,
-    progress: Callable[[int, int], object] | None = None,
+    progress: Count | None = None,
 ) -> WithinClassSimilarity:
     """Return the mean similarity of random pairs of images within each class.
 
@@ -81,12 +82,10 @@ def within_class_ms_ssim(
     labels, counts = _checked(images, labels, num_classes, pairs_per_class)
     generator = torch.Generator().manual_seed(seed)
     estimates = []
-    for label, members in enumerate(labels.argsort(stable=True).split(counts)):
+    for members in told(labels.argsort(stable=True).split(counts), num_classes, progress):
         pairs = _pairs(len(members), pairs_per_class, generator)
         similarities = torch.cat(list(_similarities(images, *members[pairs].to(images.device))))
         estimates.append(_over_images(similarities, pairs, len(members)))
-        if progress is not None:
-            progress(label + 1, num_classes)
     per_class = torch.tensor([estimate.value for estimate in estimates], dtype=torch.float64)
     errors = torch.tensor([estimate.standard_error for estimate in estimates], dtype=torch.float64)
     return WithinClassSimilarity(

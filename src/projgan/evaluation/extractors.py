@@ -1,6 +1,5 @@
 """Feature networks by name."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -10,6 +9,7 @@ from projgan.errors import UserError
 from projgan.evaluation.feature_network import Extracted, FeatureNetwork
 from projgan.evaluation.inception import Inception, open_published
 from projgan.files import file_sha256
+from projgan.listening import Count
 from projgan.networks.efficientnet_lite import NUM_FEATURES, USUAL_SIZE, resized
 from projgan.pictures.pixels import to_float
 from projgan.storage.network_file import load_classifier
@@ -22,7 +22,7 @@ def open_feature_network(
     name: str,
     device: torch.device | str,
     cache: Path,
-    progress: Callable[[int, int], object] | None = None,
+    progress: Count | None = None,
 ) -> FeatureNetwork:
     """Return the feature network of a name.
 

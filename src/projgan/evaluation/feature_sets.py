@@ -13,9 +13,9 @@ from torch import Tensor
 from projgan.data import PackedImages
 from projgan.evaluation.extractors import FeatureNetwork
 from projgan.files import write_atomically
+from projgan.listening import Count, told
 from projgan.process.ranks import Ranks
 
-Progress = Callable[[int, int], None]
 KEY = "projgan-reference"
 
 
@@ -39,7 +39,7 @@ def extract(
     labels: Tensor,
     network: FeatureNetwork,
     ranks: Ranks,
-    progress: Progress | None = None,
+    progress: Count | None = None,
 ) -> FeatureSet:
     """Take the features of images [N], each process of its share; every process gets all of them, in order.
 
@@ -54,14 +54,10 @@ def extract(
     count = share.stop - share.start
     positions = torch.arange(share.start, max(share.stop, share.start + 1)).clamp(max=len(labels) - 1)
     features, logits = [], []  # of one image at least: a process without a share knows their widths then
-    done = 0
-    for images in read(positions):
+    for images in told(read(positions), len(positions), progress, len):
         extracted = network.extract(images)
         features.append(extracted.features)
         logits.append(extracted.logits)
-        done += len(images)
-        if progress:
-            progress(done, len(positions))
     gathered = [ranks.gather_rows(torch.cat(parts)[:count]) for parts in (features, logits)]
     return FeatureSet(labels, *(rows.to(network.device) for rows in gathered))
 
@@ -72,7 +68,7 @@ def real_features(
     network: FeatureNetwork,
     ranks: Ranks,
     cache: Path | None = None,
-    progress: Progress | None = None,
+    progress: Count | None = None,
 ) -> FeatureSet:
     """Return the features of the chosen real images, from the cache where they were taken before.
 

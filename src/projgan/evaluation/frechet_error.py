@@ -10,7 +10,7 @@ reference, whose columns are left out group by group; beyond, the statistics of 
 each one in turn.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -26,13 +26,14 @@ from projgan.evaluation.frechet import (
     merge,
     statistics_of,
 )
+from projgan.listening import Count, told
 
 
 def frechet_distance_with_error(
     reference: Tensor | CovarianceFactor,
     generated: Tensor,
     groups: int = 10,
-    progress: Callable[[int, int], object] | None = None,
+    progress: Count | None = None,
 ) -> Estimate:
     """Return the squared Frechet distance of generated images from a reference, and its standard error.
 
@@ -59,12 +60,7 @@ def frechet_distance_with_error(
     check_widths(len(reference.mean), generated.shape[1])
     group_size = len(generated) // groups
     distances = _of_few if len(generated) - group_size <= generated.shape[1] else _of_many
-    values = []
-    for value in distances(reference, generated, groups):
-        values.append(value)
-        if progress is not None:
-            progress(len(values), groups + 1)
-    whole, *without = values
+    whole, *without = told(distances(reference, generated, groups), groups + 1, progress)
     return Estimate(whole, _jackknife_error(without, len(generated), group_size))
 
 

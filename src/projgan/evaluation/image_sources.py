@@ -21,6 +21,7 @@ from projgan.errors import UserError, nearest_name
 from projgan.evaluation.protocol import Protocol, choose_labels
 from projgan.evaluation.rows import Subject
 from projgan.generation.sampling import sample
+from projgan.listening import Count
 from projgan.networks.resnet import Generator
 from projgan.randomness import generator_at
 from projgan.storage.network_description import NetworkDescription
@@ -259,7 +260,7 @@ def stored_images(
     location: Path,
     split: str | None,
     channels: int,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Count | None = None,
     on_unreadable: OnUnreadable = "error",
 ) -> StoredImages:
     """Read images that are there already, at their own size.

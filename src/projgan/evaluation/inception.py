@@ -10,7 +10,6 @@ a mistake (a wrong or torn file, another network), they do not make a hostile fi
 """
 
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -23,6 +22,7 @@ from projgan.download import Opener, download
 from projgan.errors import UserError
 from projgan.evaluation.feature_network import FeatureNetwork
 from projgan.files import file_sha256
+from projgan.listening import Count
 
 FILE_NAME = "inception-2015-12-05.pt"
 URL = f"https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/{FILE_NAME}"
@@ -100,7 +100,7 @@ class Inception(FeatureNetwork):
 def open_published(
     device: torch.device | str,
     cache: Path,
-    progress: Callable[[int, int], object] | None = None,
+    progress: Count | None = None,
     opener: Opener = urlopen,
 ) -> Inception:
     """Return Inception from the cache folder, fetched into it on first use.

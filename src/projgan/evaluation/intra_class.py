@@ -4,7 +4,7 @@ A class has few images, mostly fewer than features: each distance is exact for i
 as an estimate (see `frechet`), so that only numbers of equal counts per class compare.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TypeVar
@@ -17,6 +17,7 @@ from projgan.evaluation.checks import checked_labels, checked_pair
 from projgan.evaluation.estimates import Estimate
 from projgan.evaluation.frechet import CovarianceFactor, frechet_distance_from_features
 from projgan.evaluation.frechet_error import frechet_distance_with_error
+from projgan.listening import Count, told
 
 _Reference = TypeVar("_Reference")
 
@@ -54,7 +55,7 @@ def intra_class_distances(
     generated_labels: Tensor,
     num_classes: int,
     groups: int | None = None,
-    progress: Callable[[int, int], object] | None = None,
+    progress: Count | None = None,
 ) -> IntraClassDistances:
     """Return the squared Frechet distance within each class; float64 copies are of one class at a time.
 
@@ -84,7 +85,7 @@ def intra_class_distances(
         _check_class_counts(label, int(real_counts[label]), int(generated_counts[label]))
     real = _by_class(real_features, real_labels, real_counts)
     generated = _by_class(generated_features, generated_labels, generated_counts)
-    generated = _told(generated, num_classes, progress)
+    generated = told(generated, num_classes, progress)
     if groups is None:
         distances = torch.tensor(list(class_distances(real, generated)), dtype=torch.float64)
         return IntraClassDistances(distances, real_counts, generated_counts)
@@ -95,16 +96,6 @@ def intra_class_distances(
         generated_counts,
         torch.tensor([estimate.standard_error for estimate in estimates], dtype=torch.float64),
     )
-
-
-def _told(
-    classes: Iterable[Tensor], num_classes: int, progress: Callable[[int, int], object] | None
-) -> Iterator[Tensor]:
-    """The same, telling of each class once work on it is done: when the next one is asked for."""
-    for label, of_class in enumerate(classes):
-        yield of_class
-        if progress is not None:
-            progress(label + 1, num_classes)
 
 
 def class_distances(real: Iterable[Tensor], generated: Iterable[Tensor]) -> Iterator[float]:

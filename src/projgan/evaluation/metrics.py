@@ -26,6 +26,7 @@ from projgan.evaluation.intra_class import intra_class_distances
 from projgan.evaluation.measured_classes import names_of, shortage
 from projgan.evaluation.neighbours import density_coverage, precision_recall
 from projgan.evaluation.scores import inception_score, kernel_distance, top_k_accuracy
+from projgan.listening import Count
 
 KERNEL_SUBSETS = 100
 KERNEL_SUBSET_SIZE = 1000
@@ -58,7 +59,7 @@ class Compared:
     """Real images that nothing was trained on, uint8 [M, C, R, R], and their labels [M]."""
     seed: int
     device: torch.device
-    progress: Callable[[int, int], None] | None
+    progress: Count | None
     """Told of what takes minutes: (done, in all)."""
 
 

@@ -15,6 +15,7 @@ from projgan.files import make_folder
 from projgan.generation.morphing import Morph, class_path, class_square, latent_path, morph_images, stop_steps
 from projgan.generation.request import MorphRequest
 from projgan.generation.sampling import class_labels
+from projgan.listening import Count
 from projgan.networks.resnet import Generator
 from projgan.outputs import refuse_foreign
 from projgan.pictures.animation import there_and_back, write_gif, write_mp4
@@ -22,7 +23,6 @@ from projgan.pictures.grids import enlargement, grid, write_png
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import generator_path, load_generator
 
-Progress = Callable[[int, int], None]
 MOST_BYTES = 2**29
 """Of pixels as they are drawn, latents and weights."""
 
@@ -51,8 +51,8 @@ def write_morph(
     request: MorphRequest,
     device: torch.device | str = "cpu",
     ffmpeg: str | None = None,
-    sampled: Progress | None = None,
-    written: Progress | None = None,
+    sampled: Count | None = None,
+    written: Count | None = None,
     said: Callable[[str], None] = lambda message: None,
 ) -> WrittenMorph:
     """Generate a morph and write it as PNG, GIF or MP4, by the name of the file.

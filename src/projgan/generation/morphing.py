@@ -7,7 +7,7 @@ sqrt(latent_size), and the middle of a straight line between two of them is sqrt
 the generator was never trained at (White 2016, arXiv 1609.04468).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from projgan.generation.sampling import latents_of, sample_latents, truncate
+from projgan.listening import Count, told
 from projgan.networks.resnet import Generator
 
 
@@ -119,9 +120,7 @@ def latent_path(
     return spherical(starts.double(), ends.double(), fraction.unsqueeze(1)).float()
 
 
-def morph_images(
-    generator: Generator, morph: Morph, progress: Callable[[int, int], None] | None = None
-) -> Tensor:
+def morph_images(generator: Generator, morph: Morph, progress: Count | None = None) -> Tensor:
     """Generate every image of a morph: uint8 [rows, steps, channels, R, R].
 
     Where a weight is 1 and the latent is that of a seed, it is bit for bit the image that
@@ -129,11 +128,5 @@ def morph_images(
     """
     rows, steps = morph.latents.shape[:2]
     weights = None if morph.weights is None else morph.weights.flatten(0, 1)
-    images = []
-    done = 0
-    for lane in sample_latents(generator, morph.latents.flatten(0, 1), weights):
-        images.append(lane)
-        done += len(lane)
-        if progress:
-            progress(done, rows * steps)
-    return torch.cat(images).unflatten(0, (rows, steps))
+    lanes = sample_latents(generator, morph.latents.flatten(0, 1), weights)
+    return torch.cat(list(told(lanes, rows * steps, progress, len))).unflatten(0, (rows, steps))

@@ -1,5 +1,6 @@
 """A request for images by class name carried out: PNG files on disk."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from projgan.errors import UserError
 from projgan.generation.rejection import most_real
 from projgan.generation.request import SampleRequest
 from projgan.generation.sampling import LARGEST_VECTOR_ROWS, MIXES, ROWS, class_labels, sample
+from projgan.listening import Count, told
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.outputs import claim_folder, refuse_foreign
 from projgan.pictures.grids import grid, write_png
@@ -51,8 +53,8 @@ def write_images(
     run: Path,
     request: SampleRequest,
     device: torch.device | str = "cpu",
-    progress: Callable[[int, int], None] | None = None,
-    judged: Callable[[int, int], None] | None = None,
+    progress: Count | None = None,
+    judged: Count | None = None,
     said: Callable[[str], None] = lambda message: None,
 ) -> Written:
     """Generate what is asked for and write it as one grid or as a folder of PNGs in a folder a class.
@@ -87,17 +89,14 @@ def write_images(
     repeated = None if conditions is None else conditions.repeat_interleave(request.count, dim=0)
     flat = [seed for row in seeds for seed in row]
     lanes = sample(generator, flat, repeated, request.truncation, request.batch_size)
+    lanes = told(lanes, len(flat), progress, len)
     if request.is_grid:
-        _write_grid(lanes, request, written, len(flat), progress)
+        _write_grid(lanes, request, written)
         return written
-    done = 0
-    for images in lanes:
-        for image in images:
-            file = _file(request, folders[done // request.count], flat[done])
-            write_png(to_pil(image), file)
-            written.files.append(file)
-            done += 1
-        _tell(progress, done, len(flat))
+    for done, image in enumerate(itertools.chain.from_iterable(lanes)):
+        file = _file(request, folders[done // request.count], flat[done])
+        write_png(to_pil(image), file)
+        written.files.append(file)
     return written
 
 
@@ -115,19 +114,11 @@ def _claim(request: SampleRequest, generator: Generator, folders: list[str], see
     claim_folder(request.out, {"generator": weights_sha256(generator), **chosen}, request.overwrite)
 
 
-def _write_grid(
-    lanes: Iterator[Tensor],
-    request: SampleRequest,
-    written: Written,
-    total: int,
-    progress: Callable[[int, int], None] | None,
-) -> None:
+def _write_grid(lanes: Iterator[Tensor], request: SampleRequest, written: Written) -> None:
+    total = len(written.rows) * request.count
     if total > LARGEST_GRID:
         raise UserError(f"--out {request.out}: {total} images are too many for one grid; give a folder")
-    made: list[Tensor] = []
-    for images in lanes:
-        made.append(images)
-        _tell(progress, sum(map(len, made)), total)
+    made = list(lanes)
     one_row = len(written.rows) == 1
     columns = min(request.count, 16) if one_row else request.count
     write_png(grid(torch.cat(made), columns, None if one_row else written.rows), request.out)
@@ -152,7 +143,7 @@ def _keep(
     pool: list[int],
     conditions: Tensor | None,
     rows: int,
-    judged: Callable[[int, int], None] | None,
+    judged: Count | None,
 ) -> list[list[int]]:
     """Return the seeds of each row that are left."""
     done = 0
@@ -160,7 +151,8 @@ def _keep(
     def tell(images: int) -> None:
         nonlocal done
         done += images
-        _tell(judged, done, rows * len(pool))
+        if judged is not None:
+            judged(done, rows * len(pool))
 
     return [
         most_real(generator, discriminator, pool, request.count, condition, request.truncation, tell)
@@ -192,8 +184,3 @@ def _rows(
         labels = list(dict.fromkeys(class_labels(request.classes, names, empty)))
     folders = folder_names(names)
     return [names[label] for label in labels], [folders[label] for label in labels], torch.tensor(labels)
-
-
-def _tell(progress: Callable[[int, int], None] | None, done: int, total: int) -> None:
-    if progress:
-        progress(done, total)

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from projgan.files import write_atomically
 from projgan.inspection.inspection import Inspection
+from projgan.listening import Count, told
 from projgan.pictures.grids import between_names, grid, write_png
 
 MOST_ROWS = 100
@@ -27,7 +28,7 @@ def write_table(
     score_name: str,
     items: Sequence[str],
     names: Sequence[str],
-    written: Callable[[int, int], None] | None = None,
+    written: Count | None = None,
 ) -> Path:
     """Write `inspection.csv`: one row an image, in the order of the data; nine digits give a float32 back.
 
@@ -61,10 +62,8 @@ def write_table(
         text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="")
         writer = csv.writer(text)
         writer.writerow(header)
-        for index, item in enumerate(items):
+        for index, item in enumerate(told(items, len(items), written)):
             writer.writerow(cells(index, item))
-            if written:
-                written(index + 1, len(items))
         text.flush()
         text.detach()
 

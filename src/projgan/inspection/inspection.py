@@ -18,6 +18,7 @@ from torch import Tensor
 
 from projgan.errors import UserError
 from projgan.lanes import as_seen, in_lanes, lane_size
+from projgan.listening import Count, told
 from projgan.networks.resnet import Discriminator
 
 MOST_NUMBERS = 2**26
@@ -171,7 +172,7 @@ def inspect(
     method: str,
     images: Tensor,
     labels: Tensor,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Count | None = None,
     classes: Tensor | None = None,
 ) -> Inspection:
     """Ask a discriminator about labelled images, in lanes of a fixed size (see `projgan.lanes`).
@@ -201,17 +202,16 @@ def inspect(
     look, on_device = READINGS[method].look, classes.to(next(discriminator.parameters()).device)
     marginals, scores, logits = [], [], []
     done = 0
-    for opinion, count in in_lanes(
+    opinions = in_lanes(
         lambda images: look(discriminator, as_seen(images, discriminator), on_device),
         lane_size(discriminator),
         images,
-    ):
+    )
+    for opinion, count in told(opinions, len(images), progress, lambda lane: lane[1]):
         own = labels[done : done + count, None].to(opinion.logits.device)
         marginals.append(opinion.marginal[:count].cpu())
         logits.append(opinion.logits[:count].gather(1, own).squeeze(1).cpu())
         if opinion.class_scores is not None:
             scores.append(opinion.class_scores[:count].cpu())
         done += count
-        if progress:
-            progress(done, len(images))
     return Inspection(labels, torch.cat(marginals), torch.cat(logits), torch.cat(scores) if scores else None)

@@ -5,7 +5,6 @@ The projection's form supposes that log p(y|x) is linear in phi(x), up to what y
 and with it f gives the posterior of the data: q(y|x) is proportional to p(y|x) exp f(x, y).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from projgan.generation.sampling import sample
 from projgan.lanes import features_of
+from projgan.listening import Count, told
 from projgan.networks.resnet import Discriminator, Generator
 
 PENALTY = 1e-3
@@ -63,7 +63,7 @@ def label_posterior_of(
     generator: Generator,
     discriminator: Discriminator,
     per_class: int,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Count | None = None,
     classes: Tensor | None = None,
 ) -> LabelPosterior:
     """Fit p(y|x) to generated images of seeds 0, 1, ..., as many of each class.
@@ -81,11 +81,6 @@ def label_posterior_of(
         classes = torch.arange(discriminator.condition.shape.num_classes)
     places = torch.arange(per_class * len(classes)) % len(classes)
     labels = classes[places]
-    features = []
-    done = 0
-    for images in sample(generator, range(len(labels)), labels):
-        features.append(features_of(discriminator, images))
-        done += len(images)
-        if progress:
-            progress(done, len(labels))
+    lanes = told(sample(generator, range(len(labels)), labels), len(labels), progress, len)
+    features = [features_of(discriminator, images) for images in lanes]
     return fit_label_posterior(torch.cat(features), places, len(classes))

@@ -19,13 +19,12 @@ from projgan.inspection.inspection import READINGS, Inspection, Reading, inspect
 from projgan.inspection.label_posterior import label_posterior_of
 from projgan.inspection.request import InspectionRequest
 from projgan.lanes import features_of
+from projgan.listening import Count
 from projgan.networks.resnet import Generator
 from projgan.outputs import refuse_foreign
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import discriminator_path, load_discriminator, load_generator
 from projgan.storage.run_images import images_of_run
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -63,10 +62,10 @@ def write_inspection(
     data: str | None = None,
     request: InspectionRequest = InspectionRequest(),
     device: torch.device | str = "cpu",
-    decoded: Progress | None = None,
-    inspected: Progress | None = None,
-    generated: Progress | None = None,
-    written: Progress | None = None,
+    decoded: Count | None = None,
+    inspected: Count | None = None,
+    generated: Count | None = None,
+    written: Count | None = None,
     said: Callable[[str], None] = lambda message: None,
 ) -> WrittenInspection:
     """Inspect the images and write `inspection.csv` and the pictures.

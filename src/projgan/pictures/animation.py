@@ -3,7 +3,7 @@
 import itertools
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -11,9 +11,9 @@ from PIL import Image
 
 from projgan.errors import UserError, printable
 from projgan.files import make_folder, write_atomically
+from projgan.listening import Count, told
 from projgan.outputs import SIGN
 
-Progress = Callable[[int, int], None]
 SHORTEST_GIF_FRAME = 0.02
 """Seconds; browsers show frames that are shorter for a tenth of a second instead."""
 
@@ -24,7 +24,7 @@ def there_and_back(frames: Sequence[Image.Image]) -> list[Image.Image]:
 
 
 def write_gif(
-    frames: Sequence[Image.Image], path: Path, frame_seconds: float, progress: Progress | None = None
+    frames: Sequence[Image.Image], path: Path, frame_seconds: float, progress: Count | None = None
 ) -> None:
     """Write an endless GIF with a palette of 256 colours for each frame.
 
@@ -36,7 +36,8 @@ def write_gif(
     """
     ends = [round(100 * frame_seconds * index) for index in range(len(frames) + 1)]
     durations = [10 * (after - before) for before, after in itertools.pairwise(ends)]
-    paletted = (frame.quantize(256, dither=Image.Dither.NONE) for frame in _counted(frames, progress))
+    shown = told(frames, len(frames), progress)
+    paletted = (frame.quantize(256, dither=Image.Dither.NONE) for frame in shown)
     first = next(paletted)
     make_folder(path.parent)
     write_atomically(
@@ -60,7 +61,7 @@ def write_mp4(
     path: Path,
     frame_seconds: float,
     ffmpeg: str,
-    progress: Progress | None = None,
+    progress: Count | None = None,
 ) -> None:
     """Pipe frames to ffmpeg, which chooses its encoder; what is written can be played while it loads.
 
@@ -86,7 +87,7 @@ def write_mp4(
 
     def encode(file: IO[bytes]) -> None:
         # `file:` and a full path, so that no name is taken for an option or a protocol.
-        _run([*words, f"file:{Path(file.name).absolute()}"], _counted(frames, progress), path)
+        _run([*words, f"file:{Path(file.name).absolute()}"], told(frames, len(frames), progress), path)
 
     write_atomically(path, encode, sync=False)
 
@@ -116,10 +117,3 @@ def _feed(process: "subprocess.Popen[bytes]", frames: Iterator[Image.Image]) -> 
     except BrokenPipeError:
         return process.wait() or -1  # it stopped reading: whatever it says, the video is not whole
     return process.wait()
-
-
-def _counted(frames: Sequence[Image.Image], progress: Progress | None) -> Iterator[Image.Image]:
-    for done, frame in enumerate(frames, start=1):
-        yield frame
-        if progress:
-            progress(done, len(frames))

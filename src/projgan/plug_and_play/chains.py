@@ -16,6 +16,7 @@ from projgan.data.gathering import send
 from projgan.errors import UserError
 from projgan.generation.sampling import latents_of
 from projgan.lanes import fill_lane, rows_apart
+from projgan.listening import Count
 from projgan.networks.classifier import Classifier
 from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.pictures.pixels import to_uint8
@@ -129,7 +130,7 @@ def sample_classes(
     steps: int = 200,
     class_score: str = "own-logit",
     keep_every: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Count | None = None,
 ) -> Iterator[Samples]:
     """Walk a chain from N(0, I) for every pair of a label and a seed, lane by lane.
 
@@ -166,7 +167,7 @@ def _walk_lane(
     steps: int,
     class_score: str,
     keep_every: int | None,
-    progress: Callable[[int, int], None],
+    progress: Count,
 ) -> Samples:
     device, count = networks.device, len(labels)
     wanted = fill_lane(torch.tensor(labels), lane).to(device)

@@ -1,7 +1,7 @@
 """What plug-and-play leaves: a grid, the chains on their way as a GIF, or a folder of class folders."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from projgan.data.class_folders import folder_names
 from projgan.errors import UserError, reading
+from projgan.listening import Count
 from projgan.outputs import claim_folder, refuse_foreign
 from projgan.pictures.animation import write_gif
 from projgan.pictures.grids import grid, write_png
@@ -21,7 +22,6 @@ from projgan.plug_and_play.chains import PlugAndPlay, Samples, sample_classes
 from projgan.plug_and_play.sampler import ChainSettings
 from projgan.storage.network_file import weights_sha256
 
-Progress = Callable[[int, int], None]
 AT_ONCE = 250
 """Images read again at once."""
 FRAMES, FRAME_SECONDS, STILL_FRAMES = 40, 0.1, 15
@@ -55,7 +55,7 @@ class Plan:
 
 
 def _lanes(
-    networks: PlugAndPlay, plan: Plan, keep_every: int | None, progress: Progress | None
+    networks: PlugAndPlay, plan: Plan, keep_every: int | None, progress: Count | None
 ) -> Iterator[Samples]:
     return sample_classes(
         networks,
@@ -70,7 +70,7 @@ def _lanes(
 
 
 def write_grid(
-    networks: PlugAndPlay, plan: Plan, progress: Progress | None
+    networks: PlugAndPlay, plan: Plan, progress: Count | None
 ) -> tuple[list[Path], Iterable[Tensor]]:
     """A class a row, a seed a column; returns the file and its images."""
     images = torch.cat([lane.images for lane in _lanes(networks, plan, None, progress)])
@@ -83,7 +83,7 @@ def _grid(images: Tensor, plan: Plan) -> Image.Image:
 
 
 def write_animation(
-    networks: PlugAndPlay, plan: Plan, progress: Progress | None
+    networks: PlugAndPlay, plan: Plan, progress: Count | None
 ) -> tuple[list[Path], Iterable[Tensor]]:
     """The same grid at about `FRAMES` steps of the chains; returns the file and the last images."""
     made = list(_lanes(networks, plan, -(-plan.steps // FRAMES), progress))
@@ -94,7 +94,7 @@ def write_animation(
 
 
 def write_folder(
-    networks: PlugAndPlay, plan: Plan, progress: Progress | None
+    networks: PlugAndPlay, plan: Plan, progress: Count | None
 ) -> tuple[list[Path], Iterable[Tensor]]:
     """A PNG a chain, in a folder a class, as `projgan evaluate` reads them."""
     folders = folder_names(networks.words.class_names)

@@ -1,6 +1,6 @@
 """From images and a classifier to a folder with a generator that inverts it: loop, checkpoint, resume."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from projgan.classification.held_out import LabelledParts
 from projgan.errors import UserError
 from projgan.files import make_folder
-from projgan.listening import Listener
+from projgan.listening import Count, Listener, told
 from projgan.networks.classifier import Classifier
 from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.pictures.pixels import to_float
@@ -117,11 +117,8 @@ def _origin_of(description: NetworkDescription) -> dict[str, Any]:
     return description.provenance.settings | others
 
 
-Progress = Callable[[int, int], None]
-
-
 @torch.no_grad()
-def largest_feature(encoder: Classifier, images: Tensor, progress: Progress | None = None) -> float:
+def largest_feature(encoder: Classifier, images: Tensor, progress: Count | None = None) -> float:
     """Return the largest feature of up to 5,000 of the uint8 images [N, C, R, R], spread over them."""
     some = images[:: -(-len(images) // LOOKED_AT)]
     return max(float(encoder.features(batch).max()) for batch in _batches(some, encoder, progress))
@@ -129,7 +126,7 @@ def largest_feature(encoder: Classifier, images: Tensor, progress: Progress | No
 
 @torch.no_grad()
 def feature_error(
-    inverter: InvertingGenerator, encoder: Classifier, images: Tensor, progress: Progress | None = None
+    inverter: InvertingGenerator, encoder: Classifier, images: Tensor, progress: Count | None = None
 ) -> float:
     """How badly features come back: sum of |E(G(h)) - h|^2 over that of |h - mean of h|^2.
 
@@ -158,13 +155,9 @@ def feature_error(
     return float(missed / spread)
 
 
-def _batches(images: Tensor, encoder: Classifier, progress: Progress | None) -> Iterator[Tensor]:
-    done = 0
-    for batch in images.split(AT_ONCE):
+def _batches(images: Tensor, encoder: Classifier, progress: Count | None) -> Iterator[Tensor]:
+    for batch in told(images.split(AT_ONCE), len(images), progress, len):
         yield to_float(batch.to(encoder.linear.weight.device))
-        done += len(batch)
-        if progress is not None:
-            progress(done, len(images))
 
 
 def describe(

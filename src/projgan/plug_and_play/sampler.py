@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from projgan.listening import Count, told
+
 Network = Callable[[Tensor], Tensor]
 ClassScore = Callable[[Tensor, Tensor], Tensor]
 
@@ -153,7 +155,7 @@ def sample_chain(
     *,
     steps: int = 200,
     keep_every: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Count | None = None,
 ) -> Chain:
     """Walk N chains for some steps; arguments as in `walk`.
 
@@ -165,9 +167,7 @@ def sample_chain(
     """
     features, kept = start, [start]
     chain = walk(generator, encoder, class_score, start, settings, noise)
-    for step, features in zip(range(1, steps + 1), chain, strict=False):
+    for step, features in zip(told(range(1, steps + 1), steps, progress), chain, strict=False):
         if keep_every is not None and step % keep_every == 0:
             kept.append(features)
-        if progress is not None:
-            progress(step, steps)
     return Chain(features, torch.stack(kept))

@@ -10,9 +10,10 @@ import torch
 from projgan.classification.training import class_logits
 from projgan.errors import UserError
 from projgan.generation.sampling import class_labels
+from projgan.listening import Count
 from projgan.outputs import refuse_foreign
 from projgan.plug_and_play.chains import PlugAndPlay, load_plug_and_play, step_scale
-from projgan.plug_and_play.files import Plan, Progress, write_animation, write_folder, write_grid
+from projgan.plug_and_play.files import Plan, write_animation, write_folder, write_grid
 from projgan.plug_and_play.request import PlugAndPlayRequest
 from projgan.plug_and_play.run import InverterRun
 from projgan.plug_and_play.sampler import ChainSettings, log_probability
@@ -37,7 +38,7 @@ def write_samples(
     run: Path,
     request: PlugAndPlayRequest,
     device: str = "cpu",
-    progress: Progress | None = None,
+    progress: Count | None = None,
     said: Callable[[str], None] = lambda message: None,
 ) -> Written:
     """Sample what is asked for, and write it.

@@ -1,9 +1,10 @@
 """A report before it is written: everything it says and shows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from projgan.listening import Count
 from projgan.report.costs import MethodCost, costs_of
 from projgan.report.methods import Method, group_runs
 from projgan.report.pictures import (
@@ -46,9 +47,7 @@ class Report:
         return (*self.intervals, *self.metric_curves, *self.losses, *self.class_bars, *self.grids)
 
 
-def build_report(
-    run_dirs: Sequence[Path], progress: Callable[[int, int], None] = lambda done, total: None
-) -> Report:
+def build_report(run_dirs: Sequence[Path], progress: Count = lambda done, total: None) -> Report:
     """Read runs and draw what a report over them shows.
 
     Args:

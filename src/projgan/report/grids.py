@@ -1,12 +1,13 @@
 """Pictures of what each method generates, from the same seeds and classes."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 from projgan.generation.sampling import sample
+from projgan.listening import Count
 from projgan.pictures.grids import grid
 from projgan.pictures.pillow import save_png
 from projgan.report.charts import shortened
@@ -39,9 +40,7 @@ def shown_labels(present: Sequence[int]) -> list[int]:
     return [present[index * (len(present) - 1) // (CLASSES - 1)] for index in range(CLASSES)]
 
 
-def draw_grids(
-    methods: Sequence[Method], progress: Callable[[int, int], None] = lambda done, total: None
-) -> list[Grid]:
+def draw_grids(methods: Sequence[Method], progress: Count = lambda done, total: None) -> list[Grid]:
     """Draw one picture per method, from its first seed's run: a class a row, a seed a column.
 
     An unconditional generator has no classes: its rows are further seeds.

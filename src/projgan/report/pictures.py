@@ -1,9 +1,10 @@
 """Which charts and grids a report shows, with what is said below them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from projgan.evaluation.rows import differing_keys
+from projgan.listening import Count
 from projgan.report import charts
 from projgan.report.curves import LOSSES, loss_lines, metric_lines
 from projgan.report.grids import draw_grids
@@ -120,7 +121,7 @@ def shown_classes(result: MetricResult, class_names: Sequence[str]) -> tuple[lis
     return ordered[:half] + ordered[-half:], which
 
 
-def image_grids(methods: Sequence[Method], progress: Callable[[int, int], None]) -> list[Picture]:
+def image_grids(methods: Sequence[Method], progress: Count) -> list[Picture]:
     """Draw what each method generates."""
     pictures = []
     for place, drawn in enumerate(draw_grids(methods, progress)):

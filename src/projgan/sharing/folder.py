@@ -14,6 +14,7 @@ from projgan.files import file_sha256, make_folder, write_atomically
 from projgan.generation.request import SampleRequest
 from projgan.generation.sample_writing import write_images
 from projgan.hub.names import HubName
+from projgan.listening import Count
 from projgan.report.writing import escape_markdown
 from projgan.sharing.card import INSTALL, facts_of, front_matter, names_in_words, number_lines, table
 from projgan.storage.hub_models import DISCRIMINATOR, GENERATOR
@@ -52,9 +53,7 @@ class ShareRequest:
     """What a person should know before using it."""
 
 
-def write_folder(
-    request: ShareRequest, folder: Path, progress: Callable[[int, int], None] | None = None
-) -> list[Path]:
+def write_folder(request: ShareRequest, folder: Path, progress: Count | None = None) -> list[Path]:
     """Write everything that is shared of a run to an empty folder; returns the files.
 
     Folders of this machine are left out of what networks and settings say.
@@ -130,7 +129,7 @@ def _draw(
     path: Path,
     description: NetworkDescription,
     out: Path,
-    progress: Callable[[int, int], None] | None,
+    progress: Count | None,
 ) -> None:
     """A grid of the first classes; of super-resolution the newest one of the run, for it needs images."""
     if description.kind != "generator":

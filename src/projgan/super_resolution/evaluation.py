@@ -17,6 +17,7 @@ from projgan.evaluation.diversity import number_of_scales
 from projgan.evaluation.extractors import ClassifierNetwork
 from projgan.evaluation.super_resolution import Fidelity, fidelity
 from projgan.files import make_folder, write_atomically
+from projgan.listening import Count, told
 from projgan.networks.super_resolution import FACTOR
 from projgan.outputs import SIGN, refuse_foreign
 from projgan.pictures.grids import write_png
@@ -27,8 +28,6 @@ from projgan.storage.run_images import images_of_run
 from projgan.super_resolution.enlarging import BASELINES, comparison, super_resolve
 from projgan.super_resolution.request import SuperResolutionRequest
 from projgan.super_resolution.writing import COMPARED, DRAWS_COMPARED
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,8 @@ def evaluate_super_resolution(
     data: str | None,
     request: SuperResolutionRequest,
     device: torch.device | str = "cpu",
-    decoded: Progress | None = None,
-    enlarged: Progress | None = None,
+    decoded: Count | None = None,
+    enlarged: Count | None = None,
     said: Callable[[str], None] = lambda message: None,
 ) -> MeasuredSuperResolution:
     """Make images small, enlarge them again and compare; writes `evaluation.json` and `comparison.png`.
@@ -86,11 +85,8 @@ def evaluate_super_resolution(
     chosen = _choose(len(images), request.count, request.seed)
     truth, labels = as_tensor(images.images)[chosen], as_tensor(images.labels)[chosen]
     small = downscale(truth, FACTOR)
-    draws = []
-    for output in super_resolve(generator, small, seeds):
-        draws.append(output)
-        if enlarged is not None:
-            enlarged(len(draws) * len(small), len(seeds) * len(small))
+    outputs_of = super_resolve(generator, small, seeds)
+    draws = list(told(outputs_of, len(seeds) * len(small), enlarged, len))
     outputs = {name: enlarge(small, FACTOR, way)[None] for name, way in BASELINES.items()}
     outputs["projgan"] = torch.stack(draws)
     if classifier is not None:

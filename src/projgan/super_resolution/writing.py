@@ -1,6 +1,5 @@
 """A request to enlarge carried out: PNGs four times as large as images of any kind, and a comparison."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from projgan.data.decode import IMAGE_SUFFIXES, UnreadableImageError, to_eight_b
 from projgan.data.sources.folder import open_file
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError, printable
+from projgan.listening import Count, told
 from projgan.networks.super_resolution import FACTOR
 from projgan.outputs import claim_folder, refuse_foreign
 from projgan.pictures.grids import write_png
@@ -20,7 +20,6 @@ from projgan.storage.network_file import generator_path, load_super_resolution_g
 from projgan.super_resolution.enlarging import comparison, super_resolve
 from projgan.super_resolution.request import SuperResolutionRequest
 
-Progress = Callable[[int, int], None]
 MOST_PIXELS = 2**16
 """Of one image to be enlarged; the generator needs some 40 KiB for each at full width: 2.4 GiB."""
 MOST_IMAGES = 100_000
@@ -49,7 +48,7 @@ def enlarge_images(
     images: Path,
     request: SuperResolutionRequest,
     device: torch.device | str = "cpu",
-    progress: Progress | None = None,
+    progress: Count | None = None,
 ) -> WrittenImages:
     """Enlarge one image or all in a folder; one PNG for each image and draw, and `comparison.png`.
 
@@ -75,7 +74,7 @@ def enlarge_images(
     names = [_name(stem, seed) for stem in stems for seed in seeds]
     _claim(images, request, generator, [COMPARISON, *names])
     compared: list[tuple[Tensor, list[Tensor]]] = []
-    for done, (image, stem) in enumerate(zip(readable, stems, strict=True), start=1):
+    for image, stem in told(zip(readable, stems, strict=True), len(readable), progress):
         small = as_tensor(from_pil(_read(image), generator.channels))[None]
         outputs = list(super_resolve(generator, small, seeds))
         for seed, output in zip(seeds, outputs, strict=True):
@@ -84,8 +83,6 @@ def enlarge_images(
             written.files.append(str(file))
         if len(compared) < COMPARED and (not compared or compared[0][0].shape == small.shape):
             compared.append((small, outputs[:DRAWS_COMPARED]))
-        if progress is not None:
-            progress(done, len(readable))
     rows = [torch.cat(draw) for draw in zip(*(outputs for _, outputs in compared), strict=True)]
     picture = comparison(torch.cat([small for small, _ in compared]), rows, seeds[:DRAWS_COMPARED])
     write_png(picture, Path(written.comparison))

@@ -2,7 +2,6 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from projgan.data.conditions import CONDITION_KINDS
 from projgan.data.configured import condition_request
 from projgan.data.gathering import stays_on_gpu
 from projgan.errors import UserError
-from projgan.listening import Listener
+from projgan.listening import Count, Listener
 from projgan.process.ranks import Ranks
 from projgan.training.building import build_trainer, refuse_unequal_shares
 from projgan.training.graphs import WARM_UP
@@ -169,7 +168,7 @@ def _cpu_name() -> str:
     return f"CPU, {torch.get_num_threads()} threads"
 
 
-def _seconds_per_step(trainer: Trainer, progress: Callable[[int, int], None], budget: float = 10.0) -> float:
+def _seconds_per_step(trainer: Trainer, progress: Count, budget: float = 10.0) -> float:
     """Median of up to five steps after the first ones, or as many as fit into the budget in seconds."""
     times: list[float] = []
     first = 1 if trainer.steps_are == "eager" else WARM_UP + 1
