@@ -140,6 +140,6 @@ def metrics() -> str:
 
 
 def _names(key: str) -> list[str]:
-    from projgan.evaluation.metrics import public_name
+    from projgan.evaluation.metric_names import public_name
 
     return sorted({public_name(key, True), public_name(key, False)})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from projgan.errors import UserError
-from projgan.evaluation.metrics import public_name
+from projgan.evaluation.metric_names import public_name
 from projgan.evaluation.rows import Measurement, MetricRow, differing_keys
 from projgan.report.intervals import Spread, spread_of
 from projgan.report.metrics import metric_named

@@ -6,7 +6,8 @@ from pathlib import Path
 from projgan.data import open_source
 from projgan.errors import UserError
 from projgan.evaluation.extractors import open_feature_network
-from projgan.evaluation.metrics import METRICS, PRINTED_AS
+from projgan.evaluation.metric_names import PRINTED_AS
+from projgan.evaluation.metrics import METRICS
 
 
 def name_of(features: str) -> str:

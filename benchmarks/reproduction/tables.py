@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from projgan.config import RunConfig, differing_keys, explain
 from projgan.errors import UserError, nearest_name
-from projgan.evaluation.metrics import METRICS, PRINTED_AS, Metric
+from projgan.evaluation.metric_names import PRINTED_AS
+from projgan.evaluation.metrics import METRICS, Metric
 from runs import FREE_KEYS, configure
 
 FOLDER = Path(__file__).parent / "tables"

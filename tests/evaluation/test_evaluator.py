@@ -18,12 +18,13 @@ from projgan.evaluation.diversity import within_class_ms_ssim
 from projgan.evaluation.evaluator import Evaluator
 from projgan.evaluation.frechet import factor_of_features, frechet_distance_from_features
 from projgan.evaluation.frechet_error import frechet_distance_with_error
-from projgan.evaluation.image_sources import GeneratorImages, RealConditions, StoredImages, stored_images
+from projgan.evaluation.image_sources import GeneratorImages, RealConditions
 from projgan.evaluation.intra_class import intra_class_distances
 from projgan.evaluation.neighbours import density_coverage, precision_recall
 from projgan.evaluation.protocol import choose_protocol, choose_real
 from projgan.evaluation.rows import MetricRow, Subject, differing_keys
 from projgan.evaluation.scores import inception_score, kernel_distance, top_k_accuracy
+from projgan.evaluation.stored_images import StoredImages, stored_images
 from projgan.generation.sampling import sample
 from projgan.listening import Listener
 from projgan.networks.resnet import Generator

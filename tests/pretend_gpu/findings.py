@@ -16,9 +16,9 @@ from projgan.classification.trainer import ClassifierTrainer
 from projgan.data import load_images
 from projgan.evaluation.evaluator import Evaluator
 from projgan.evaluation.extractors import ClassifierNetwork
-from projgan.evaluation.image_sources import StoredImages
 from projgan.evaluation.metrics import METRICS, Compared, Metric
 from projgan.evaluation.protocol import choose_protocol
+from projgan.evaluation.stored_images import StoredImages
 from projgan.generation.morph_writing import write_morph
 from projgan.generation.request import MorphRequest, SampleRequest
 from projgan.generation.sample_writing import write_images

@@ -8,10 +8,10 @@ import numpy as np
 
 from projgan.config import Fit
 from projgan.data.decode import ENLARGED, Unreadable, UnreadableImageError, decode
-from projgan.data.packed import SKIPPED_NAMED, Sizes, packed_fingerprint
 from projgan.data.parallel import map_items
 from projgan.data.sample_depth import stored_bits, used_bits
 from projgan.data.sources import Item, Source
+from projgan.data.store import SKIPPED_NAMED, Sizes, packed_fingerprint
 from projgan.errors import UserError
 from projgan.listening import Count, told
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from projgan.data.packed import CONDITIONS, IMAGES, LABELS, MANIFEST
+from projgan.data.store import CONDITIONS, IMAGES, LABELS, MANIFEST
 from projgan.data.verification import NOTE
 from projgan.errors import UserError
 from projgan.files import lock_for_this_process

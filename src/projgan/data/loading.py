@@ -10,13 +10,7 @@ import numpy as np
 from projgan.config import Fit
 from projgan.data.decoding import Decoding, OnUnreadable
 from projgan.data.half_made import discard, holds_only_ours
-from projgan.data.packed import (
-    PackedImages,
-    UnusableStoreError,
-    content_fingerprint,
-    open_packed,
-    packed_fingerprint,
-)
+from projgan.data.packed import PackedImages
 from projgan.data.packing import (
     check_request,
     check_space,
@@ -29,6 +23,7 @@ from projgan.data.packing import (
 from projgan.data.sample_depth import words_on_depth
 from projgan.data.sources import Source, open_source
 from projgan.data.sources.columns import ONE_CLASS, ConditionRequest
+from projgan.data.store import UnusableStoreError, content_fingerprint, open_packed, packed_fingerprint
 from projgan.data.store_writing import conditions_sha256, labels_sha256
 from projgan.data.verification import Verify
 from projgan.errors import UserError

@@ -6,16 +6,16 @@ from pathlib import Path
 from projgan.config import Fit
 from projgan.data.decoding import Decoding, OnUnreadable, unreadable_images
 from projgan.data.half_made import half_made
-from projgan.data.packed import (
+from projgan.data.packed import PackedImages
+from projgan.data.sources import Source
+from projgan.data.store import (
     MANIFEST,
     MAX_RESOLUTION,
-    PackedImages,
     UnusableStoreError,
     open_packed,
     packed_fingerprint,
     read_manifest,
 )
-from projgan.data.sources import Source
 from projgan.data.store_writing import write_store
 from projgan.data.verification import Verify
 from projgan.errors import UserError, nearest_name

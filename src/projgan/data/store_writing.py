@@ -8,7 +8,7 @@ from typing import BinaryIO
 import numpy as np
 
 from projgan.data.decoding import Decoding
-from projgan.data.packed import CONDITIONS, IMAGES, LABELS, MANIFEST, Manifest
+from projgan.data.store import CONDITIONS, IMAGES, LABELS, MANIFEST, Manifest
 from projgan.errors import UserError
 from projgan.files import sync_folder
 

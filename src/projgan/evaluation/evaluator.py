@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 
 from projgan.data import PackedImages
@@ -29,19 +28,13 @@ from projgan.evaluation.measured_classes import (
     rarest,
     shortage,
 )
-from projgan.evaluation.metrics import (
-    INTRA_CLASS_GROUPS,
-    METRICS,
-    Compared,
-    Finding,
-    choose_metrics,
-    public_name,
-)
+from projgan.evaluation.metric_names import choose_metrics, public_name
+from projgan.evaluation.metrics import INTRA_CLASS_GROUPS, METRICS, Compared, Finding
 from projgan.evaluation.protocol import Protocol, choose_real
-from projgan.evaluation.rows import Measurement, MetricRow
+from projgan.evaluation.row_making import RowMaker
+from projgan.evaluation.rows import MetricRow
 from projgan.listening import Listener
 from projgan.process.ranks import Ranks
-from projgan.storage.network_description import versions
 
 
 class Evaluator:
@@ -78,6 +71,7 @@ class Evaluator:
         self.data, self.network, self.protocol, self.metrics = data, network, protocol, metrics
         self.seed, self.ranks, self.cache, self.held_out = seed, ranks, cache, held_out
         self.vectors = vectors
+        self._rows = RowMaker(data, network, protocol, seed)
         self.listener = listener or Listener()
         self.classes = classes_with_images(data)
         self._unremarked = {"fid", "intra_fid"}
@@ -147,7 +141,9 @@ class Evaluator:
         rows = []
         for done, name in enumerate(names, start=1):
             start = time.perf_counter()
-            rows += [self._row(finding, source, draw, start) for finding in METRICS[name].measure(compared)]
+            rows += [
+                self._rows.row(finding, source, draw, start) for finding in METRICS[name].measure(compared)
+            ]
             self.listener.working("measuring metrics", done, len(names))
         return rows
 
@@ -282,7 +278,7 @@ class Evaluator:
             len(draw.labels),
             dict(zip(names_of(classes, self.data.class_names), values.tolist(), strict=True)),
         )
-        return [self._row(finding, source, draw, start)]
+        return [self._rows.row(finding, source, draw, start)]
 
     def _loader_of_held_out(self) -> Callable[[], PackedImages]:
         if self.held_out is None:
@@ -299,45 +295,6 @@ class Evaluator:
                 f"the test images of {self.data.name} are of other classes than the training ones"
             )
         return as_tensor(images.images), as_tensor(images.labels)
-
-    def _row(self, finding: Finding, source: ImageSource, draw: Draw, start: float) -> MetricRow:
-        metric = public_name(finding.name, self.network.is_inception)
-        try:
-            return self._checked_row(metric, finding, source, draw, start)
-        except ValidationError:
-            raise UserError(
-                f"{metric} comes out as {finding.value:g}, which measures nothing: the feature network "
-                f"{self.network.name} is damaged or broken; use another one"
-            ) from None
-
-    def _checked_row(
-        self, metric: str, finding: Finding, source: ImageSource, draw: Draw, start: float
-    ) -> MetricRow:
-        return MetricRow(
-            metric=metric,
-            value=finding.value,
-            standard_error=finding.standard_error,
-            per_class=finding.per_class,
-            measurement=Measurement(
-                protocol=self.protocol.name,
-                data=self.data.name,
-                data_fingerprint=self.data.fingerprint,
-                resolution=self.data.resolution,
-                real_split=self.data.split or "all",
-                real_images=finding.real_images,
-                generated_images=finding.generated_images,
-                generated_labels=draw.labels_are,
-                features=self.network.name,
-                features_sha256=self.network.sha256,
-                resize=self.network.resize,
-                seed=self.seed,
-                truncation=source.truncation,
-                parameters=finding.parameters,
-            ),
-            subject=source.subject,
-            seconds=time.perf_counter() - start,
-            versions=versions(),
-        )
 
 
 def _read_at(draw: Draw, positions: Tensor, chosen: Tensor) -> Iterator[Tensor]:

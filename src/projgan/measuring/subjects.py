@@ -9,8 +9,9 @@ from projgan.config import load_config
 from projgan.data.decoding import OnUnreadable
 from projgan.data.standardization import Standardization
 from projgan.errors import UserError
-from projgan.evaluation.image_sources import GeneratorImages, ImageSource, generator_images, stored_images
+from projgan.evaluation.image_sources import GeneratorImages, ImageSource, generator_images
 from projgan.evaluation.rows import Subject
+from projgan.evaluation.stored_images import stored_images
 from projgan.networks.resnet import Generator
 from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps, load_checkpoint
 from projgan.storage.hub_models import known_as

@@ -5,12 +5,12 @@ tensors must be exactly those that the described network has.
 """
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Any, get_args
 
 import torch
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -21,97 +21,14 @@ from projgan.files import write_atomically
 from projgan.networks.classifier import Classifier
 from projgan.networks.convolutions import channels_last
 from projgan.networks.inverting_generator import InvertingGenerator
-from projgan.networks.projected import ProjectedDiscriminator
 from projgan.networks.resnet import Discriminator, Generator
-from projgan.networks.shapes import MAX_RESOLUTION, MIN_RESOLUTION
 from projgan.networks.super_resolution import SuperResolutionDiscriminator, SuperResolutionGenerator
 from projgan.storage.hub_models import DISCRIMINATOR
 from projgan.storage.network_description import NetworkDescription, NetworkKind
-from projgan.storage.pretrained import load_imagenet
+from projgan.storage.network_kinds import DISCRIMINATORS, KINDS
 from projgan.storage.published_models import existing_run_or_model
 
 METADATA_KEY = "projgan"
-Count = Annotated[int, Field(gt=0, le=1_000_000)]
-
-
-class _GeneratorArguments(Checked):
-    architecture: str
-    channels: Literal[1, 3]
-    num_classes: Count | None
-    condition: str = "class"
-    norm: str = "conditional-batch-norm"
-    latent_size: Count
-    width: Count | None
-
-
-class _DiscriminatorArguments(Checked):
-    architecture: str
-    condition: str
-    channels: Literal[1, 3]
-    num_classes: Count
-    width: Count | None
-    hidden_block: Count | None = None
-    embedding_size: Count = 128
-    quadratic_term: bool = False
-
-
-class _ProjectedDiscriminatorArguments(Checked):
-    architecture: Literal["projected"]
-    condition: str
-    resolution: Annotated[int, Field(gt=0, le=1024)]
-    channels: Literal[1, 3]
-    num_classes: Count
-    width: Annotated[int, Field(gt=0, le=4096)] | None
-    input_size: Annotated[int, Field(gt=0, le=1024)]
-
-
-class _ClassifierArguments(Checked):
-    resolution: Annotated[int, Field(ge=MIN_RESOLUTION, le=MAX_RESOLUTION)]
-    channels: Literal[1, 3]
-    num_classes: Count
-    width: Count
-
-
-class _SuperResolutionGeneratorArguments(Checked):
-    architecture: str
-    channels: Literal[1, 3]
-    noise_channels: Count
-    width: Count | None
-
-
-class _SuperResolutionDiscriminatorArguments(Checked):
-    architecture: str
-    condition: str
-    channels: Literal[1, 3]
-    width: Count | None
-
-
-class _InvertingGeneratorArguments(Checked):
-    architecture: str
-    channels: Literal[1, 3]
-    num_features: Count
-    width: Count | None
-
-
-def _look_through_installed(discriminator: ProjectedDiscriminator) -> None:
-    discriminator.network = load_imagenet()
-
-
-class _Form(NamedTuple):
-    """What a kind of file holds."""
-
-    arguments: type[Checked]
-    network: Callable[..., nn.Module]
-    complete: Callable[[Any], None] = lambda network: None
-    """Give a network what no file of ours holds."""
-
-
-_DISCRIMINATORS: dict[NetworkKind, _Form] = {
-    "discriminator": _Form(_DiscriminatorArguments, Discriminator),
-    "projected discriminator": _Form(
-        _ProjectedDiscriminatorArguments, ProjectedDiscriminator, _look_through_installed
-    ),
-}
 
 
 def save_network(
@@ -181,7 +98,7 @@ def load_generator(
     Raises:
         UserError: no such file, not a generator file of this package, or damaged.
     """
-    return _load(Path(path), {"generator": _Form(_GeneratorArguments, Generator)}, device)
+    return _load(path, device, "generator")
 
 
 def load_discriminator(
@@ -192,7 +109,7 @@ def load_discriminator(
     One that is projected keeps the contract of the others; the network it looks through is read from where
     it is installed.
     """
-    return _load(Path(path), _DISCRIMINATORS, device)
+    return _load(path, device, *DISCRIMINATORS)
 
 
 def read_description(path: Path | str) -> NetworkDescription:
@@ -203,56 +120,54 @@ def read_description(path: Path | str) -> NetworkDescription:
 def count_parameters(path: Path | str) -> int:
     """Return how many parameters a discriminator has that are trained; errors as in `load_generator`."""
     path = Path(path)
-    description, _ = _read(path, _DISCRIMINATORS)
-    return sum(parameter.numel() for parameter in _build(path, description, _DISCRIMINATORS).parameters())
+    description, _ = _read(path, DISCRIMINATORS)
+    return sum(parameter.numel() for parameter in _build(path, description).parameters())
 
 
 def load_super_resolution_generator(
     path: Path | str, device: torch.device | str = "cpu"
 ) -> tuple[SuperResolutionGenerator, NetworkDescription]:
     """Read a generator of super-resolution and its description; errors and mode as in `load_generator`."""
-    form = _Form(_SuperResolutionGeneratorArguments, SuperResolutionGenerator)
-    return _load(Path(path), {"super-resolution generator": form}, device)
+    return _load(path, device, "super-resolution generator")
 
 
 def load_super_resolution_discriminator(
     path: Path | str, device: torch.device | str = "cpu"
 ) -> tuple[SuperResolutionDiscriminator, NetworkDescription]:
     """Read a discriminator of super-resolution and its description; errors as in `load_generator`."""
-    form = _Form(_SuperResolutionDiscriminatorArguments, SuperResolutionDiscriminator)
-    return _load(Path(path), {"super-resolution discriminator": form}, device)
+    return _load(path, device, "super-resolution discriminator")
 
 
 def load_classifier(
     path: Path | str, device: torch.device | str = "cpu"
 ) -> tuple[Classifier, NetworkDescription]:
     """Read a classifier and its description, in evaluation mode; errors as in `load_generator`."""
-    return _load(Path(path), {"classifier": _Form(_ClassifierArguments, Classifier)}, device)
+    return _load(path, device, "classifier")
 
 
 def load_inverting_generator(
     path: Path | str, device: torch.device | str = "cpu"
 ) -> tuple[InvertingGenerator, NetworkDescription]:
     """Read a generator of images from features, in evaluation mode; errors as in `load_generator`."""
-    form = _Form(_InvertingGeneratorArguments, InvertingGenerator)
-    network, description = _load(Path(path), {"feature inverter": form}, device)
+    network, description = _load(path, device, "feature inverter")
     if description.inversion is None:
         raise UserError(f"{path}: does not say which classifier it inverts; damaged")
     return network, description
 
 
 def _load(
-    path: Path, forms: dict[NetworkKind, _Form], device: torch.device | str
+    path: Path | str, device: torch.device | str, *kinds: NetworkKind
 ) -> tuple[Any, NetworkDescription]:
-    description, tensors = _read(path, forms)
-    network = _fill(_build(path, description, forms), tensors, path)
-    forms[description.kind].complete(network)
+    path = Path(path)
+    description, tensors = _read(path, kinds)
+    network = _fill(_build(path, description), tensors, path)
+    KINDS[description.kind].complete(network)
     return network.to(device).eval(), description
 
 
-def _build(path: Path, description: NetworkDescription, forms: dict[NetworkKind, _Form]) -> Any:
+def _build(path: Path, description: NetworkDescription) -> Any:
     """The network that a file describes, without numbers."""
-    form = forms[description.kind]
+    form = KINDS[description.kind]
     arguments = _check(form.arguments, description, path)
     with torch.device("meta"):  # nothing is allocated before the tensors are known to fit
         try:

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
-from projgan.data.packed import MAX_NAME_LENGTH
+from projgan.data.store import MAX_NAME_LENGTH
 from projgan.errors import UserError
 from projgan.names import composed
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from projgan.data.packed import MAX_COLUMNS
 from projgan.data.sources.base import check_class_names, natural_order
+from projgan.data.store import MAX_COLUMNS
 from projgan.errors import UserError, nearest_of_several, printable
 from projgan.names import composed
 

@@ -3,7 +3,6 @@
 import zipfile
 from pathlib import Path
 
-from projgan.data.packed import MANIFEST, open_packed
 from projgan.data.sources.archive import Archive, reading_archive
 from projgan.data.sources.archived_folder import ArchivedFolderSource
 from projgan.data.sources.arrays import ArraySource
@@ -18,6 +17,7 @@ from projgan.data.sources.parquet import ParquetSource
 from projgan.data.sources.shards import choose_shards, shards_of_folder
 from projgan.data.sources.tar_archive import TarArchive
 from projgan.data.sources.zip_archive import ZipArchive
+from projgan.data.store import MANIFEST, open_packed
 from projgan.errors import UserError, nearest_name
 from projgan.files import in_either_form
 from projgan.hub.names import hub_name, is_hub_name

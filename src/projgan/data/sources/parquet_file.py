@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from projgan.data.packed import MAX_NAME_LENGTH
 from projgan.data.sources.base import MAX_CLASSES, MAX_ITEMS, file_identity
 from projgan.data.sources.expansion import check_expansion
+from projgan.data.store import MAX_NAME_LENGTH
 from projgan.errors import UserError, printable, reading
 
 IMAGE_COLUMNS = ("image", "img")
