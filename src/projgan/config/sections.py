@@ -250,7 +250,7 @@ class TrainingConfig(Section):
     """Seed of every random stream of the run."""
     log_every: Positive = 50
     """Steps between two rows of statistics."""
-    logging: tuple[Literal["tensorboard"], ...] = ()
+    logging: tuple[Literal["tensorboard", "wandb"], ...] = ()
     """What else writes down losses, sample grids and numbers as the run trains, in a folder of the run."""
     checkpoint_every: Positive = 1000
     """Steps between two checkpoints."""

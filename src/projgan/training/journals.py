@@ -1,14 +1,20 @@
-"""What else writes down how a run goes, beside its own files: TensorBoard."""
+"""What else writes down how a run goes, beside its own files: TensorBoard, Weights & Biases."""
 
+import secrets
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
-from projgan.errors import UserError
+from projgan.config import load_config
+from projgan.errors import UserError, reason_of
+from projgan.files import write_atomically
+from projgan.storage.run_directory import RunDirectory
+from projgan.storage.travelling import without_paths
 
 
 class Journal(Protocol):
@@ -48,8 +54,104 @@ class TensorBoard:
         self.writer.close()
 
 
+class WeightsAndBiases:
+    """A run of Weights & Biases: sent where the person has logged in, else written beside the run alone.
+
+    It never asks anything. A run that resumes is the same one there. What is offline is written anew from
+    the run's own files then, for a kill may have cut it short; a server keeps what it has of a step.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        import wandb
+
+        self.wandb = wandb
+        folder.mkdir(exist_ok=True)
+        name, is_new = _name_in(folder / "projgan-id.txt")
+        directory = RunDirectory(folder.parent)
+        config = load_config(str(directory.config))
+        try:
+            chosen = wandb.setup().settings
+            mode = chosen.mode if chosen.mode != "online" or _has_logged_in(chosen) else "offline"
+            for old in folder.glob(f"offline-run-*-{name}") if mode == "offline" else ():
+                shutil.rmtree(old)
+            self.run = wandb.init(
+                dir=str(directory.path),
+                project=chosen.project or "projgan",
+                name=directory.path.resolve().name,
+                id=name,
+                resume="allow",
+                mode=mode,
+                config=without_paths(config.model_dump(mode="json")),
+                settings=wandb.Settings(
+                    silent=True,
+                    console="off",
+                    disable_code=True,
+                    disable_git=True,
+                    disable_job_creation=True,
+                    x_disable_meta=True,
+                    x_disable_stats=True,
+                    x_save_requirements=False,
+                ),
+            )
+        except wandb.errors.Error as error:
+            raise UserError(
+                f"Weights & Biases cannot begin ({reason_of(error)}); WANDB_MODE=offline needs no server"
+            ) from error
+        if step and (is_new or mode == "offline"):
+            self._tell_again(directory, step, bool(config.evaluation.every))
+
+    def _tell_again(self, directory: RunDirectory, last: int, measured: bool) -> None:
+        """Write what the run's own files have up to a step."""
+        known: dict[int, dict[str, float]] = {}
+        for row in directory.read_stats():
+            numbers = {name: value for name, value in row.items() if name not in ("step", "images_seen")}
+            known.setdefault(row["step"], {}).update(numbers)
+        for row in directory.read_metrics() if measured else ():
+            known.setdefault(row["subject"]["step"] or 0, {}).setdefault(row["metric"], row["value"])
+        pictures = {
+            int(path.stem.removeprefix("step-")): path for path in directory.samples.glob("step-*.png")
+        }
+        for step in sorted(known.keys() | pictures.keys()):
+            if step <= last:
+                self.numbers(step, known.get(step, {}))
+                if step in pictures:
+                    self.picture(step, pictures[step])
+
+    def numbers(self, step: int, values: Mapping[str, float]) -> None:
+        """See `Journal`."""
+        self.run.log(dict(values), step=step)
+
+    def picture(self, step: int, path: Path) -> None:
+        """See `Journal`."""
+        self.run.log({"samples": self.wandb.Image(str(path))}, step=step)
+
+    def close(self) -> None:
+        """See `Journal`."""
+        self.run.finish()
+
+
+def _name_in(file: Path) -> tuple[str, bool]:
+    """Return what this run is called by Weights & Biases, made up once, and whether that was now."""
+    if file.is_file():
+        return file.read_text().strip(), False
+    name = secrets.token_hex(4)
+    write_atomically(file, lambda opened: opened.write(name.encode()))
+    return name, True
+
+
+def _has_logged_in(settings: Any) -> bool:
+    """Whether wandb finds a key by itself, in the environment or where `wandb login` puts it."""
+    try:
+        from wandb.sdk.lib.wbauth import authenticate_session
+    except ImportError:  # of another version than is known
+        return bool(settings.api_key)
+    found = authenticate_session(host=settings.base_url, source="projgan", prompt=False, update_session=False)
+    return found is not None
+
+
 JOURNALS: dict[str, tuple[Callable[[Path, int], Journal], str]] = {
-    "tensorboard": (TensorBoard, "tensorboard")
+    "tensorboard": (TensorBoard, "tensorboard"),
+    "wandb": (WeightsAndBiases, "wandb"),
 }
 """What `training.logging` can name: what makes it of a folder and a step, and the package it needs."""
 
