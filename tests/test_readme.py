@@ -139,6 +139,7 @@ def test_demo_draws_what_was_asked_for(workplace, capsys, monkeypatch):
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_commands(page, workplace, monkeypatch, capfd):
     monkeypatch.chdir(workplace)
+    monkeypatch.setenv("WANDB_MODE", "offline")
     for line in commands(page):
         words = shlex.split(line)
         if words[:2] == ["projgan", "classifier"]:

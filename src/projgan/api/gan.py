@@ -217,10 +217,10 @@ class GAN:
 
 
 def load(source: str | Path | Any, *, device: str = "auto") -> GAN:
-    """Open a generator: a published model by name, a run directory, or a generator's file.
+    """Open a generator: a published model by name, one of the hub, a run directory, or a generator's file.
 
     Args:
-        source: as `projgan models` lists it, or a path, or what `projgan.train` returned.
+        source: as `projgan models` lists it, `hf:USER/NAME`, or a path, or what `projgan.train` returned.
         device: `auto` (a GPU where there is one), `cpu` or `cuda`.
 
     Raises:

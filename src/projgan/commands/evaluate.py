@@ -35,8 +35,8 @@ def evaluate(
     Parameters
     ----------
     subject
-        A run directory, a `generator.safetensors`, a model that `projgan models` lists, or images: a folder
-        of class folders, an archive, an .npz.
+        A run directory, a `generator.safetensors`, a model (of `projgan models`, or `hf:USER/NAME`), or
+        images: a folder of class folders, an archive, an .npz.
     data
         Real images to compare with; those that the run was trained on if not given.
     truncation

@@ -27,7 +27,7 @@ def export(
     Parameters
     ----------
     run
-        A run directory, a generator's file, or a model that `projgan models` lists.
+        A run directory, a generator's file, a model that `projgan models` lists, or `hf:USER/NAME`.
     to
         `onnx` (extra `onnx`), or `torch`: a program that `torch.export.load` reads.
     out

@@ -26,7 +26,7 @@ def morph(
     Parameters
     ----------
     run
-        A run directory, a `generator.safetensors`, or a model that `projgan models` lists.
+        A run directory, a `generator.safetensors`, a model that `projgan models` lists, or `hf:USER/NAME`.
     device
         auto takes a GPU where there is one.
     json

@@ -70,7 +70,7 @@ class DataConfig(Section):
     """Which images, and what happens to one between the disk and the discriminator."""
 
     source: Annotated[Annotated[str, Field(min_length=1)] | None, MayBeOff] = None
-    """Folder, archive, Parquet, .npz, packed store, or the built-in `digits`; `--data` for short."""
+    """Folder, archive, Parquet, .npz, packed store, `hf:USER/DATASET` or `digits`; `--data` for short."""
     split: Annotated[str | None, MayBeOff] = None
     """Part of the data to use, such as `train`; None takes the training part where there are several."""
     condition: DataCondition = "class"
@@ -230,7 +230,7 @@ class TrainingConfig(Section):
     generator_batch_size: Annotated[BatchSize | None, MayBeOff] = None
     """Generated images of one generator update, over all processes; None is twice `batch_size`."""
     start_from: Annotated[Annotated[str, Field(min_length=1)] | None, MayBeOff] = None
-    """A run, a generator's file or a published model whose weights the run starts from; None for none."""
+    """A run, a generator's file or a published model (`hf:USER/NAME` too) to start from; None for none."""
     discriminator_updates: Annotated[int, Field(gt=0, le=1000)] = 5
     """Discriminator updates of one step (the paper's n_dis)."""
     ema_decay: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, MayBeOff] = None

@@ -54,6 +54,10 @@ class TensorBoard:
         self.writer.close()
 
 
+OFFLINE = ("offline", "dryrun")
+"""Of wandb's modes."""
+
+
 class WeightsAndBiases:
     """A run of Weights & Biases: sent where the person has logged in, else written beside the run alone.
 
@@ -71,8 +75,9 @@ class WeightsAndBiases:
         config = load_config(str(directory.config))
         try:
             chosen = wandb.setup().settings
-            mode = chosen.mode if chosen.mode != "online" or _has_logged_in(chosen) else "offline"
-            for old in folder.glob(f"offline-run-*-{name}") if mode == "offline" else ():
+            sends = chosen.mode in ("online", "run")
+            mode: Any = "offline" if sends and not _has_logged_in(chosen) else chosen.mode
+            for old in folder.glob(f"offline-run-*-{name}") if mode in OFFLINE else ():
                 shutil.rmtree(old)
             self.run = wandb.init(
                 dir=str(directory.path),
@@ -97,7 +102,7 @@ class WeightsAndBiases:
             raise UserError(
                 f"Weights & Biases cannot begin ({reason_of(error)}); WANDB_MODE=offline needs no server"
             ) from error
-        if step and (is_new or mode == "offline"):
+        if step and (is_new or mode in OFFLINE):
             self._tell_again(directory, step, bool(config.evaluation.every))
 
     def _tell_again(self, directory: RunDirectory, last: int, measured: bool) -> None:
