@@ -136,6 +136,7 @@ def test_an_image_does_not_depend_on_its_place(
     """With labels and with mixing weights, on each number of threads."""
     monkeypatch.setattr(sampling, "to_uint8", lambda images: images)
     monkeypatch.setattr(convolutions, "WINOGRAD_PRODUCTS", 0)
+    monkeypatch.setattr(convolutions, "WINOGRAD_TILES", 0)
     torch.set_num_threads(count)
     generator = network()
     size, classes = generator.latent_size, generator.num_classes

@@ -287,10 +287,13 @@ def test_who_watches_operations_sees_all_of_them() -> None:
     assert counter.get_total_flops() == 2 * (kernel + images + 4 * 36 * 3 * 5 + pixels)
 
 
-def used(monkeypatch: pytest.MonkeyPatch, channels: int, height: int = 8, products: int = 0) -> str:
+def used(
+    monkeypatch: pytest.MonkeyPatch, channels: int, height: int = 8, products: int = 0, tiles: int = 0
+) -> str:
     calls = []
     monkeypatch.setattr(winograd, "conv2d", lambda *inputs: calls.append("winograd"))
     monkeypatch.setattr(convolutions, "WINOGRAD_PRODUCTS", products)
+    monkeypatch.setattr(convolutions, "WINOGRAD_TILES", tiles)
     conv2d(torch.zeros(1, channels, height, 8), torch.zeros(channels, channels, 3, 3), None)
     return calls[0] if calls else "direct"
 
@@ -305,6 +308,8 @@ def test_winograd_is_used_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None
         torch.set_num_threads(threads)
         assert used(monkeypatch, WINOGRAD_CHANNELS, products=products // threads) == "winograd"
         assert used(monkeypatch, WINOGRAD_CHANNELS, products=products // threads + 1) == "direct"
+        assert used(monkeypatch, WINOGRAD_CHANNELS, tiles=4 // threads) == "winograd"
+        assert used(monkeypatch, WINOGRAD_CHANNELS, tiles=4 // threads + 1) == "direct"
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert used(monkeypatch, WINOGRAD_CHANNELS) == "direct"
 

@@ -88,6 +88,7 @@ def test_a_fast_run_is_the_plain_one_in_outputs_and_gradients(monkeypatch: pytes
     real = winograd.conv2d
     monkeypatch.setattr(winograd, "conv2d", lambda *inputs: (calls.append(1), real(*inputs))[1])
     monkeypatch.setattr(convolutions, "WINOGRAD_PRODUCTS", 0)
+    monkeypatch.setattr(convolutions, "WINOGRAD_TILES", 0)
     found = {}
     for acceleration in ("auto", "none"):
         config = small_config(
@@ -109,6 +110,7 @@ def test_images_in_float32_are_near_those_in_float64(
 ) -> None:
     """A whole generator of random weights, gains and biases, at a width that Winograd's algorithm serves."""
     monkeypatch.setattr(convolutions, "WINOGRAD_PRODUCTS", 0)
+    monkeypatch.setattr(convolutions, "WINOGRAD_TILES", 0)
     network = Generator("resnet-32", num_classes=10, width=128).eval()
     for name, parameter in network.named_parameters():
         if name.endswith((".gain", ".bias")):

@@ -13,6 +13,8 @@ from projgan.errors import UserError
 from projgan.process.ranks import Ranks
 from projgan.storage.networks import build_networks
 from projgan.training import probe as probe_module
+from projgan.training.building import build_trainer
+from projgan.training.comparing import bfloat16_rate
 from projgan.training.parts import Fakes
 from projgan.training.probe import Estimate, probe
 from projgan.training.trainer import Trainer
@@ -64,6 +66,32 @@ def test_the_run_is_estimated_from_a_small_batch_in_proportion(monkeypatch: pyte
     )
     assert (small.seconds_per_step, large.seconds_per_step) == (0.5, 4.0)
     assert large.images_per_second == small.images_per_second
+
+
+def test_precisions_are_compared_on_the_run_as_it_is() -> None:
+    """Both are computed, also where the run has one of them, and nothing of it changes."""
+    config = small_config({"training.precision": "bf16"})
+    images = torch.zeros(8, 1, 8, 8, dtype=torch.uint8)
+    trainer = build_trainer(config, images, torch.arange(8), 10, ONE_RANK)
+    before = {name: tensor.clone() for name, tensor in trainer.discriminator.state_dict().items()}
+    seen = []
+    trainer.discriminator.blocks[0].conv1.register_forward_hook(lambda *given: seen.append(given[2].dtype))
+    rate = bfloat16_rate(trainer, 8)
+    assert rate is not None
+    assert rate > 0
+    assert seen[:4] == [torch.float32, torch.bfloat16] * 2
+    for name, tensor in trainer.discriminator.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+    assert all(parameter.grad is None for parameter in trainer.discriminator.parameters())
+
+
+def test_the_faster_precision_is_said(estimate: Estimate) -> None:
+    said = [dataclasses.replace(estimate, bfloat16_rate=rate).to_text() for rate in (1.62, 1.05, 0.4, None)]
+    assert "precision       bf16 is about 1.6 times as fast as float32 here\n" in said[0]
+    assert "precision       float32 and bf16 are as fast as each other here\n" in said[1]
+    assert "precision       float32 is about 2.5 times as fast as bf16 here\n" in said[2]
+    assert "precision" not in said[3]
+    assert estimate.bfloat16_rate is not None
 
 
 @pytest.mark.parametrize(

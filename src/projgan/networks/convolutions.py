@@ -30,6 +30,8 @@ WINOGRAD_CHANNELS = 96
 """Channels from which Winograd's algorithm is faster than torch's own on a CPU, measured."""
 WINOGRAD_PRODUCTS = 1_000_000_000
 """Multiplications of a thread from which starting the threads is worth it: some 20 ms, measured."""
+WINOGRAD_TILES = 64
+"""Tiles of a thread from which it is worth it to transform the kernel, measured."""
 
 
 def upsample(images: Tensor) -> Tensor:
@@ -69,13 +71,16 @@ def conv2d(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _suits_winograd(images: Tensor, weight: Tensor) -> bool:
+    """By shape and threads alone, so that a run that resumes and an image made again take the same path."""
+    threads = torch.get_num_threads()
     return (
         images.device.type == "cpu"
         and images.dtype == weight.dtype
         and not torch.is_autocast_enabled("cpu")
         and min(weight.shape[:2]) >= WINOGRAD_CHANNELS
         and images.shape[2] % winograd.TILE == images.shape[3] % winograd.TILE == 0
-        and images.numel() * weight.shape[0] * 9 >= WINOGRAD_PRODUCTS * torch.get_num_threads()
+        and images.numel() * weight.shape[0] * 9 >= WINOGRAD_PRODUCTS * threads
+        and images.numel() >= WINOGRAD_TILES * winograd.TILE**2 * images.shape[1] * threads
     )
 
 

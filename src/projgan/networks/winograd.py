@@ -48,7 +48,7 @@ _OUTPUT = (
 _CONSTANT = 1 * 6 + 1
 """The product that reaches all 16 pixels of its tile with weight 1: where the bias is added."""
 
-_PART = 250_000
+_PART = 1_000_000
 """Numbers of transformed input that a thread holds at a time, unless one image has more."""
 
 

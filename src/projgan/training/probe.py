@@ -16,6 +16,7 @@ from projgan.errors import UserError
 from projgan.listening import Count, Listener
 from projgan.process.ranks import Ranks
 from projgan.training.building import build_trainer, refuse_unequal_shares
+from projgan.training.comparing import bfloat16_rate, say_precision
 from projgan.training.graphs import WARM_UP
 from projgan.training.guidance import open_guide
 from projgan.training.memory import SMALL_BATCH, available_memory, memory_need
@@ -50,6 +51,8 @@ class Estimate:
     """The largest `training.batch_size` that fits into a GPU, where that of the run does not; 0 for none."""
     probed_batch_size: int
     """Images per discriminator update of the probed steps, from which time is scaled."""
+    bfloat16_rate: float | None
+    """How many times as fast as float32 bfloat16 is here; None on a GPU."""
 
     def to_text(self) -> str:
         """Return it as lines for a person."""
@@ -64,6 +67,11 @@ class Estimate:
                 f"device          {self.device}",
                 f"time            {self.seconds_per_step:.3g} s a step, "
                 f"{self.images_per_second:.3g} images/s, {_duration(self.hours)} in all{scaled}",
+                *(
+                    []
+                    if self.bfloat16_rate is None
+                    else [f"precision       {say_precision(self.bfloat16_rate)}"]
+                ),
                 f"memory          {self.memory_bytes / 2**30:.2f} GiB for networks and activations"
                 f"{self._what_there_is()}",
             ]
@@ -146,6 +154,7 @@ def probe(
         available_bytes=available,
         fitting_batch_size=None if fits or available is None else need.fitting(available),
         probed_batch_size=batch,
+        bfloat16_rate=bfloat16_rate(trainer, max(2 * batch // ranks.size, 1)),
     )
 
 
