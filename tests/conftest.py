@@ -6,6 +6,23 @@ import torch
 
 from small_runs import THREADS, train_small
 
+LONG = (
+    "test_readme.py",
+    "test_distributed.py",
+    "test_pretend_gpu.py",
+    "test_first_gpu.py",
+    "test_measuring.py",
+    "test_benchmarks.py",
+    "test_kill.py",
+    "test_finetuning.py",
+    "test_reproduce.py",
+    "test_flipped_labels.py",
+    "test_acceleration.py",
+    "test_known_answer.py",
+    "test_parquet_source.py",
+    "test_cli.py",
+)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def threads() -> None:
@@ -39,6 +56,6 @@ def real_data() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with tests of minutes come first, so that several processes end together."""
-    long = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in long)
+    """Files of minutes come first, the longest at the head, so that several processes end together."""
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONG)))
