@@ -79,9 +79,9 @@ def test_every_resolution_within_the_range_has_a_network(resolution: int) -> Non
     assert network(torch.zeros(2, 1, resolution, resolution)).shape == (2, 3)
 
 
-@pytest.mark.parametrize("resolution", [7, 257])
+@pytest.mark.parametrize("resolution", [7, 513])
 def test_a_resolution_outside_the_range_is_refused(resolution: int) -> None:
-    with pytest.raises(ValueError, match=f"resolution {resolution} is outside 8..256"):
+    with pytest.raises(ValueError, match=f"resolution {resolution} is outside 8..512"):
         Classifier(resolution, 3, 2)
 
 
