@@ -11,8 +11,8 @@ from projgan.evaluation.rows import MetricRow
 from projgan.report.runs import Run
 from projgan.storage.network_description import NetworkDescription, Provenance
 from projgan.storage.network_file import save_network
-from projgan.storage.networks import build_networks, network_arguments
 from projgan.storage.run_directory import RunDirectory
+from projgan.storage.run_networks import build_networks, network_arguments
 from small_runs import small_config
 
 DIGITS = tuple("0123456789")

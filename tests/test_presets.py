@@ -5,7 +5,7 @@ import torch
 
 from projgan.config import check_config, load_config, preset_names
 from projgan.process.ranks import Ranks
-from projgan.storage.networks import build_networks
+from projgan.storage.run_networks import build_networks
 from projgan.training.building import build_trainer
 from projgan.training.run import stored_resolution
 

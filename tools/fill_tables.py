@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from projgan.report.metrics import metric_named
+from projgan.report.metric_words import metric_named
 from projgan.report.numbers import with_error
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -8,7 +8,7 @@ from projgan.errors import UserError
 from projgan.evaluation.metric_names import public_name
 from projgan.evaluation.rows import Measurement, MetricRow, differing_keys
 from projgan.report.intervals import Spread, spread_of
-from projgan.report.metrics import metric_named
+from projgan.report.metric_words import metric_named
 from reproduction.tables import MeasuredProtocol, Published
 
 Verdict = Literal["agrees", "better", "worse", "no interval"]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from projgan.report.charts import draw_intervals
-from projgan.report.metrics import metric_named
+from projgan.report.metric_words import metric_named
 from projgan.report.tables import titled
 from reproduction.lines import Line
 

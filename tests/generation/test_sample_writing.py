@@ -11,7 +11,7 @@ from projgan.generation.request import SampleRequest
 from projgan.generation.sample_writing import Written, write_images
 from projgan.generation.sampling import sample
 from projgan.networks.resnet import Generator
-from projgan.outputs import MARK
+from projgan.overwriting import MARK
 from projgan.pictures.grids import grid
 from projgan.storage.network_description import NetworkDescription, Provenance
 from projgan.storage.network_file import generator_path, save_network

@@ -6,9 +6,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from projgan.losses import ADVERSARIAL_LOSSES, OBJECTIVES, ClassTerm
+from projgan.networks.condition_method import DiscriminatorOutput
 from projgan.networks.efficientnet_lite import MAP_CHANNELS
 from projgan.networks.projected import MIXED_CHANNELS, Halving, ProjectedDiscriminator, RandomMixing
-from projgan.networks.unconditional import DiscriminatorOutput
 from projgan.storage.pretrained import load_imagenet
 
 

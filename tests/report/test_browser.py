@@ -14,7 +14,7 @@ import pytest
 
 from fabricated_runs import fabricate, fabricate_comparison, metric_row
 from projgan.report import build_report, write_report
-from projgan.report.metrics import METRICS
+from projgan.report.metric_words import METRICS
 
 QUIET = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "

@@ -13,7 +13,7 @@ from projgan.networks.batch_norm import BatchNorm2d
 from projgan.networks.convolutions import PLAIN
 from projgan.networks.layers import Convolving
 from projgan.networks.resnet import Generator
-from projgan.storage.networks import build_networks
+from projgan.storage.run_networks import build_networks
 from projgan.training.acceleration import place
 from projgan.training.building import build_trainer
 from projgan.training.trainer import Trainer

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from projgan.losses import ADVERSARIAL_LOSSES, ClassTerm, adversarial_objective
 from projgan.networks.augmentation import CHANGES
-from projgan.networks.unconditional import DiscriminatorOutput
+from projgan.networks.condition_method import DiscriminatorOutput
 from projgan.process.ranks import Ranks
 from projgan.training.building import build_trainer
 from projgan.training.lecam import Anchors, lecam_objective

@@ -11,7 +11,7 @@ from PIL import Image
 from projgan.config import load_config
 from projgan.errors import UserError
 from projgan.process.ranks import Ranks
-from projgan.storage.networks import build_networks
+from projgan.storage.run_networks import build_networks
 from projgan.training import probe as probe_module
 from projgan.training.building import build_trainer
 from projgan.training.comparing import bfloat16_rate

@@ -15,7 +15,7 @@ from projgan.measuring.subjects import sources_to_measure
 from projgan.storage import pretrained
 from projgan.storage.checkpoints import load_checkpoint
 from projgan.storage.network_file import count_parameters, load_discriminator, load_generator
-from projgan.storage.networks import build_networks
+from projgan.storage.run_networks import build_networks
 from projgan.training.building import build_trainer
 from projgan.training.class_vectors import IMAGES_PER_CLASS, slopes, start_from_elsewhere
 from small_runs import ONE_RANK, small_settings, train_small

@@ -12,7 +12,7 @@ from projgan.errors import visible
 Json = Annotated[bool, Parameter(negative=())]
 """A switch `--json` without its opposite."""
 Overwrite = Annotated[bool, Parameter(negative=())]
-"""The switch `--overwrite`; see `projgan.outputs`."""
+"""The switch `--overwrite`; see `projgan.overwriting`."""
 
 
 def dumps(value: Any) -> str:

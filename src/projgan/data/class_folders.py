@@ -42,6 +42,11 @@ def folder_names(class_names: Sequence[str]) -> list[str]:
     return found
 
 
+def image_name(seed: int) -> str:
+    """Return the file name of the image that a seed gives."""
+    return f"seed{seed:06d}.png"
+
+
 def class_of_folder(folder: str) -> str:
     """Return the class whose folder has this name: as `folder_names` wrote it, or the name itself."""
     folder = composed(folder)

@@ -19,7 +19,7 @@ from projgan.explore.markup import note, picture_url
 from projgan.explore.subjects import Subject
 from projgan.report.charts import Line, draw_curves
 from projgan.report.curves import LOSSES, loss_points
-from projgan.report.metrics import in_reading_order, metric_named
+from projgan.report.metric_words import in_reading_order, metric_named
 from projgan.report.numbers import alone, with_error
 from projgan.storage.run_directory import RunDirectory
 

@@ -17,7 +17,7 @@ from projgan.generation.request import MorphRequest
 from projgan.generation.sampling import class_labels
 from projgan.listening import Count
 from projgan.networks.resnet import Generator
-from projgan.outputs import refuse_foreign
+from projgan.overwriting import refuse_foreign
 from projgan.pictures.animation import there_and_back, write_gif, write_mp4
 from projgan.pictures.grids import enlargement, grid, write_png
 from projgan.storage.network_description import NetworkDescription

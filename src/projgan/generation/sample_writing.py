@@ -8,14 +8,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from projgan.data.class_folders import folder_names
+from projgan.data.class_folders import folder_names, image_name
 from projgan.errors import UserError
 from projgan.generation.rejection import most_real
 from projgan.generation.request import SampleRequest
 from projgan.generation.sampling import LARGEST_VECTOR_ROWS, MIXES, ROWS, class_labels, sample
 from projgan.listening import Count, told
 from projgan.networks.resnet import Discriminator, Generator
-from projgan.outputs import claim_folder, refuse_foreign
+from projgan.overwriting import claim_folder, refuse_foreign
 from projgan.pictures.grids import grid, write_png
 from projgan.pictures.pillow import to_pil
 from projgan.storage.network_description import NetworkDescription
@@ -101,7 +101,7 @@ def write_images(
 
 
 def _file(request: SampleRequest, folder: str, seed: int) -> Path:
-    return request.out / folder / f"seed{seed:06d}.png"
+    return request.out / folder / image_name(seed)
 
 
 def _claim(request: SampleRequest, generator: Generator, folders: list[str], seeds: list[int]) -> None:

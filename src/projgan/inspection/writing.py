@@ -21,7 +21,7 @@ from projgan.inspection.request import InspectionRequest
 from projgan.lanes import features_of
 from projgan.listening import Count
 from projgan.networks.resnet import Generator
-from projgan.outputs import refuse_foreign
+from projgan.overwriting import refuse_foreign
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import discriminator_path, load_discriminator, load_generator
 from projgan.storage.run_images import images_of_run

@@ -17,8 +17,8 @@ from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps, load_
 from projgan.storage.hub_models import known_as
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import generator_path, load_generator, weights_sha256
-from projgan.storage.networks import build_networks
 from projgan.storage.run_directory import RunDirectory
+from projgan.storage.run_networks import build_networks
 from projgan.storage.state_file import restore
 from projgan.storage.teachers import teachers_of
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from projgan.networks.condition_method import DiscriminatorOutput
 from projgan.networks.resnet import Discriminator
-from projgan.networks.unconditional import DiscriminatorOutput
 
 BRIGHTNESS = 0.5
 """Half the width of the change, where white is 1 and black -1."""

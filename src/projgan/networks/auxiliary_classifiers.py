@@ -9,15 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from projgan.networks.layers import initialize
-from projgan.networks.spectral_norm import SpectralNormLinear
-from projgan.networks.unconditional import (
+from projgan.networks.condition_method import (
     ConditionShape,
     DiscriminatorOutput,
     Method,
     Unconditional,
     class_weights,
 )
+from projgan.networks.layers import initialize
+from projgan.networks.spectral_norm import SpectralNormLinear
 
 
 class AuxiliaryClassifier(Unconditional):

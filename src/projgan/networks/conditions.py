@@ -28,9 +28,7 @@ from projgan.networks.auxiliary_classifiers import (
     MultiHinge,
     TwinAuxiliaryClassifiers,
 )
-from projgan.networks.layers import initialize, select
-from projgan.networks.spectral_norm import SpectralNormEmbedding, SpectralNormLinear
-from projgan.networks.unconditional import (
+from projgan.networks.condition_method import (
     ConditionShape,
     DiscriminatorOutput,
     Method,
@@ -38,6 +36,8 @@ from projgan.networks.unconditional import (
     append_maps,
     class_weights,
 )
+from projgan.networks.layers import initialize, select
+from projgan.networks.spectral_norm import SpectralNormEmbedding, SpectralNormLinear
 
 
 class QuadraticForm(nn.Module):

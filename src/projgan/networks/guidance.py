@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from projgan.networks.condition_method import DiscriminatorOutput
 from projgan.networks.efficientnet_lite import NUM_CLASSES, USUAL_SIZE, EfficientNetLite0, resized
-from projgan.networks.unconditional import DiscriminatorOutput
 
 
 class ImagenetGuide(nn.Module):

@@ -17,10 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from projgan.networks.condition_method import ConditionShape, DiscriminatorOutput
 from projgan.networks.efficientnet_lite import MAP_CHANNELS, EfficientNetLite0, resized
 from projgan.networks.layers import initialize, select
 from projgan.networks.spectral_norm import SpectralNorm, SpectralNormConv2d, SpectralNormLinear
-from projgan.networks.unconditional import ConditionShape, DiscriminatorOutput
 
 MIXED_CHANNELS = (64, 64, 128, 256)
 """Of the four mixed maps, the finest first."""

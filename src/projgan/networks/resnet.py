@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from projgan.networks.condition_method import ConditionShape, DiscriminatorOutput
 from projgan.networks.conditions import CONDITIONS
 from projgan.networks.convolutions import downsample, upsample
 from projgan.networks.generator_norms import GENERATOR_NORMS
@@ -19,7 +20,6 @@ from projgan.networks.layers import RESIDUAL_GAIN, Conv3x3, UpsampleConv2d, glob
 from projgan.networks.normalization import Norm2d
 from projgan.networks.shapes import DISCRIMINATORS, GENERATORS
 from projgan.networks.spectral_norm import SpectralNormConv2d, SpectralNormConv2dDownsample
-from projgan.networks.unconditional import ConditionShape, DiscriminatorOutput
 
 
 class GeneratorBlock(nn.Module):

@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from projgan.networks.batch_norm import UnconditionalBatchNorm2d
+from projgan.networks.condition_method import DiscriminatorOutput
 from projgan.networks.convolutions import upsample
 from projgan.networks.layers import RESIDUAL_GAIN, Conv3x3, UpsampleConv2d, initialize
 from projgan.networks.resnet import DiscriminatorBlock, DiscriminatorFirstBlock
 from projgan.networks.shapes import SUPER_RESOLUTION
 from projgan.networks.spectral_norm import SpectralNormConv2d, SpectralNormLinear
-from projgan.networks.unconditional import DiscriminatorOutput
 
 FACTOR = 4
 """How many times higher and wider the output is: two blocks double it."""

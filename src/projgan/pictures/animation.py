@@ -12,7 +12,7 @@ from PIL import Image
 from projgan.errors import UserError, printable
 from projgan.files import make_folder, write_atomically
 from projgan.listening import Count, told
-from projgan.outputs import SIGN
+from projgan.overwriting import SIGN
 
 SHORTEST_GIF_FRAME = 0.02
 """Seconds; browsers show frames that are shorter for a tenth of a second instead."""

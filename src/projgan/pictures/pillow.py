@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from projgan.outputs import SIGN
+from projgan.overwriting import SIGN
 
 
 def to_pil(image: ArrayLike) -> Image.Image:

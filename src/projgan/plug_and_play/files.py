@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from projgan.data.class_folders import folder_names
+from projgan.data.class_folders import folder_names, image_name
 from projgan.errors import UserError, reading
 from projgan.listening import Count
-from projgan.outputs import claim_folder, refuse_foreign
+from projgan.overwriting import claim_folder, refuse_foreign
 from projgan.pictures.animation import write_gif
 from projgan.pictures.grids import grid, write_png
 from projgan.pictures.pillow import to_pil
@@ -99,7 +99,7 @@ def write_folder(
     """A PNG a chain, in a folder a class, as `projgan evaluate` reads them."""
     folders = folder_names(networks.words.class_names)
     chains = [
-        (label, seed, plan.out / folders[label] / f"seed{seed:06d}.png")
+        (label, seed, plan.out / folders[label] / image_name(seed))
         for label, seed in zip(plan.labels, plan.seeds, strict=True)
     ]
     _claim(networks, plan, (path for _, _, path in chains))

@@ -11,7 +11,7 @@ from projgan.classification.training import class_logits
 from projgan.errors import UserError
 from projgan.generation.sampling import class_labels
 from projgan.listening import Count
-from projgan.outputs import refuse_foreign
+from projgan.overwriting import refuse_foreign
 from projgan.plug_and_play.chains import PlugAndPlay, load_plug_and_play, step_scale
 from projgan.plug_and_play.files import Plan, write_animation, write_folder, write_grid
 from projgan.plug_and_play.request import PlugAndPlayRequest

@@ -3,7 +3,7 @@
 from typing import Any
 
 from projgan.evaluation.rows import MetricRow
-from projgan.outputs import SIGN
+from projgan.overwriting import SIGN
 from projgan.report.contents import Report
 from projgan.report.costs import MethodCost
 from projgan.report.intervals import CONFIDENCE, Spread

@@ -7,7 +7,7 @@ from projgan.errors import UserError, printable
 from projgan.evaluation.rows import Measurement, MetricRow, differing_keys
 from projgan.report.intervals import Spread, spread_of
 from projgan.report.methods import Method
-from projgan.report.metrics import Metric, in_reading_order, metric_named
+from projgan.report.metric_words import Metric, in_reading_order, metric_named
 from projgan.report.runs import Run
 
 

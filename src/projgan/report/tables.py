@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from projgan.report.costs import MethodCost, duration
 from projgan.report.intervals import spread_of
 from projgan.report.methods import Method, in_words
-from projgan.report.metrics import Metric
+from projgan.report.metric_words import Metric
 from projgan.report.protocol import protocol_rows
 from projgan.report.results import MethodResult, MetricResult
 from projgan.report.runs import Run

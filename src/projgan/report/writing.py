@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from projgan.files import make_folder, write_atomically
-from projgan.outputs import refuse_foreign
+from projgan.overwriting import refuse_foreign
 from projgan.report import tables
 from projgan.report.charts import colour_of
 from projgan.report.contents import Report

@@ -19,7 +19,7 @@ from projgan.evaluation.super_resolution import Fidelity, fidelity
 from projgan.files import make_folder, write_atomically
 from projgan.listening import Count, told
 from projgan.networks.super_resolution import FACTOR
-from projgan.outputs import SIGN, refuse_foreign
+from projgan.overwriting import SIGN, refuse_foreign
 from projgan.pictures.grids import write_png
 from projgan.pictures.pixels import downscale, enlarge
 from projgan.randomness import generator_at

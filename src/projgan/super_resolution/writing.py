@@ -7,13 +7,14 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from projgan.data.class_folders import image_name
 from projgan.data.decode import IMAGE_SUFFIXES, UnreadableImageError, to_eight_bits
 from projgan.data.sources.folder import open_file
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError, printable
 from projgan.listening import Count, told
 from projgan.networks.super_resolution import FACTOR
-from projgan.outputs import claim_folder, refuse_foreign
+from projgan.overwriting import claim_folder, refuse_foreign
 from projgan.pictures.grids import write_png
 from projgan.pictures.pillow import from_pil, to_pil
 from projgan.storage.network_file import generator_path, load_super_resolution_generator, weights_sha256
@@ -177,4 +178,4 @@ def _stems(paths: list[Path]) -> list[str]:
 
 
 def _name(stem: str, seed: int) -> str:
-    return f"{stem}_seed{seed:06d}.png"
+    return f"{stem}_{image_name(seed)}"

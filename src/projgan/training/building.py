@@ -16,7 +16,7 @@ from projgan.networks.batch_norm import BatchNorm2d
 from projgan.networks.guidance import GuidedDiscriminator
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.process.ranks import Ranks, average
-from projgan.storage.networks import build_networks
+from projgan.storage.run_networks import build_networks
 from projgan.training.acceleration import place, use_precision
 from projgan.training.averaging import GeneratorAverage
 from projgan.training.class_vectors import start_from_elsewhere

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from projgan.config import RunConfig
+from projgan.networks.condition_method import class_weights
 from projgan.networks.efficientnet_lite import EfficientNetLite0, resized
 from projgan.networks.projected import HeadProjections, ProjectedDiscriminator
-from projgan.networks.unconditional import class_weights
 from projgan.pictures.pixels import to_float
 from projgan.randomness import generator_at
 from projgan.storage.pretrained import imagenet_file, load_imagenet

@@ -15,8 +15,8 @@ from projgan.pictures.grids import grid, write_png
 from projgan.pictures.pixels import downscale
 from projgan.storage.network_description import NetworkDescription, NetworkKind, Provenance, versions
 from projgan.storage.network_file import save_network
-from projgan.storage.networks import network_arguments, networks_of
 from projgan.storage.run_directory import RunDirectory
+from projgan.storage.run_networks import network_arguments, networks_of
 from projgan.storage.travelling import without_paths
 from projgan.super_resolution.enlarging import comparison, super_resolve
 from projgan.training.trainer import Trainer

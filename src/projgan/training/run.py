@@ -21,8 +21,8 @@ from projgan.measuring.run_evaluator import RunEvaluator, run_evaluator
 from projgan.process.ranks import Ranks
 from projgan.storage.checkpoints import CheckpointFolder, checkpoint_steps
 from projgan.storage.network_description import NetworkDescription
-from projgan.storage.networks import build_networks
 from projgan.storage.run_directory import RunDirectory
+from projgan.storage.run_networks import build_networks
 from projgan.training.building import build_trainer
 from projgan.training.class_vectors import refuse_missing_network
 from projgan.training.graphs import remark_on_steps

@@ -16,8 +16,8 @@ from projgan.errors import UserError, printable
 from projgan.hub.names import is_hub_name
 from projgan.storage.hub_models import known_as
 from projgan.storage.network_file import generator_path, load_generator
-from projgan.storage.networks import build_networks
 from projgan.storage.pairs import discriminator_of
+from projgan.storage.run_networks import build_networks
 from projgan.training.trainer import Trainer
 
 LEAST_SHARE = 0.5

@@ -10,7 +10,7 @@ from PIL import Image
 
 from projgan.cli import run_command
 from projgan.errors import UserError
-from projgan.outputs import MARK, claim_folder, is_ours, refuse_foreign
+from projgan.overwriting import MARK, claim_folder, is_ours, refuse_foreign
 from projgan.pictures.animation import write_gif, write_mp4
 from projgan.pictures.grids import write_png
 from projgan.pictures.pillow import to_pil
