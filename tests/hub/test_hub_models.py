@@ -10,6 +10,7 @@ import yaml
 from PIL import Image
 
 import projgan
+from enlarging_networks import random, save
 from fabricated_runs import metric_row
 from hub_server import Hub
 from projgan.cli import run_command
@@ -112,6 +113,18 @@ def test_no_folder_of_this_machine_is_shared(hub: Hub, tmp_path: Path) -> None:
     assert yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())["training"]["start_from"] == "first"
 
 
+def test_a_generator_that_enlarges_is_shared_too(hub: Hub, tmp_path: Path) -> None:
+    path = save(random(), tmp_path)
+    out = tmp_path / "out"
+    assert run_command(["share", str(path), "ann/large", "--license", "mit", "--out", str(out)]) == 0
+    assert {file.name for file in out.iterdir()} == {"README.md", "generator.safetensors"}
+    assert "projgan super-resolve hf:ann/large IMAGES" in (out / "README.md").read_text()
+    hub.repository("ann/large").commit({file.name: file.read_bytes() for file in out.iterdir()})
+    Image.new("RGB", (16, 16), "red").save(tmp_path / "small.png")
+    words = ["super-resolve", "hf:ann/large", str(tmp_path / "small.png"), "--out", str(tmp_path / "large")]
+    assert run_command(words) == 0
+
+
 def test_what_is_shared_may_be_wanted_otherwise(
     uninterrupted: Path, hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -121,6 +134,7 @@ def test_what_is_shared_may_be_wanted_otherwise(
     assert "hf:USER/NAME" in error_of(capsys, "share", run, "first", "--license", "mit")
     assert "leave @v1 out" in error_of(capsys, "share", run, "ann/first@v1", "--license", "mit")
     classifier = save_blank_classifier(tmp_path / "c.safetensors", ("a", "b"))
+    assert "needs a whole run" in error_of(capsys, "finetune", "hf:ann/x", "--classifier", str(classifier))
     assert "holds a classifier" in error_of(capsys, "share", str(classifier), "ann/c", "--license", "mit")
     assert hub.asked == []
     capsys.readouterr()

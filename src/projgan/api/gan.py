@@ -20,6 +20,7 @@ from projgan.pictures.grids import grid
 from projgan.pictures.pillow import to_pil
 from projgan.process.ranks import choose_device
 from projgan.request import named_as_arguments
+from projgan.storage.hub_models import known_as
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import generator_path, load_generator
 from projgan.storage.pairs import discriminator_of
@@ -179,7 +180,7 @@ class GAN:
         provenance = self.description.provenance
         classes = f"{len(self.class_names)} classes" if self.class_names else "no classes"
         return (
-            f"<GAN {self.path.name}: {classes}, {self.resolution}x{self.resolution}, "
+            f"<GAN {known_as(self.path)}: {classes}, {self.resolution}x{self.resolution}, "
             f"trained on {provenance.data} for {provenance.step:,} steps>"
         )
 

@@ -24,7 +24,10 @@ def _read_new(kind: Any, words: Any) -> Path:
 def _read_run(kind: Any, words: Any) -> Path:
     run = _read(kind, words)
     if not run.exists():
-        raise UserError(f"{run}: no such file or run")
+        from projgan.hub.names import is_hub_name
+
+        cause = "no such file or run" if not is_hub_name(run) else "this needs a whole run, not a shared one"
+        raise UserError(f"{run}: {cause}")
     return run
 
 

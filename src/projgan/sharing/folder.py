@@ -38,6 +38,8 @@ FILES = (CARD, CONFIG, SAMPLES, GENERATOR, DISCRIMINATOR)
 _ROWS, _COLUMNS = 10, 8
 """Of the picture."""
 
+_AGAIN = f"`{CONFIG}` holds all settings: `projgan train {CONFIG} --data DATA` trains the same again."
+
 Pair = tuple[nn.Module, NetworkDescription, tuple[nn.Module, NetworkDescription] | None]
 
 
@@ -71,11 +73,12 @@ def write_folder(request: ShareRequest, folder: Path, progress: Count | None = N
         _write_network(path, network, description, folder / GENERATOR)
         if pair is not None:
             _write_network(path.with_name(DISCRIMINATOR), *pair, folder / DISCRIMINATOR)
-        settings = travelling(description).provenance.settings
+        settings = _clean(description).provenance.settings
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: the settings in it are not those of a run ({error})") from None
-    config = yaml.safe_dump(settings, sort_keys=False).encode()
-    write_atomically(folder / CONFIG, lambda file: file.write(config))
+    if settings:
+        config = yaml.safe_dump(settings, sort_keys=False).encode()
+        write_atomically(folder / CONFIG, lambda file: file.write(config))
     _draw(request, path, description, folder / SAMPLES, progress)
     card = _card(request, folder, network, description, numbers_of(request.run, weights_sha256(network)))
     write_atomically(folder / CARD, lambda file: file.write(card.encode()))
@@ -115,9 +118,13 @@ _READ: dict[str, Callable[[Path], Pair]] = {
 }
 
 
+def _clean(description: NetworkDescription) -> NetworkDescription:
+    return travelling(description) if description.provenance.settings else description
+
+
 def _write_network(path: Path, network: nn.Module, description: NetworkDescription, out: Path) -> None:
     """The very file, unless it names folders of this machine."""
-    clean = travelling(description) if description.provenance.settings else description
+    clean = _clean(description)
     if clean == description:
         shutil.copyfile(path, out)
     else:
@@ -180,8 +187,7 @@ def _card(
         "",
         *table(facts),
         "",
-        f"`{CONFIG}` holds all settings: `projgan train {CONFIG} --data DATA` trains the same again.",
-        "",
+        *([_AGAIN, ""] if (folder / CONFIG).is_file() else []),
         "## Numbers",
         "",
         *(number_lines(numbers) or ["Nothing has been measured of these weights."]),

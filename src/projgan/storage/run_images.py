@@ -5,6 +5,7 @@ from pathlib import Path
 from projgan.config import DataConfig, load_config
 from projgan.config.request import ImagesRequest
 from projgan.errors import UserError
+from projgan.storage.hub_models import known_as
 from projgan.storage.run_directory import RunDirectory
 
 
@@ -27,5 +28,5 @@ def images_of_run(
         return request.of(DataConfig(source=location))
     config = RunDirectory(run).config
     if not config.is_file():
-        raise UserError(f"{run}: does not say which images it was trained on; {remedy}")
+        raise UserError(f"{known_as(run)}: does not say which images it was trained on; {remedy}")
     return request.of(load_config(str(config)).data)
