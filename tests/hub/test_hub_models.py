@@ -302,6 +302,7 @@ def test_a_process_of_its_own_asks_where_the_environment_says(hub: Hub, tmp_path
     hub.repository("ann/digits").commit({"generator.safetensors": DIGITS})
     out = tmp_path / "three.png"
     environment = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1"}
+    environment["NO_PROXY"] = "127.0.0.1,localhost"
     code, said, err = in_a_process(
         "sample", "hf:ann/digits", "--class", "3", "--count", "2", "--out", str(out), **environment
     )
