@@ -46,6 +46,7 @@ COMMANDS = {
     "morph": "Show what lies between classes, between latents, and between truncations.",
     "explore": "Look at generators in the browser: sample, mix, morph, ask the discriminator, "
     "follow a training.",
+    "invert": "Find the latent and the class from which a generator makes an image that is given.",
     "export": "Write a generator as ONNX or as a torch program, checked against torch on every class first.",
     "share": "Put a run's networks on the Hugging Face hub, with a card, for use as `hf:USER/NAME`.",
     "finetune": "Train a run further while a frozen classifier guides its generator: sharper images, less "

@@ -7,6 +7,7 @@ import sys
 import tomllib
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -185,3 +186,21 @@ def test_a_distance_of_features_is_public() -> None:
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(50, 3, generator=generator, dtype=torch.float64)
     assert projgan.frechet_distance(features, features + 2) == pytest.approx(12.0, rel=1e-9)
+
+
+def test_images_are_found_in_a_generator() -> None:
+    gan = projgan.load("digits", device="cpu")
+    pictures = gan.sample("3", count=2, seed=501)
+    settings: dict[str, Any] = {"starts": 2, "steps": 6, "progress": False}
+    one, other = gan.invert(pictures, **settings)
+    assert one.latent.shape == (gan.generator.latent_size,)
+    assert one.image.shape == (1, 8, 8)
+    (as_tensor,) = gan.invert(gan.sample_tensor("3", seed=502), **settings)
+    assert torch.equal(as_tensor.latent, other.latent)
+    (known,) = gan.invert(pictures[0], class_name="5", **settings)
+    assert known.weights is not None
+    assert known.weights.argmax() == 5
+    with pytest.raises(projgan.UserError, match="unknown class"):
+        gan.invert(pictures, class_name="five", **settings)
+    with pytest.raises(projgan.UserError, match=r"images are torch.uint8 \[1, 3, 8, 8\], not uint8"):
+        gan.invert(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), **settings)

@@ -127,6 +127,7 @@ def test_a_chain_passes_through_every_class(morph: Run) -> None:
         "classes": ["owl", "cat", "bee"],
         "class_steps": [0, 2, 5],
         "seeds": [0],
+        "latents": None,
         "truncations": None,
         "frames": None,
     }

@@ -9,12 +9,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from projgan.api.inversion import Pictures, invert
 from projgan.errors import UserError
 from projgan.generation.morphing import Morph, class_path, latent_path, morph_images
 from projgan.generation.rejection import most_real
 from projgan.generation.request import SampleRequest
 from projgan.generation.sampling import MIXES, class_labels, sample
 from projgan.inspection.inspection import Inspection, inspect
+from projgan.inversion.request import InversionRequest
+from projgan.inversion.searching import Found
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.pictures.grids import grid
 from projgan.pictures.pillow import to_pil
@@ -158,6 +161,45 @@ class GAN:
         weights = class_path(labels, len(self.class_names), steps)
         images = morph_images(self.generator, Morph(latents[None], weights[None]))
         return [to_pil(image) for image in images[0]]
+
+    def invert(
+        self,
+        images: Pictures,
+        *,
+        class_name: str | None = None,
+        mix: bool = False,
+        features: str = "pixels",
+        starts: int = 8,
+        steps: int = 400,
+        seed: int = 0,
+        progress: bool = True,
+    ) -> list[Found]:
+        """Find the latent and the class from which the generator makes an image.
+
+        Args:
+            images: PIL images of any size, or uint8 [N, channels, R, R].
+            class_name: the class, where it is known.
+            mix: let the class be a mixture of all.
+            features: what is compared beside the pixels: `discriminator`, `imagenet`, `classifier:FILE`, or
+                nothing, `pixels`.
+            starts: latents to begin with.
+            steps: of gradient descent.
+            seed: of the images that starts are chosen from.
+            progress: whether to show how far it is.
+
+        Returns:
+            For each image `.latent` [latent_size], `.weights` [num_classes] and the `.image` that they give,
+            uint8 [channels, R, R].
+
+        Raises:
+            UserError: an unknown class or network, or a generator of another condition.
+        """
+        generator = self.generator, self.description, self.path, self.discriminator
+        with named_as_arguments():
+            asked = InversionRequest(
+                class_name=class_name, mix=mix, features=features, starts=starts, steps=steps, seed=seed
+            )
+            return invert(*generator, images, asked, progress)
 
     def inspect(self, images: Tensor, labels: Tensor) -> Inspection:
         """Ask the discriminator about labelled images: how real each is, and whether its label fits.

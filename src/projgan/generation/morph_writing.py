@@ -12,7 +12,16 @@ from torch import Tensor
 
 from projgan.errors import UserError
 from projgan.files import make_folder
-from projgan.generation.morphing import Morph, class_path, class_square, latent_path, morph_images, stop_steps
+from projgan.generation.morphing import (
+    Morph,
+    class_path,
+    class_square,
+    latent_path,
+    linear_path,
+    morph_images,
+    path_through,
+    stop_steps,
+)
 from projgan.generation.request import MorphRequest
 from projgan.generation.sampling import class_labels
 from projgan.listening import Count
@@ -20,8 +29,9 @@ from projgan.networks.resnet import Generator
 from projgan.overwriting import refuse_foreign
 from projgan.pictures.animation import there_and_back, write_gif, write_mp4
 from projgan.pictures.grids import enlargement, grid, write_png
+from projgan.storage.latents_file import Latents, load_latents
 from projgan.storage.network_description import NetworkDescription
-from projgan.storage.network_file import generator_path, load_generator
+from projgan.storage.network_file import generator_path, load_generator, weights_sha256
 
 MOST_BYTES = 2**29
 """Of pixels as they are drawn, latents and weights."""
@@ -41,6 +51,8 @@ class WrittenMorph:
     """The steps at which a picture or an animation is exactly at each class; None for a square."""
     seeds: list[int]
     """The stops of the first row; row n adds n to each, but all rows of a square share one."""
+    latents: str | None
+    """The file of latents, where the stops are from one."""
     truncations: list[float] | None
     frames: int | None
     """Of the animation, there and back."""
@@ -76,18 +88,19 @@ def write_morph(
         raise UserError(f"--out {request.out}: no program ffmpeg is found; install it, or give FILE.gif")
     path = generator_path(run)
     generator, description = load_generator(path, device)
-    labels = _labels(run, request, generator, description)
+    found = None if request.latents is None else latents_found(request.latents, generator)
+    labels = _labels(run, request, generator, description, found)
     if request.classes == ("all",) and description.words_on_empty:
         said(description.words_on_empty)
     _check_size(request, generator)
     make_folder(request.out.parent)
     if not os.access(request.out.parent, os.W_OK):
         raise UserError(f"--out {request.out}: its folder cannot be written")
-    images = morph_images(generator, plan(request, generator, labels), sampled)
+    images = morph_images(generator, plan(request, generator, labels, found), sampled)
     names = [description.class_names[label] for label in labels or ()]
     frames = None
     if not request.animated:
-        write_png(_picture(request, images, names), request.out)
+        write_png(_picture(request, images, names, found), request.out)
     else:
         pictures = there_and_back([frame_of(images[:, step]) for step in range(request.steps)])
         frames = len(pictures)
@@ -102,23 +115,32 @@ def write_morph(
         steps=request.steps,
         classes=names or None,
         class_steps=stop_steps(len(names), request.steps) if names and not request.square else None,
-        seeds=list(request.seed),
+        seeds=[] if found else list(request.seed),
+        latents=None if request.latents is None else str(request.latents),
         truncations=None if request.truncation is None else list(request.truncation),
         frames=frames,
     )
 
 
-def plan(request: MorphRequest, generator: Generator, labels: list[int] | None) -> Morph:
+def plan(
+    request: MorphRequest, generator: Generator, labels: list[int] | None, found: Latents | None = None
+) -> Morph:
     """Turn a request into the latents and mixing weights of every image."""
 
     def row(offset: int) -> Tensor:
+        if found is not None:
+            return path_through(found.latents, request.steps)
         seeds = [seed + offset for seed in request.seed]
         return latent_path(seeds, generator.latent_size, request.steps, request.truncation)
 
     offsets = [0] * request.rows if request.square else range(request.rows)
     latents = torch.stack([row(offset) for offset in offsets])
-    if labels is None or generator.num_classes is None:
+    if generator.num_classes is None:
         return Morph(latents, None)
+    if labels is None:
+        assert found is not None, "no classes are asked for"
+        assert found.weights is not None, "as `latents_found` has seen to"
+        return Morph(latents, linear_path(found.weights.double(), request.steps).float()[None])
     if request.square:
         weights = class_square(labels, generator.num_classes, request.rows, request.steps)
     else:
@@ -126,17 +148,49 @@ def plan(request: MorphRequest, generator: Generator, labels: list[int] | None) 
     return Morph(latents, weights)
 
 
+def latents_found(path: Path, generator: Generator) -> Latents:
+    """Read the latents that are to be passed through.
+
+    Raises:
+        UserError: no such file, or one of another generator.
+    """
+    found = load_latents(path)
+    if found.description.generator_sha256 != weights_sha256(generator):
+        raise UserError(f"{path}: found in another generator; `projgan invert` this one, or morph that one")
+    if found.latents.shape[1] != generator.latent_size or (
+        (None if found.weights is None else found.weights.shape[1]) != generator.num_classes
+    ):
+        raise UserError(f"{path}: its latents are not this generator's; damaged")
+    return found
+
+
 def _labels(
-    run: Path, request: MorphRequest, generator: Generator, description: NetworkDescription
+    run: Path,
+    request: MorphRequest,
+    generator: Generator,
+    description: NetworkDescription,
+    found: Latents | None,
 ) -> list[int] | None:
-    """Return the classes of the stops; refuse a request in which nothing changes."""
+    """Return the classes of the stops, None for those found; refuse a request in which nothing changes."""
     class_names = description.class_names
     moves = len(set(request.seed)) > 1 or len(set(request.truncation or ())) > 1
+    if found is not None:
+        moves = len(found.latents) > 1
+        if len(found.latents) > request.steps:
+            raise UserError(
+                f"{request.steps_option} {request.steps} is too few for {len(found.latents)} latents"
+            )
     if generator.num_classes is None:
         if request.classes is not None or request.square:
             raise UserError(f"{run}: an unconditional generator has no classes to morph")
         if not moves:
             raise UserError("nothing changes: give several seeds or truncations, as in --seed 3 8")
+        return None
+    if found is not None and not request.classes:
+        if not moves:
+            raise UserError(
+                f"{request.latents}: one latent, so nothing changes; name classes, or give several images"
+            )
         return None
     if not request.classes:
         raise UserError("--classes: name the classes to pass through, or one that stays")
@@ -165,7 +219,7 @@ def _check_size(request: MorphRequest, generator: Generator) -> None:
         )
 
 
-def _picture(request: MorphRequest, images: Tensor, names: list[str]) -> Image.Image:
+def _picture(request: MorphRequest, images: Tensor, names: list[str], found: Latents | None) -> Image.Image:
     pictures = images.flatten(0, 1)
     if request.square:
         gap = [""] * (request.steps - 2)
@@ -176,8 +230,14 @@ def _picture(request: MorphRequest, images: Tensor, names: list[str]) -> Image.I
     bounds = request.truncation or ()
     for stop, bound in zip(stop_steps(len(bounds), request.steps), bounds, strict=True):
         headings[stop].append(f"±{bound:g}")
+    pictured = [Path(str(row.get("image"))).stem for row in found.description.rows] if found else []
+    for stop, name in zip(stop_steps(len(pictured), request.steps), pictured, strict=True):
+        headings[stop].append(name)
     row_names = [
-        f"seed {' to '.join(str(seed + row) for seed in request.seed)}" for row in range(request.rows)
+        request.latents.name
+        if request.latents
+        else f"seed {' to '.join(str(seed + row) for seed in request.seed)}"
+        for row in range(request.rows)
     ]
     return grid(pictures, request.steps, row_names, [", ".join(heading) for heading in headings])
 

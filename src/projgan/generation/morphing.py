@@ -110,8 +110,12 @@ def latent_path(
         steps: at least as many as stops.
         truncations: bounds that the truncation passes through at the same time, or None.
     """
-    before, after, fraction = _between(len(seeds), steps)
-    stops = latents_of(seeds, latent_size)
+    return path_through(latents_of(seeds, latent_size), steps, truncations)
+
+
+def path_through(stops: Tensor, steps: int, truncations: Sequence[float] | None = None) -> Tensor:
+    """Latents from stop to stop, float32 [S, latent_size] -> [steps, latent_size]; see `latent_path`."""
+    before, after, fraction = _between(len(stops), steps)
     starts, ends = stops[before], stops[after]
     if truncations is not None:
         bounds = linear_path(torch.tensor(truncations, dtype=torch.float64), steps).tolist()

@@ -2,13 +2,13 @@
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
 from projgan.errors import UserError
 from projgan.pictures.animation import SHORTEST_GIF_FRAME
-from projgan.request import NewPath, Request, check_seed
+from projgan.request import GivenPath, NewPath, Request, check_seed
 
 LARGEST_COUNT = 1_000_000
 """Per class; more is surely a slip, and the seeds alone would fill the memory."""
@@ -90,6 +90,9 @@ class MorphRequest(Request):
     seed: tuple[int, ...] = (0,)
     """Seed of the first row, 0 if not given, or several to pass through on great circles; each row adds
     one to each."""
+    latents: GivenPath | None = None
+    """A file of `projgan invert`: its latents are passed through in place of seeds, in one row, with their
+    classes unless others are named."""
     truncation: tuple[Truncation, ...] | None = None
     """Bound of the latents' entries, none if not given, or several to sweep through, as in `0.25 2`."""
     rows: Annotated[int, Field(ge=1, le=MOST)] = 8
@@ -104,6 +107,14 @@ class MorphRequest(Request):
     """`FILE.png`, `FILE.gif`, or `FILE.mp4` where there is ffmpeg."""
     overwrite: bool = False
     """Write over what somebody else made, or another call."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_row_of_latents(cls, values: Any) -> Any:
+        """What is found of images is one row, where nobody says how many there are."""
+        if isinstance(values, dict) and values.get("latents") is not None:
+            return {"rows": 1} | values
+        return values
 
     @property
     def animated(self) -> bool:
@@ -133,6 +144,7 @@ class MorphRequest(Request):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "MorphRequest":
+        self._refuse_beside_latents()
         suffix = self.out.suffix.lower()
         if suffix not in {".png", ".gif", ".mp4"}:
             raise UserError(f"--out {self.out}: a morph is a FILE.png, FILE.gif or FILE.mp4")
@@ -153,6 +165,14 @@ class MorphRequest(Request):
         if self.steps < stops:
             raise UserError(f"{self.steps_option} {self.steps} is too few to pass through {stops} values")
         return self
+
+    def _refuse_beside_latents(self) -> None:
+        if self.latents is None:
+            return
+        if self.square or self.rows > 1:
+            raise UserError("--latents has the latents of one row; leave --square and --rows out")
+        if self.truncation is not None or self.seed != (0,):
+            raise UserError("--latents takes the place of --seed and --truncation; leave them out")
 
     def _refuse_idle_options(self) -> None:
         """Refuse options that would do nothing."""
