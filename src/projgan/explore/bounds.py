@@ -1,6 +1,5 @@
 """What comes from the page is checked here, whatever the page's own controls may have let through."""
 
-import math
 from typing import Any
 
 from projgan.errors import UserError
@@ -22,17 +21,22 @@ def whole(value: Any, name: str, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
         raise UserError(f"{name} is no whole number; give one from {low} to {high:,}")
     if not low <= value <= high:
-        raise UserError(f"{name} is {value:,.0f}; give one from {low} to {high:,}")
+        raise UserError(f"{name} is {_shown(value)}; give one from {low} to {high:,}")
     return int(value)
 
 
 def number(value: Any, name: str, low: float, high: float) -> float:
     """Return a finite number in [low, high]; errors as in `whole`."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         raise UserError(f"{name} is no number; give one from {low:g} to {high:g}")
     if not low <= value <= high:
-        raise UserError(f"{name} is {value:g}; give one from {low:g} to {high:g}")
+        raise UserError(f"{name} is {_shown(value)}; give one from {low:g} to {high:g}")
     return float(value)
+
+
+def _shown(value: float) -> str:
+    """A number in a few letters, however large it is."""
+    return f"{value:,}" if abs(value) < 10**16 else "too large"
 
 
 def seed_of(value: Any) -> int:

@@ -49,7 +49,9 @@ def scale_of(maker: Maker, column: int, place: int) -> Scale:
     units = maker.description.standardization
     if units is not None:
         mean, reach = units.means[column], DEVIATIONS * units.deviations[column]
-        return Scale(name, mean - reach, mean + reach, mean, reach / 60)
+        return Scale(
+            name, *(float(f"{value:.4g}") for value in (mean - reach, mean + reach, mean, reach / 60))
+        )
     start = (0.5 if place < 2 else 0.0) if maker.generator.condition == "class" else float(place == 0)
     return Scale(name, 0.0, 1.0, start, 0.01)
 

@@ -125,7 +125,8 @@ def _kept_caption(maker: Maker, one: Kept) -> str:
 def about(maker: Maker) -> str:
     """Say in a line what a generator is."""
     about, network = maker.description.provenance, maker.generator
-    classes = f"{len(maker.description.class_names)} classes, " if maker.conditions is not None else ""
+    what = "columns" if network.condition == "vector" else "classes"
+    classes = f"{len(maker.description.class_names)} {what}, " if maker.conditions is not None else ""
     averaged = ", averaged weights" if about.averaged else ""
     return (
         f"{network.resolution}x{network.resolution} pixels, {classes}trained on {visible(about.data)} for "
@@ -148,8 +149,8 @@ def lay_out(subject: Subject, shown: widgets.Event) -> widgets.Event:
     maker = maker_of(subject)
     few = list(range(min(MOST_AT_FIRST, len(maker.rows))))
     with widgets.column("pg-sample"):
+        classes = choose_row(maker, "Classes", few)
         with widgets.row():
-            classes = choose_row(maker, "Classes", few)
             seed = widgets.whole("First seed", 0)
             count = widgets.whole("Images of each", 8)
             truncation = widgets.optional("Truncation", "none")

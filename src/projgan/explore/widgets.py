@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from projgan.errors import UserError, is_out_of_memory, reason_of
+from projgan.errors import UserError, is_out_of_memory, reason_of, shortened, visible
 
 _FOLDER = tempfile.TemporaryDirectory(
     prefix="projgan-"
@@ -145,7 +145,7 @@ def respond(
         try:
             found = answer(*values)
         except UserError as error:
-            raise _said(str(error)) from None
+            raise _said(shortened(visible(str(error)))) from None
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
