@@ -7,8 +7,9 @@ import torch
 
 from projgan import training_loop
 from projgan.classification.held_out import LabelledParts, load_parts
-from projgan.classification.run import checkpoint_beside, train_to_file
+from projgan.classification.run import checkpoint_beside, count_correct, describe, train_to_file
 from projgan.classification.settings import ClassifierSettings
+from projgan.classification.trainer import ClassifierTrainer
 from projgan.errors import UserError
 from projgan.listening import Listener, Progress
 from projgan.storage.network_file import load_classifier
@@ -31,6 +32,7 @@ from projgan.classification import run
 from projgan.listening import Listener
 from projgan.classification.held_out import load_parts
 from projgan.classification.settings import ClassifierSettings
+from projgan.classification.trainer import ClassifierTrainer
 settings = ClassifierSettings.model_validate_json(sys.argv[1])
 parts = load_parts("digits", resolution=8, channels=1, seed=3, cache=None)
 training_loop.CHECKPOINT_SECONDS = 0.0
@@ -202,3 +204,12 @@ def test_a_loss_that_is_not_finite_is_one_line(digits: LabelledParts, tmp_path: 
     ):
         train_to_file(wild, digits, tmp_path / "c.safetensors", CPU)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_was_not_counted_yet_is_counted_for_the_file(digits: LabelledParts) -> None:
+    """As of a training that was killed between its last checkpoint and its file."""
+    trainer = ClassifierTrainer(SETTINGS, digits.images, digits.labels, 10, CPU)
+    counted = count_correct(trainer, digits)
+    assert describe(trainer, digits).accuracy == counted
+    trainer.accuracy = counted.model_copy(update={"correct": 7})
+    assert describe(trainer, digits).accuracy == trainer.accuracy
