@@ -122,6 +122,9 @@ def test_the_runs_own_images_are_taken_if_none_are_given(command: Run) -> None:
     assert lines[0].startswith("1,797 images of digits: mean r(x) ")
     assert lines[1] == "posterior: softmax of each class logit"
     assert lines[2].startswith("another label is likelier for ")
+    first = min(rows_of(), key=lambda row: int(row["rank"]))
+    dispute = f"{float(first['dispute']):+.3g}"
+    assert lines[3] == f"  {first['image']}: {first['label']}, rather {first['most likely']} ({dispute})"
     assert len(rows_of()) == 1797
     assert "class logit: 9" in rows_of()[0]
 

@@ -19,10 +19,12 @@ def test_the_first_signal_is_noted_and_the_handlers_come_back() -> None:
 
 
 def test_the_echo_of_a_signal_is_not_a_second_one() -> None:
-    with Interruption() as noted:
+    told: list[str] = []
+    with Interruption(lambda: told.append("stopping")) as noted:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
     assert noted.signal == signal.SIGINT
+    assert told == ["stopping"]  # at once, and once
 
 
 def test_a_second_signal_after_a_while_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
