@@ -108,7 +108,7 @@ def button(label: str) -> Control:
 def html(text: str = "", script: str = "") -> Control:
     """Text of ours, and a script of this folder that listens to it."""
     source = (HERE / "scripts" / f"{script}.js").read_text(encoding="utf-8") if script else None
-    return gr.HTML(_literal(text), js_on_load=source, apply_default_css=False)
+    return gr.HTML(text, js_on_load=source, apply_default_css=False)
 
 
 def memory(value: Any) -> Control:
@@ -143,14 +143,13 @@ def respond(
 
     def answered(*values: Any) -> Any:
         try:
-            found = answer(*values)
+            return answer(*values)
         except UserError as error:
             raise _said(shortened(visible(str(error)))) from None
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             raise _said(f"not enough memory ({reason_of(error)}); ask for fewer images") from None
-        return tuple(map(_literal, found)) if isinstance(found, tuple) else _literal(found)
 
     def answered_when_told(event: gr.EventData, *values: Any) -> Any:
         return answered(event._data if isinstance(event._data, dict) else {}, *values)
@@ -170,13 +169,6 @@ def respond(
 
 def _said(words: str) -> gr.Error:
     return gr.Error(words, duration=10, title="Not possible", print_exception=False)
-
-
-def _literal(value: Any) -> Any:
-    """Text as it is: the page's templates would see more in braces, dollars and backticks."""
-    if not isinstance(value, str):
-        return value
-    return value.translate({ord(letter): f"&#{ord(letter)};" for letter in "{}$`"})
 
 
 def mounted(page: gr.Blocks) -> FastAPI:
