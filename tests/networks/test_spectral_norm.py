@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gpu.launches import Launches
+from projgan.networks.normalizing_together import normalized_together
 from projgan.networks.resnet import Discriminator
 from projgan.networks.shapes import DISCRIMINATORS
 from projgan.networks.spectral_norm import (
@@ -218,3 +219,54 @@ def test_every_u_moves_once_a_training_forward_and_never_in_evaluation() -> None
     network(images, labels)
     assert all(torch.equal(layer.u, u) for layer, u in zip(layers, before, strict=True))
     assert sum(name.endswith(".u") for name in network.state_dict()) == len(layers)
+
+
+# --- weights of one shape together ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_weights_of_one_shape_are_normalised_together_as_each_alone(training: bool) -> None:
+    """Weights, `u` and gradients, of kernels in either order of memory, twice; and each alone afterwards."""
+    layers = [SpectralNormConv2d(inputs, 5, 3) for inputs in (3, 3, 3, 5, 3)]
+    together = nn.ModuleList([*layers, SpectralNormConv2dDownsample(3, 5)]).double().train(training)
+    for layer in layers[1:3]:
+        layer.to(memory_format=torch.channels_last)
+    alone = copy.deepcopy(together)
+    for layer in together:
+        layer.grouped = True
+    directions = [torch.randn_like(layer.weight) for layer in together]
+    for _ in range(2):
+        with normalized_together(list(together)):
+            found = [layer.normalized_weight() for layer in together]
+        expected = [layer.normalized_weight() for layer in alone]
+        assert [layer.given for layer in together] == [None] * 6
+        gradients = [
+            torch.autograd.grad(weights, list(network.parameters())[::2], directions)
+            for weights, network in ((found, together), (expected, alone))
+        ]
+        for ours, theirs in zip(
+            [*found, *together.buffers(), *gradients[0]],
+            [*expected, *alone.buffers(), *gradients[1]],
+            strict=True,
+        ):
+            torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-13)
+
+
+def test_a_discriminator_launches_once_for_all_weights_of_a_shape() -> None:
+    counts = []
+    for grouped in (True, False):
+        network = Discriminator("resnet-32", num_classes=3, width=8)
+        for layer in network.normalized:
+            layer.grouped = grouped
+        with Launches("cpu") as launches:
+            network(torch.zeros(1, 3, 32, 32), torch.zeros(1, dtype=torch.int64))
+        counts.append(launches.launches)
+    # Seven kernels of 8x8x3x3 are 13 operations, not 9 each.
+    assert counts[1] - counts[0] == 7 * 9 - 13
+
+
+def test_a_forward_that_fails_leaves_nothing_behind() -> None:
+    network = Discriminator("resnet-32", num_classes=3, width=8)
+    with pytest.raises(RuntimeError):
+        network(torch.zeros(1, 3, 32, 33, dtype=torch.int64), torch.zeros(1, dtype=torch.int64))
+    assert all(layer.given is None for layer in network.normalized)

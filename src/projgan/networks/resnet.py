@@ -18,8 +18,13 @@ from projgan.networks.convolutions import downsample, upsample
 from projgan.networks.generator_norms import GENERATOR_NORMS
 from projgan.networks.layers import RESIDUAL_GAIN, Conv3x3, UpsampleConv2d, global_sum_pool, initialize
 from projgan.networks.normalization import Norm2d
+from projgan.networks.normalizing_together import normalized_together
 from projgan.networks.shapes import DISCRIMINATORS, GENERATORS
-from projgan.networks.spectral_norm import SpectralNormConv2d, SpectralNormConv2dDownsample
+from projgan.networks.spectral_norm import (
+    SpectralNorm,
+    SpectralNormConv2d,
+    SpectralNormConv2dDownsample,
+)
 
 
 class GeneratorBlock(nn.Module):
@@ -205,6 +210,7 @@ class Discriminator(nn.Module):
         for index, (before, after) in enumerate(zip(joined[1:], widths[1:], strict=False), start=1):
             self.blocks.append(DiscriminatorBlock(before, after, halve=index < shape.num_downsampling))
         self.condition = method(meeting)
+        self.normalized = [layer for layer in self.blocks.modules() if isinstance(layer, SpectralNorm)]
 
     def features(self, images: Tensor, condition: Tensor | None = None) -> Tensor:
         """phi(x): images [N, channels, R, R] in [-1, 1] -> [N, num_features], summed over the last map.
@@ -212,8 +218,9 @@ class Discriminator(nn.Module):
         The concatenating methods need the condition here; the others leave it alone.
         """
         hidden = self.condition.join(images, condition, block=0)
-        for number, block in enumerate(self.blocks, start=1):
-            hidden = self.condition.join(block(hidden), condition, block=number)
+        with normalized_together(self.normalized):
+            for number, block in enumerate(self.blocks, start=1):
+                hidden = self.condition.join(block(hidden), condition, block=number)
         return global_sum_pool(F.relu(hidden))
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:

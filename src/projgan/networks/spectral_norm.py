@@ -49,6 +49,13 @@ def as_matrix(weight: Tensor) -> Tensor:
     return weight.permute(_order(weight)).flatten(1)
 
 
+def as_weight(matrix: Tensor, like: Tensor) -> Tensor:
+    """[rows, everything else] -> what `as_matrix` would make it of: in shape and memory as another weight."""
+    order = _order(like)
+    back = [order.index(dim) for dim in range(len(order))]
+    return matrix.view([like.shape[dim] for dim in order]).permute(back)
+
+
 def _order(weight: Tensor) -> tuple[int, ...]:
     return (0, *sorted(range(1, weight.dim()), key=weight.stride, reverse=True))
 
@@ -66,23 +73,24 @@ class _Quotient(torch.autograd.Function):
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         normalized, u, v, sigma = context.saved_tensors
-        order = _order(normalized)
-        rows = gradient.permute(order).flatten(1)
+        rows = gradient.permute(_order(normalized)).flatten(1)
         inner = torch.dot(rows.flatten(), as_matrix(normalized).flatten())
         slope = torch.addr(rows, u * inner, v, alpha=-1).div_(sigma)
-        back = [order.index(dim) for dim in range(len(order))]
-        return slope.view([normalized.shape[dim] for dim in order]).permute(back), None, None, None
+        return as_weight(slope, normalized), None, None, None
 
 
 class SpectralNorm(nn.Module):
     """Mixed into a layer that has `weight`: keeps `u` and gives the weight divided by its sigma.
 
     `u` is a buffer, so checkpoints hold it. A layer must use `normalized_weight()` wherever it would
-    have used `weight`, and ask for it once per forward: each call in training is one power iteration.
+    have used `weight`, and ask for it once per forward: each call in training is one power iteration. Where
+    `grouped`, layers of one shape can be normalised together.
     """
 
     weight: Tensor
     u: Tensor
+    grouped = False
+    given: Tensor | None = None
 
     def start_power_iteration(self) -> None:
         """Create `u`, a random unit vector with one entry per row of the weight."""
@@ -90,6 +98,8 @@ class SpectralNorm(nn.Module):
 
     def normalized_weight(self) -> Tensor:
         """Return weight / sigma, in the shape and precision of the weight."""
+        if self.given is not None:
+            return self.given
         with torch.autocast(self.weight.device.type, enabled=False):
             iterate = power_iteration if self.training else half_iteration
             with torch.no_grad():
