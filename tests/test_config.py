@@ -21,6 +21,7 @@ from projgan.config import (
     preset_names,
     read_preset,
 )
+from projgan.config.request import ImagesRequest
 from projgan.config.sections import Augmentation
 from projgan.errors import UserError
 from projgan.losses import ADVERSARIAL_LOSSES
@@ -417,3 +418,13 @@ def test_any_value_anywhere_is_taken_or_refused_in_one_line(place: tuple[str, st
         refusal(**{section: {key: value}})
     else:
         assert check_config(yaml.safe_load(dump_config(config)), "again") == config
+
+
+def test_what_is_said_of_images_stands_in_place_of_a_runs_settings() -> None:
+    of_run = DataConfig(source="photos", split="train", on_unreadable="skip", resolution=64)
+    asked = ImagesRequest(split="test", cache=Path("here"))
+    assert asked.of(of_run) == DataConfig(
+        source="photos", split="test", on_unreadable="skip", resolution=64, cache=Path("here")
+    )
+    assert ImagesRequest().of(of_run) == of_run
+    assert ImagesRequest(on_unreadable="error").of(of_run).on_unreadable == "error"
