@@ -13,9 +13,9 @@ from gpu.guard import build_guard, load_guard
 
 def main(words: list[str]) -> int:
     """Run the command line: a preset, then settings of it."""
-    if not words or "--help" in words:
+    if len(words) % 2 == 0 or "--help" in words:
         print(__doc__)
-        return 2
+        return 0 if "--help" in words else 2
     with tempfile.TemporaryDirectory() as folder:
         guard = build_guard(Path(folder))
         if isinstance(guard, str):
@@ -23,10 +23,15 @@ def main(words: list[str]) -> int:
             return 2
         load_guard(guard)
     from gpu.launches import count_iteration, table  # torch, after the guard
+    from projgan.errors import UserError
 
     names = [word.removeprefix("--").replace("-", "_") for word in words[1::2]]
     values = [int(word) if word.isdecimal() else word for word in words[2::2]]
-    print(table(count_iteration(words[0], dict(zip(names, values, strict=True)))))
+    try:
+        print(table(count_iteration(words[0], dict(zip(names, values, strict=True)))))
+    except (UserError, KeyError, ValueError) as error:
+        print(f"launches: {error}", file=sys.stderr)
+        return 2
     return 0
 
 
