@@ -371,3 +371,32 @@ def test_two_processes_may_pack_at_once(two_classes, tmp_path):
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert len(prints) == 1
     assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+RACE = """
+import os, sys
+from pathlib import Path
+from projgan.data import load_images
+
+for round in range(20):
+    cache, children = Path(sys.argv[2]) / str(round), []
+    reading, writing = os.pipe()
+    for _ in range(4):
+        child = os.fork()
+        if not child:
+            os.close(writing)
+            os.read(reading, 1)  # until all are there
+            load_images(sys.argv[1], resolution=4, channels=3, cache=cache)
+            os._exit(0)
+        children.append(child)
+    os.close(reading), os.close(writing)
+    assert not any(os.waitpid(child, 0)[1] for child in children), round
+    assert len(list(cache.iterdir())) == 1
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the race is run in forked processes")
+def test_nobody_clears_away_what_another_has_just_begun(two_classes, tmp_path):
+    program = [sys.executable, "-W", "ignore", "-c", RACE, str(two_classes), str(tmp_path)]
+    ended = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr[-2000:]

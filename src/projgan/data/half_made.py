@@ -18,7 +18,7 @@ from projgan.files import lock_for_this_process
 LOCK = ".lock"
 ABANDONED_SECONDS = 24 * 3600
 """After which a half-made store is taken for abandoned where files cannot be locked."""
-_PARTIAL = re.compile(r"\..+-[0-9a-f]{32}\.partial")
+_PARTIAL = re.compile(r"\..+-[0-9a-f]{32}\.(partial|new)")
 _OURS = re.compile("|".join(map(re.escape, (IMAGES, LABELS, CONDITIONS, MANIFEST, LOCK, NOTE))))
 _OURS_TOO = re.compile(rf"\.{re.escape(NOTE)}\.\d+\.tmp")
 
@@ -28,8 +28,10 @@ class HalfMade:
 
     def __init__(self, out: Path) -> None:
         self.folder, self._out = _other_name(out), out
-        self.folder.mkdir()
-        self._lock = _locked(self.folder)
+        new = self.folder.with_suffix(".new")  # nobody takes it for abandoned before it is locked
+        new.mkdir()
+        self._lock = _locked(new)
+        new.rename(self.folder)
 
     def give_name(self) -> None:
         """Let the folder appear under its name.
@@ -93,12 +95,13 @@ def _locked(folder: Path) -> IO[Any] | None:
 
 def _clear_abandoned(folder: Path) -> None:
     for path in folder.iterdir():
-        if _PARTIAL.fullmatch(path.name) and holds_only_ours(path) and _is_abandoned(path):
-            shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # its maker has just given it its name
+            if _PARTIAL.fullmatch(path.name) and holds_only_ours(path) and _is_abandoned(path):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _is_abandoned(partial: Path) -> bool:
-    if not (partial / LOCK).is_file():
+    if partial.suffix == ".new" or not (partial / LOCK).is_file():
         return time.time() - partial.stat().st_mtime > ABANDONED_SECONDS
     try:
         with (partial / LOCK).open("a") as lock:
