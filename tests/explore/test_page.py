@@ -188,8 +188,9 @@ def test_mix_and_morph(browser: Any, site: SimpleNamespace, tmp_path: Path) -> N
         sliders = person.shown(".pg-sliders input[type='range']")
         assert sliders.count() == 10
         sliders.nth(2).focus()
-        for _ in range(3):
+        for moved in ("0.01", "0.02", "0.03"):
             person.page.keyboard.press("ArrowRight")
+            playwright.expect(sliders.nth(2)).to_have_value(moved)
         person.press("Mix")
         person.shown(".pg-command >> text=2=0.029")
         mix = person.shown(".pg-command").first.inner_text().split("--mix ")[1].split(" ")[0]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from projgan.cli import run_command
 from projgan.commands import progress
-from projgan.data import ConditionRequest, load_images, open_source, packing, rehearse_images
+from projgan.data import ConditionRequest, load_images, open_source, packing, rehearse_images, verification
 from projgan.data.decoding import Decoding
 from projgan.storage.run_directory import RunDirectory
 from small_runs import assert_one_line_error, command_line, files_of, train_small
@@ -179,6 +179,7 @@ REFUSED: tuple[Callable[[], dict[str, Any]], ...] = (
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(verification, "SETTLED_SECONDS", 0)  # whatever is verified could be noted at once
     write_images(tmp_path / "photos")
     return tmp_path
 

@@ -132,12 +132,12 @@ def rehearse_images(
     check_request(resolution, channels, on_unreadable)
     source = location if isinstance(location, Source) else open_source(location, split, request)
     if source.kind == "packed store":
-        return _open_store_of_size(source, resolution, channels, fit, verify)
+        return _open_store_of_size(source, resolution, channels, fit, verify, noting=False)
     if source.kind != "built-in digits" and cache is not None:
         store = _place_in_cache(Path(cache), source, resolution, channels, fit)
         if is_occupied(store):
             try:
-                return reuse(store, source, resolution, channels, fit, on_unreadable, verify)
+                return reuse(store, source, resolution, channels, fit, on_unreadable, verify, noting=False)
             except UnusableStoreError:
                 if not holds_only_ours(store):
                     raise
@@ -161,9 +161,9 @@ def _place_in_cache(cache: Path, source: Source, resolution: int, channels: int,
 
 
 def _open_store_of_size(
-    source: Source, resolution: int, channels: int, fit: Fit, verify: Verify
+    source: Source, resolution: int, channels: int, fit: Fit, verify: Verify, noting: bool = True
 ) -> PackedImages:
-    store = open_packed(source.location, verify)
+    store = open_packed(source.location, verify, noting)
     if (store.resolution, store.channels) != (resolution, channels):
         raise UserError(
             f"packed store {source.location} holds {store.resolution}x{store.resolution} images with "

@@ -127,6 +127,7 @@ def reuse(
     fit: Fit,
     on_unreadable: OnUnreadable,
     verify: Verify = "once",
+    noting: bool = True,
 ) -> PackedImages:
     """Return the store at `out` if it is what packing `source` would give.
 
@@ -138,7 +139,7 @@ def reuse(
         raise UnusableStoreError(
             f"{out} exists and is not a packed store; choose another place, nothing is overwritten"
         )
-    store = open_packed(out, verify)
+    store = open_packed(out, verify, noting)
     skipped = store.skipped, store.skipped_count
     wanted = packed_fingerprint(source.fingerprint, resolution, channels, *skipped, fit)
     if read_manifest(out).fingerprint != wanted:

@@ -141,13 +141,14 @@ def content_fingerprint(
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def open_packed(path: str | Path, verify: Verify = "once") -> PackedImages:
+def open_packed(path: str | Path, verify: Verify = "once", noting: bool = True) -> PackedImages:
     """Return the store at `path`, memory-mapped, after checking that its parts fit each other.
 
     Args:
         path: a folder that `pack` made.
         verify: when to read every pixel and compare the checksum, which takes a second per gigabyte: once a
             file, also where that was done before, or not at all.
+        noting: whether that is noted beside the pixels, for the next time.
 
     Raises:
         UserError: no store, damaged, or of another version.
@@ -164,7 +165,7 @@ def open_packed(path: str | Path, verify: Verify = "once") -> PackedImages:
         if labels.min() < 0 or labels.max() >= len(manifest.class_names):
             raise _damaged(folder, "a label has no class name")
         conditions = _read_conditions(folder, manifest)
-        if not has_checksum(folder / IMAGES, images_offset, manifest.images_sha256, verify):
+        if not has_checksum(folder / IMAGES, images_offset, manifest.images_sha256, verify, noting):
             raise _damaged(folder, "its pixels are not those it was made with")
         images = np.memmap(folder / IMAGES, dtype=np.uint8, mode="r", offset=images_offset, shape=shape)
     except OSError as error:

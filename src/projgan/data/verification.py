@@ -19,17 +19,20 @@ _verified: dict[Path, _Identity] = {}
 """What this process has read itself, for stores in which nothing can be noted."""
 
 
-def has_checksum(images: Path, offset: int, sha256: str, verify: Verify) -> bool:
+def has_checksum(images: Path, offset: int, sha256: str, verify: Verify, noting: bool = True) -> bool:
     """Return whether the bytes of a file from `offset` on have a checksum.
 
     Where that was found before, and the file is the same by its size, its times, its place on the disk and
     the checksum asked for, it is not read again unless `verify` is "always". The time of change cannot be
-    set by a program, as that of writing can.
+    set by a program, as that of writing can. Without `noting` what is found is written nowhere.
     """
     if verify == "never":
         return True
     place, before = images.resolve(), _identity(images, sha256)
-    if verify == "once" and before in (_verified.get(place), _noted(images)):
+    noted = _noted(images)
+    if verify == "once" and before in (_verified.get(place), noted):
+        if noting and noted != before:
+            _note(images, before)
         return True
     started = time.time()
     if _sha256_from(images, offset) != sha256:
@@ -37,10 +40,15 @@ def has_checksum(images: Path, offset: int, sha256: str, verify: Verify) -> bool
     last_change = max(int(before["changed_ns"]), int(before["written_ns"])) / 1e9
     if _identity(images, sha256) == before and started - last_change > SETTLED_SECONDS:
         _verified[place] = before
-        with contextlib.suppress(UserError):  # a folder that cannot be written: it is read anew next time
-            content = json.dumps(before).encode()
-            write_atomically(images.with_name(NOTE), lambda file: file.write(content), sync=False)
+        if noting:
+            _note(images, before)
     return True
+
+
+def _note(images: Path, identity: _Identity) -> None:
+    content = json.dumps(identity).encode()
+    with contextlib.suppress(UserError):  # a folder that cannot be written: it is read anew next time
+        write_atomically(images.with_name(NOTE), lambda file: file.write(content), sync=False)
 
 
 def _identity(images: Path, sha256: str) -> _Identity:

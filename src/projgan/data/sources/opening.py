@@ -144,7 +144,7 @@ def _open_archive(path: Path) -> Archive:
 
 
 def _open_store(folder: Path, split: str | None, request: ConditionRequest) -> Source:
-    store = open_packed(folder)
+    store = open_packed(folder, noting=False)  # looking leaves nothing behind; who trains notes it
     if split is not None and split != (store.split or "train"):
         raise UserError(
             f"{folder} is a packed store of {store.split or 'all there was'!r}, not of {split!r}; "
