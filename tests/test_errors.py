@@ -30,7 +30,7 @@ def test_a_long_message_keeps_its_place_and_its_remedy() -> None:
 def test_a_long_quote_is_cut_and_what_stands_beside_it_is_not() -> None:
     quote = "a " * 200
     assert shortened(f"class '{quote}' is not there; known: cat") == (
-        f"class '{quote[:99]}…{quote[-98:]}' is not there; known: cat"
+        f"class '{quote[:79]}…{quote[-78:]}' is not there; known: cat"
     )
 
 

@@ -6,9 +6,9 @@ import reprlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-LONGEST_MESSAGE = 400
+LONGEST_MESSAGE = 320
 """Letters; what is echoed of a file or a command line may have any number."""
-LONGEST_WORD = 200
+LONGEST_WORD = 160
 LONGEST_REASON = 120
 
 

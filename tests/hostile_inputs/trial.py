@@ -18,7 +18,7 @@ from hostile_inputs.good import Good
 from projgan.cli import run_command
 
 KINDS = {**pictures.KINDS, **arrays.KINDS, **networks.KINDS, **settings.KINDS}
-LONGEST = 430
+LONGEST = 350
 """Letters of a message, with what stands before it."""
 SECONDS = 60.0
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
