@@ -113,6 +113,21 @@ def test_no_folder_of_this_machine_is_shared(hub: Hub, tmp_path: Path) -> None:
     assert yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())["training"]["start_from"] == "first"
 
 
+def test_neither_a_file_nor_the_run_itself_is_written_over(
+    uninterrupted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes").write_text("mine")
+    for out, why in (
+        (tmp_path / "notes", "a file; choose a folder"),
+        (uninterrupted, "the run itself; choose"),
+    ):
+        for run in (uninterrupted, uninterrupted / "generator.safetensors"):
+            words = ["share", str(run), "ann/x", "--license", "mit", "--overwrite", "--out", str(out)]
+            said = assert_one_line_error(run_command(words), *capsys.readouterr())
+            assert f"--out {out}: {why}" in said
+    assert (tmp_path / "notes").read_text() == "mine"
+
+
 def test_a_generator_that_enlarges_is_shared_too(hub: Hub, tmp_path: Path) -> None:
     path = save(random(), tmp_path)
     out = tmp_path / "out"

@@ -82,7 +82,13 @@ def test_the_same_command_goes_on_and_another_begins_anew(run: Run) -> None:
     both = load_latents(Path("inversion/latents.safetensors"))
     assert torch.equal(both.latents[:1], first.latents)
     assert len(both.latents) == 2
-    code, _, said = run(*words, "--seed", "3")
+    for other in (("--seed", "3"), ("wide.png",)):
+        line = (*words, *other) if other[0] == "--seed" else ("invert", "digits", *other, *BRIEF)
+        code, _, said = run(*line)
+        assert code == 2
+        assert "--out inversion: holds what another call found; choose another --out, or add" in said
+        assert torch.equal(load_latents(Path("inversion/latents.safetensors")).latents, both.latents)
+    code, _, said = run(*words, "--seed", "3", "--overwrite")
     assert (code, said) == (0, "")
     assert not torch.equal(load_latents(Path("inversion/latents.safetensors")).latents, first.latents)
     assert run("invert", "digits", "three.png", *BRIEF, "--out", "again")[0] == 0

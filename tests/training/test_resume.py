@@ -1,6 +1,7 @@
 """A run that stopped and went on is, bit for bit, the run that did not stop."""
 
 import signal
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from projgan.errors import UserError
 from projgan.listening import Listener, Progress
 from projgan.storage.run_directory import RunDirectory
 from projgan.training.building import build_trainer
-from projgan.training.optimization import learning_rate_factor
+from projgan.training.optimization import learning_rate_factor, load_moments
 from projgan.training.run import train
 from projgan.training.trainer import Trainer
 from small_runs import (
@@ -283,3 +284,12 @@ def test_pixels_that_have_changed_are_not_resumed_on(tmp_path: Path, monkeypatch
         train_small(tmp_path / "run", changes)
     assert files_of(tmp_path / "run") == before
     train_small(tmp_path / "another", changes | {"training.steps": 1})  # begins, so once is enough
+
+
+@pytest.mark.parametrize("state", [torch.zeros(3), [], {}, {"state": []}, {"state": torch.zeros(2)}])
+def test_what_is_no_state_of_an_optimiser_is_refused_by_what_it_is(state: object) -> None:
+    optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(2))])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match="where an optimiser's moments belong"):
+            load_moments(optimizer, state)  # type: ignore[arg-type]

@@ -58,7 +58,11 @@ def share(
     if license_ is None or not re.fullmatch(r"[a-z0-9][a-z0-9.+-]{1,49}", license_):
         given = "nobody may use what has no licence" if license_ is None else f"{license_!r} is none"
         raise UserError(f"{given}: give --license mit, cc-by-4.0, other, or another that the hub knows")
-    if out is not None and not overwrite and out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out is not None and out.exists() and not out.is_dir():
+        raise UserError(f"--out {out}: a file; choose a folder")
+    if out is not None and out.resolve() == (run if run.is_dir() else run.parent).resolve():
+        raise UserError(f"--out {out}: the run itself; choose another folder")
+    if out is not None and not overwrite and out.exists() and any(out.iterdir()):
         raise UserError(
             f"--out {out}: there already, and not an empty folder; add --overwrite, or choose another"
         )

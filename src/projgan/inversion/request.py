@@ -33,7 +33,7 @@ class InversionRequest(Request):
     out: NewPath = Path("inversion")
     """Folder to write."""
     overwrite: bool = False
-    """Write over what somebody else made."""
+    """Write over what another call found or somebody else made."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> "InversionRequest":

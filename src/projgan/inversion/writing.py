@@ -87,7 +87,7 @@ def write_inversion(
 
     Raises:
         UserError: a generator of another condition than classes, an image that cannot be read, or files of
-            somebody else in the way.
+            somebody else or of another call in the way.
     """
     if not 1 <= len(images) <= MOST_IMAGES:
         raise UserError(f"{len(images)} images are given; from 1 to {MOST_IMAGES} are taken at once")
@@ -106,6 +106,8 @@ def write_inversion(
         rows=(),
         made_by=asdict(settings) | {"features": request.features},
     )
+    if not request.overwrite:
+        _refuse_another_call(request.out, head, targets)
     before = _found_before(request.out / LATENTS, head, generator)
     search = Search(generator, description.present_classes, settings, look)
     found: list[Found] = []
@@ -161,6 +163,20 @@ def _read(path: Path, generator: Generator, how: Fit) -> Tensor:
 
 def _key(target: Tensor) -> str:
     return hashlib.sha256(target.numpy().tobytes()).hexdigest()
+
+
+def _refuse_another_call(out: Path, head: LatentsDescription, targets: Tensor) -> None:
+    """Refuse to write over what a call of another kind, or with images that are not here, has found."""
+    try:
+        before = load_latents(out / LATENTS).description
+    except UserError:  # none, or another's, which `refuse_foreign` has judged
+        return
+    known = set(map(_key, targets))
+    strange = any(row.get("pixels_sha256") not in known for row in before.rows)
+    if strange or before.model_copy(update={"rows": ()}) != head:
+        raise UserError(
+            f"--out {out}: holds what another call found; choose another --out, or add --overwrite"
+        )
 
 
 def _found_before(path: Path, head: LatentsDescription, generator: Generator) -> dict[str, Found]:

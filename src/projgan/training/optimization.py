@@ -73,7 +73,9 @@ def load_moments(optimizer: torch.optim.Adam, state: dict[str, Any]) -> None:
         ValueError: not the moments of these parameters.
     """
     (group,) = optimizer.param_groups
-    moments = state["state"]
+    moments = state.get("state") if isinstance(state, dict) else state
+    if not isinstance(moments, dict):
+        raise ValueError(f"a {type(moments).__name__} where an optimiser's moments belong")
     if moments.keys() != set(range(len(group["params"]))):
         raise ValueError(f"an optimiser of {len(moments)} tensors, not {len(group['params'])}")
     taken: dict[int, dict[str, Tensor]] = {}
