@@ -1,4 +1,5 @@
 import fcntl
+import json
 from pathlib import Path
 
 import pytest
@@ -246,6 +247,11 @@ def test_a_run_that_never_reached_a_checkpoint_makes_way_for_another(tmp_path: P
 def test_lines_that_are_no_rows_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "stats.jsonl").write_text('3\n[1]\n{"step": "x"}\n{"step": 2}\n')
     assert RunDirectory(tmp_path).read_stats() == [{"step": 2}]
+    largest = {"step": 2, "images_seen": 2**63 - 1}
+    (tmp_path / "stats.jsonl").write_text(
+        json.dumps(largest) + "\n" + '{"step": 3, "images_seen": %s}' % ("9" * 400)
+    )
+    assert RunDirectory(tmp_path).read_stats() == [largest]
 
 
 def test_numbers_of_a_later_state_alone_are_forgotten(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from projgan.files import lock_for_this_process, refuse_unnameable, why_not_writ
 
 LEFTOVERS = ".*.tmp"
 """What `write_atomically` calls a file while it is being written; only a kill leaves one."""
+MOST_DIGITS = 20
+"""Of an integer in a row: seeds have 19; what has hundreds does not even fit into a float."""
 
 
 def refuse_no_run(path: Path, reason: str = "") -> None:
@@ -225,14 +227,20 @@ def _append_rows(path: Path, rows: list[dict[str, Any]]) -> None:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from error
 
 
+def _count(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
+
+
 def _read_rows(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     rows = []
     for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):  # a number may have too many digits
+            row = json.loads(line, parse_int=_count)
+        except (ValueError, RecursionError):
             continue
         if isinstance(row, dict):
             rows.append(row)
