@@ -8,7 +8,7 @@ demo: $(VENV)/.installed
 	$(VENV)/bin/projgan demo
 
 # A file is tested by one process, so that what its tests share is made once.
-PARALLEL ?= -n $(shell nproc 2> /dev/null || echo 2) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+PARALLEL ?= -n $(shell env -u OMP_NUM_THREADS nproc 2> /dev/null || echo 2) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 test: check
 	$(VENV)/bin/python -m pytest $(PARALLEL) --cov --cov-report=term --cov-fail-under=90
