@@ -109,3 +109,15 @@ def steps_called(how: str, device: torch.device) -> Iterator[None]:
         yield
     finally:
         trainer_module.suitable_steps, optimization.rate_on, graphs.STEPS["graph"] = before
+
+
+@contextmanager
+def fakes_apart(apart: bool) -> Iterator[None]:
+    """Let trainers built in here make generated images update by update, if `apart`."""
+    before = trainer_module.updates_at_once
+    if apart:
+        trainer_module.updates_at_once = lambda *facts: 1
+    try:
+        yield
+    finally:
+        trainer_module.updates_at_once = before

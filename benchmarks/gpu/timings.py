@@ -7,7 +7,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from gpu.notes import Notes
-from gpu.settings import Changes, Place, steps_called
+from gpu.settings import Changes, Place, fakes_apart, steps_called
 from projgan.generation.sampling import sample
 from projgan.networks.classifier import Classifier
 from projgan.training.acceleration import place as placed
@@ -17,12 +17,15 @@ from projgan.training.trainer import Trainer
 from timing.measures import timed
 
 KERNELS = 25
+APART = "bf16, graph, fakes apart"
+"""Generated images made update by update: whether one forward for all of a step gains time."""
 
 
 def check(place: Place, notes: Notes) -> None:
     """Time the experiment of CIFAR-10 at its own size; on a CPU something tiny, to see that it runs."""
     cases: list[tuple[str, str, Changes]] = [
         ("bf16, graph", "graph", {"training.precision": "bf16"}),
+        (APART, "graph", {"training.precision": "bf16"}),
         ("bf16, eager", "eager", {"training.precision": "bf16"}),
         ("tf32, graph", "graph", {"training.precision": "tf32"}),
         ("fp32, graph", "graph", {}),
@@ -30,7 +33,7 @@ def check(place: Place, notes: Notes) -> None:
         ("fp32, plain", "eager", {"training.acceleration": "none"}),
     ]
     for name, how, changes in cases:
-        with notes.case(name) as facts:
+        with notes.case(name) as facts, fakes_apart(name == APART):
             _time(facts, place, how, changes)
     with notes.case("kernels of bf16, graph") as facts:
         facts["ms"] = _kernels(place)

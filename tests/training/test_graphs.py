@@ -79,6 +79,7 @@ def trainer_of(changes: dict[str, Any], steps_are: str) -> Trainer:
         guide = Classifier(8, 1, 4, width=8)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainer_module, "suitable_steps", lambda *facts: steps_are)
+        patch.setattr(trainer_module, "updates_at_once", lambda device, how, updates, pixels: updates)
         return build_trainer(
             config, images.to(torch.uint8), conditions, 3 if conditions is vectors else 4, ONE_RANK, guide
         )
@@ -101,6 +102,7 @@ def test_recorded_steps_train_as_steps_do(changes: dict[str, Any]) -> None:
     recorded = trainer_of(changes, "tape")
     theirs, ours = after(trainer_of(changes, "eager"), 8), after(recorded, 8)
     assert recorded.update_generator.replay is not None  # type: ignore[attr-defined]
+    assert recorded.make_fakes.replay is not None  # type: ignore[attr-defined]
     assert recorded.update_discriminator.replay is not None  # type: ignore[attr-defined]
     assert differences(ours, theirs) == []
     assert ours["pending"].isfinite().all()
@@ -130,10 +132,11 @@ def test_a_state_that_is_loaded_drops_the_recordings() -> None:
     trainer, stale = (trainer_of({}, "tape") for _ in range(2))
     for one in (trainer, stale):
         after(one, 6)
-    steps = stale.update_generator, stale.update_discriminator
+    steps = stale.update_generator, stale.make_fakes, stale.update_discriminator
     for one in (trainer, stale):
         one.load_state_dict(state)
-    stale.update_generator, stale.update_discriminator = steps  # which work in memory that is no longer used
+    # They work in memory that is no longer used.
+    stale.update_generator, stale.make_fakes, stale.update_discriminator = steps
     assert differences(after(trainer, 4), wanted) == []
     assert differences(after(stale, 4), wanted) != []
 

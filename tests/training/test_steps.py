@@ -18,7 +18,7 @@ from projgan.process.ranks import Ranks
 from projgan.randomness import generator_at
 from projgan.training import trainer as trainer_module
 from projgan.training.building import build_trainer
-from projgan.training.steps import discriminator_step, generator_step
+from projgan.training.steps import discriminator_step, fake_images, generator_step
 from projgan.training.trainer import Trainer
 
 CLASSES, LATENT = 3, 5
@@ -56,9 +56,8 @@ class Game:
     def update_discriminator(
         self, real: tuple[Tensor, Tensor], fake: tuple[Tensor, Tensor], average: Callable = not_averaged
     ) -> Tensor:
-        return discriminator_step(
-            self.generator, self.discriminator, self.optimizers[1], HINGE, real, fake, average
-        )
+        images = fake_images(self.generator, *fake, 1), fake[1]
+        return discriminator_step(self.discriminator, self.optimizers[1], HINGE, real, images, average)
 
 
 @pytest.fixture
@@ -246,12 +245,19 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
         made.append(("generator", {"latents": latents, "labels": condition, "optimizer": optimizer}))
         return generator_step(generator, discriminator, optimizer, loss, latents, condition, average)
 
-    def spied_discriminator(generator, discriminator, optimizer, loss, real, fake, average):
-        given = {"images": real[0], "real_labels": real[1], "latents": fake[0], "labels": fake[1]}
-        made.append(("discriminator", given | {"optimizer": optimizer}))
-        return discriminator_step(generator, discriminator, optimizer, loss, real, fake, average)
+    def spied_fakes(generator, latents, condition, updates):
+        assert updates == 1
+        made.append(("discriminator", {"latents": latents, "labels": condition}))
+        return fake_images(generator, latents, condition, updates)
+
+    def spied_discriminator(discriminator, optimizer, loss, real, fake, average):
+        given = made[-1][1]
+        assert torch.equal(given["labels"], fake[1])
+        given |= {"images": real[0], "real_labels": real[1], "fake_images": fake[0], "optimizer": optimizer}
+        return discriminator_step(discriminator, optimizer, loss, real, fake, average)
 
     monkeypatch.setattr(trainer_module, "generator_step", spied_generator)
+    monkeypatch.setattr(trainer_module, "fake_images", spied_fakes)
     monkeypatch.setattr(trainer_module, "discriminator_step", spied_discriminator)
     return made
 

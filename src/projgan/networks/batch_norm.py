@@ -1,10 +1,11 @@
 """Batch norm, and the conditional batch norms: all classes share the statistics, gain and bias are theirs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from projgan.networks.normalization import ClassAffine, LinearAffine, Norm2d, UnconditionalAffine
 from projgan.networks.rectified_norm import normalize_scale_rectify
@@ -28,9 +29,15 @@ class BatchNorm2d(Norm2d):
         self.register_buffer("running_var", torch.ones(num_features))
         self.average_over_ranks: Callable[[Tensor], Tensor] | None = None
         self.num_ranks = 1
+        self.parts = 1
 
     def normalize(self, images: Tensor) -> Tensor:
         """[N, C, H, W] with any statistics -> the same with mean 0 and variance 1 in every channel."""
+        if self.parts > 1:
+            return torch.cat([self._normalize_part(part) for part in images.chunk(self.parts)])
+        return self._normalize_part(images)
+
+    def _normalize_part(self, images: Tensor) -> Tensor:
         if self.training and self.average_over_ranks is not None:
             return self._normalize_over_ranks(images, self.average_over_ranks)
         return F.batch_norm(
@@ -51,7 +58,7 @@ class BatchNorm2d(Norm2d):
         gain, bias = self.gain_and_bias(condition)
         statistics = self.running_mean, self.running_var
         momentum = self.momentum if self.training else None
-        return normalize_scale_rectify(images, gain, bias, *statistics, momentum, self.epsilon)
+        return normalize_scale_rectify(images, gain, bias, *statistics, momentum, self.epsilon, self.parts)
 
     def _normalize_over_ranks(self, images: Tensor, average: Callable[[Tensor], Tensor]) -> Tensor:
         # The mean first, then the variance about it: two messages, but no cancellation.
@@ -64,6 +71,19 @@ class BatchNorm2d(Norm2d):
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
         return (centred * (variance + self.epsilon).rsqrt()[:, None, None]).to(images.dtype)
+
+
+@contextmanager
+def statistics_of_parts(network: nn.Module, parts: int) -> Iterator[None]:
+    """In here, batch norm treats equal parts of a batch as if each went through the network alone."""
+    norms = [module for module in network.modules() if isinstance(module, BatchNorm2d)]
+    for norm in norms:
+        norm.parts = parts
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.parts = 1
 
 
 class UnconditionalBatchNorm2d(UnconditionalAffine, BatchNorm2d):

@@ -20,6 +20,7 @@ def normalize_scale_rectify(
     running_var: Tensor,
     momentum: float | None,
     epsilon: float,
+    parts: int = 1,
 ) -> Tensor:
     """max(0, gain (x - mean) / sqrt(variance + epsilon) + bias).
 
@@ -31,6 +32,7 @@ def normalize_scale_rectify(
         running_var: [C]; likewise, towards the unbiased variance.
         momentum: in [0, 1]; None normalises by the running statistics and leaves them alone.
         epsilon: added to the variance.
+        parts: so many equal parts of the images have statistics each, and move the running ones in turn.
 
     Returns:
         [N, C, H, W]. With the statistics of the batch its gradient cannot be differentiated again.
@@ -41,11 +43,15 @@ def normalize_scale_rectify(
     if momentum is None:
         factor = gain * (running_var + epsilon).rsqrt()
         return _scale_rectify(images, factor, bias - running_mean * factor)
-    if images.numel() <= images.shape[1]:
+    if images.numel() <= images.shape[1] * parts:
         raise ValueError("batch norm learns nothing of a single value per channel: give it more images")
     with torch.no_grad():
-        mean, variance = torch.batch_norm_update_stats(images, running_mean, running_var, momentum)
-    return _rectified(images, gain, bias, mean[None], variance[None], epsilon)
+        found = [
+            torch.batch_norm_update_stats(part, running_mean, running_var, momentum)
+            for part in images.chunk(parts)
+        ]
+        mean, variance = (torch.stack(of_parts) for of_parts in zip(*found, strict=True))
+    return _rectified(images, gain, bias, mean, variance, epsilon)
 
 
 def normalize_each_scale_rectify(images: Tensor, gain: Tensor, bias: Tensor, epsilon: float) -> Tensor:
@@ -75,7 +81,7 @@ def of_each_in_parts(images: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor
 def _rectified(
     images: Tensor, gain: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: float
 ) -> Tensor:
-    """With the images' own statistics: [1, C] of them all, or [N, C] of each."""
+    """With the images' own statistics: [parts, C], from [1, C] of them all to [N, C] of each."""
     result: Tensor = _ByOwnStatistics.apply(images, gain, bias, mean, (variance + epsilon).rsqrt())
     return result
 
@@ -87,6 +93,11 @@ def _scale_rectify(images: Tensor, factor: Tensor, offset: Tensor) -> Tensor:
 def _as_map(numbers: Tensor) -> Tensor:
     """[N, C] -> [N, C, 1, 1]."""
     return numbers[:, :, None, None]
+
+
+def _of_each(numbers: Tensor, count: int) -> Tensor:
+    """[parts, C] of equal parts of images, one after another -> [count, C]."""
+    return numbers[:, None].expand(-1, count // len(numbers), -1).flatten(0, 1)
 
 
 _CHUNK = 250_000
@@ -107,8 +118,8 @@ class _ByOwnStatistics(torch.autograd.Function):
     def forward(
         context: Any, images: Tensor, gain: Tensor, bias: Tensor, mean: Tensor, scale: Tensor
     ) -> Tensor:
-        factor = (gain * scale).expand(len(images), -1)
-        offset = (bias - mean * factor).expand(len(images), -1)
+        factor = gain * _of_each(scale, len(images))
+        offset = bias - _of_each(mean, len(images)) * factor
         result = torch.empty_like(images)
         for part in _parts(images):
             maps = _ready(images[part], factor.dtype)
@@ -127,8 +138,9 @@ class _ByOwnStatistics(torch.autograd.Function):
             passed = _through_relu(gradient[part], result[part], gain.dtype)
             for_bias[part] = passed.sum(dim=(2, 3), dtype=gain.dtype)
             for_gain[part] = torch.addcmul(nothing, passed, _ready(images[part], gain.dtype)).sum(dim=(2, 3))
-        for_gain = (for_gain - mean * for_bias) * scale
-        # Through mean and variance, which images share: all of them, or each has its own.
+        of_each_scale = _of_each(scale, len(images))
+        for_gain = (for_gain - _of_each(mean, len(images)) * for_bias) * of_each_scale
+        # Through mean and variance, which images share: all of them, or a part, or each has its own.
         pixels = images.numel() / mean.numel()
 
         def over_images(summed: Tensor) -> Tensor:
@@ -137,7 +149,7 @@ class _ByOwnStatistics(torch.autograd.Function):
         slope = -scale.square() * over_images(for_gain)
         constant = -scale * over_images(for_bias) - mean * slope
         factor, slope, constant = (
-            numbers.expand(len(images), -1) for numbers in (gain * scale, slope, constant)
+            _of_each(numbers, len(images)) for numbers in (gain * of_each_scale, slope, constant)
         )
         for_images = torch.empty_like(images)
         for part in _parts(images):

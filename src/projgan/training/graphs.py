@@ -1,4 +1,4 @@
-"""A step function as one CUDA graph: recorded once, and from there on launched by one call.
+"""A function of a run as one CUDA graph: recorded once, and from there on launched by one call.
 
 One update is some hundred kernels, which a GPU finishes faster than Python launches them. A graph holds them
 all with the memory they work in, so nothing may be baked into it that changes: what an update depends on is
@@ -15,7 +15,9 @@ from torch import Tensor
 from projgan.errors import UserError
 
 Step = Callable[..., Tensor]
-"""One update: tensors, always of the same shapes and types -> the loss, a detached scalar."""
+"""Tensors, always of the same shapes and types -> one, detached: an update's loss, or generated images."""
+Running = tuple[Step, torch.optim.Optimizer | None]
+"""A step, and the optimiser that it calls."""
 WARM_UP = 3
 """Calls before the recording: libraries choose their algorithms, Adam makes its moments."""
 
@@ -24,10 +26,10 @@ class Recorder(Protocol):
     """What turns a step into a recording; the steps of one run share one."""
 
     def warm_up(self, step: Callable[[], Tensor]) -> Tensor:
-        """Run a step as it is, where it will be recorded; returns its loss."""
+        """Run a step as it is, where it will be recorded; returns what it returns."""
 
     def record(self, step: Callable[[], Tensor]) -> tuple[Callable[[], object], Tensor]:
-        """Record a step without running it; returns what runs it, and where each run leaves its loss."""
+        """Record a step without running it; returns what runs it, and where each run leaves its result."""
 
 
 class CudaRecorder:
@@ -41,17 +43,17 @@ class CudaRecorder:
         """See `Recorder`."""
         self.stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self.stream):
-            loss = step()
+            result = step()
         torch.cuda.current_stream().wait_stream(self.stream)
-        return loss
+        return result
 
     def record(self, step: Callable[[], Tensor]) -> tuple[Callable[[], object], Tensor]:
         """See `Recorder`."""
         graph = torch.cuda.CUDAGraph()
         # The thread that fetches images may pin memory meanwhile.
         with torch.cuda.graph(graph, self.pool, self.stream, capture_error_mode="thread_local"):
-            loss = step()
-        return graph.replay, loss
+            result = step()
+        return graph.replay, result
 
 
 class CapturedStep:
@@ -61,34 +63,35 @@ class CapturedStep:
 
     Args:
         step: works in memory that stays, but for its inputs.
-        optimizer: the one it calls; its learning rate must be a tensor.
+        optimizer: the one it calls, whose learning rate must be a tensor; or None.
         recorder: shared with the other steps of the run.
 
     Raises:
         UserError: at the recording, the step does what no graph can hold.
     """
 
-    def __init__(self, step: Step, optimizer: torch.optim.Optimizer, recorder: Recorder) -> None:
+    def __init__(self, step: Step, optimizer: torch.optim.Optimizer | None, recorder: Recorder) -> None:
         self.step, self.optimizer, self.recorder = step, optimizer, recorder
         self.warm_ups = 0
         self.inputs: list[Tensor] = []
         self.replay: Callable[[], object] | None = None
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """Do one update; returns its loss."""
+        """Do it once; returns what the step returns."""
         if self.warm_ups < WARM_UP:
             self.warm_ups += 1
             return self.recorder.warm_up(partial(self.step, *inputs))
         if self.replay is None:
             self.inputs = [given.clone() for given in inputs]
-            self.replay, self.loss = self._record()
+            self.replay, self.result = self._record()
         for held, given in zip(self.inputs, inputs, strict=True):
             held.copy_(given)
         self.replay()
-        return self.loss.clone()  # the next replay writes there
+        return self.result.clone()  # the next replay writes there
 
     def _record(self) -> tuple[Callable[[], object], Tensor]:
-        self.optimizer.zero_grad()  # gradients are to be made in the memory of the graph
+        if self.optimizer is not None:
+            self.optimizer.zero_grad()  # gradients are to be made in the memory of the graph
         self._set_capturable(True)
         try:
             return self.recorder.record(partial(self.step, *self.inputs))
@@ -105,7 +108,7 @@ class CapturedStep:
             self._set_capturable(False)
 
     def _set_capturable(self, capturable: bool) -> None:
-        for group in self.optimizer.param_groups:
+        for group in self.optimizer.param_groups if self.optimizer is not None else ():
             group["capturable"] = capturable
 
 
@@ -116,20 +119,18 @@ def _first_cause(error: BaseException) -> BaseException:
     return error
 
 
-def eager(steps: Sequence[tuple[Step, torch.optim.Optimizer]]) -> list[Step]:
+def eager(steps: Sequence[Running]) -> list[Step]:
     """Every call of a step runs it."""
     return [step for step, _ in steps]
 
 
-def captured(
-    steps: Sequence[tuple[Step, torch.optim.Optimizer]], recorder: Recorder | None = None
-) -> list[Step]:
+def captured(steps: Sequence[Running], recorder: Recorder | None = None) -> list[Step]:
     """Every step becomes a CUDA graph, or what the recorder makes of it, once it has run a few times."""
     recorder = recorder or CudaRecorder()
     return [CapturedStep(step, optimizer, recorder) for step, optimizer in steps]
 
 
-STEPS: dict[str, Callable[[Sequence[tuple[Step, torch.optim.Optimizer]]], list[Step]]] = {
+STEPS: dict[str, Callable[[Sequence[Running]], list[Step]]] = {
     "eager": eager,
     "graph": captured,
 }

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from projgan.losses import Objective
+from projgan.networks.batch_norm import statistics_of_parts
 from projgan.networks.resnet import Generator
 
 AverageGradients = Callable[[Iterable[nn.Parameter]], None]
@@ -42,8 +43,19 @@ def generator_step(
     return value.detach()
 
 
+@torch.no_grad()
+def fake_images(generator: Generator, latents: Tensor, condition: Tensor, updates: int) -> Tensor:
+    """Make the images of so many updates of the discriminator, one after another: [N, C, H, W].
+
+    It is a training forward: batch norm takes the statistics of each update's images, as the official code
+    does, which makes them update by update.
+    """
+    with statistics_of_parts(generator, updates):
+        images: Tensor = generator(latents, condition)
+    return images
+
+
 def discriminator_step(
-    generator: Generator,
     discriminator: nn.Module,
     optimizer: torch.optim.Optimizer,
     objective: Objective,
@@ -51,15 +63,12 @@ def discriminator_step(
     fake: tuple[Tensor, Tensor],
     average_gradients: AverageGradients,
 ) -> Tensor:
-    """Update the discriminator on real (images, condition) and fake (latents, condition).
+    """Update the discriminator on real (images, condition) and fake ones, see `fake_images`.
 
     Returns the loss, detached, a scalar: the mean over real images plus the mean over generated ones.
     """
-    real_images, real_condition = real
-    latents, fake_condition = fake
-    with torch.no_grad():
-        fake_images = generator(latents, fake_condition)
-    output = discriminator(torch.cat([real_images, fake_images]), torch.cat([real_condition, fake_condition]))
+    (real_images, real_condition), (_, fake_condition) = real, fake
+    output = discriminator(*(torch.cat(pair) for pair in zip(real, fake, strict=True)))
     real_output, fake_output = output.split(len(real_images))
     real_loss = objective.real(real_output, real_condition).mean()
     value = real_loss + objective.fake(fake_output, fake_condition).mean()

@@ -9,10 +9,11 @@ from torch import Tensor
 from projgan.errors import UserError
 from projgan.networks.resnet import Generator
 from projgan.process.ranks import Ranks
-from projgan.training.graphs import STEPS, Step, suitable_steps
+from projgan.training.fake_batches import fake_batches, updates_at_once
+from projgan.training.graphs import STEPS, suitable_steps
 from projgan.training.optimization import load_moments, set_learning_rate
 from projgan.training.parts import Parts
-from projgan.training.steps import discriminator_step, generator_step
+from projgan.training.steps import discriminator_step, fake_images, generator_step
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,10 @@ class Trainer:
         self.step, self.steps = 0, parts.schedule.steps
         self.pending: list[Tensor] = []
         self.steps_are = suitable_steps(ranks.device, ranks.size, parts.acceleration)
-        self.update_generator, self.update_discriminator = self._make_steps()
+        pixels = self.schedule.batch_size // ranks.size * self.generator.resolution**2
+        updates = self.schedule.discriminator_updates
+        self.at_once = updates_at_once(ranks.device, parts.acceleration, updates, pixels)
+        self._make_steps()
 
     @property
     def images_seen(self) -> int:
@@ -79,10 +83,13 @@ class Trainer:
         )
         discriminator_loss = torch.zeros_like(generator_loss)
         updates, batch_size = schedule.discriminator_updates, schedule.batch_size
-        for update in range(self.step * updates, (self.step + 1) * updates):
+        positions = range(self.step * updates, (self.step + 1) * updates)
+        draws = [fakes.draw("discriminator", update, batch_size) for update in positions]
+        made = fake_batches(self.make_fakes, draws, self.at_once)
+        for update, fake in zip(positions, made, strict=True):
             discriminator_loss += self.update_discriminator(
                 *self.stream.batch(update * batch_size),
-                *fakes.draw("discriminator", update, batch_size),
+                *fake,
                 fakes.draw_changes("discriminator", update, [batch_size] * 2),
             )
         self.step += 1
@@ -91,8 +98,8 @@ class Trainer:
         self.pending.append(torch.stack([generator_loss, discriminator_loss / updates]))
         return self.pending[-1]
 
-    def _make_steps(self) -> list[Step]:
-        """Return one update of each network as a function of tensors, called as suits the run."""
+    def _make_steps(self) -> None:
+        """Make the updates, and generated images, functions of tensors that are called as suits the run."""
         parts, share = self.parts, self.ranks.average_gradients
         generator, optimizers, objective = parts.generator, parts.optimizers, parts.objective
         change_by = parts.augmented.change_by if parts.augmented else lambda uniform: None
@@ -103,15 +110,18 @@ class Trainer:
                 generator, parts.guided_judge, optimizers[0], objective, latents, condition, share
             )
 
+        def make_fakes(latents: Tensor, condition: Tensor) -> Tensor:
+            return fake_images(generator, latents, condition, self.at_once)
+
         def update_discriminator(
-            images: Tensor, real_condition: Tensor, latents: Tensor, condition: Tensor, uniform: Tensor
+            images: Tensor, real_condition: Tensor, fakes: Tensor, condition: Tensor, uniform: Tensor
         ) -> Tensor:
             change_by(uniform)
-            real, fake = (images, real_condition), (latents, condition)
-            return discriminator_step(generator, parts.judge, optimizers[1], objective, real, fake, share)
+            real, fake = (images, real_condition), (fakes, condition)
+            return discriminator_step(parts.judge, optimizers[1], objective, real, fake, share)
 
-        steps = (update_generator, update_discriminator)
-        return STEPS[self.steps_are](list(zip(steps, optimizers, strict=True)))
+        running = (update_generator, optimizers[0]), (make_fakes, None), (update_discriminator, optimizers[1])
+        self.update_generator, self.make_fakes, self.update_discriminator = STEPS[self.steps_are](running)
 
     @property
     def learning_rate(self) -> float:
@@ -183,7 +193,7 @@ class Trainer:
             self.anchors.load_state_dict(state["anchors"])
         load_moments(self.optimizers[0], state["generator_optimizer"])
         load_moments(self.optimizers[1], state["discriminator_optimizer"])
-        self.update_generator, self.update_discriminator = self._make_steps()  # the moments lie elsewhere now
+        self._make_steps()  # the moments lie elsewhere now
         pending = state["pending"]
         if pending is not None and pending.shape[1:] != (2,):
             raise ValueError(f"losses of shape {tuple(pending.shape)}")
