@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from projgan.data import load_images, open_packed, open_source, pack, rehearse_images
+from projgan.data import load_images, open_packed, open_source, pack
 from projgan.data import loading as loading_module
 from projgan.errors import UserError
 
@@ -20,11 +20,12 @@ def first_pixels(packed):
     return packed.images[:, 0, 0, 0].tolist()
 
 
-def test_order_is_kept_whatever_the_number_of_workers(write_files, png, tmp_path):
+def test_order_is_kept_whatever_the_number_of_processors(write_files, png, tmp_path, monkeypatch):
     files = {f"{label}/{index:03}.png": png(index, mode="L") for label in range(2) for index in range(150)}
     source = open_source(write_files(files))
-    for workers in (1, 3, None):
-        packed = pack(source, tmp_path / f"store{workers}", resolution=4, channels=1, workers=workers)
+    for processors in (1, 3, None):
+        monkeypatch.setattr("os.cpu_count", lambda count=processors: count)
+        packed = pack(source, tmp_path / f"store{processors}", resolution=4, channels=1)
         assert first_pixels(packed) == [*range(150), *range(150)]
         assert packed.labels.tolist() == [0] * 150 + [1] * 150
 
@@ -41,7 +42,7 @@ def test_the_cache_is_filled_once(two_classes, tmp_path, monkeypatch):
     cache = tmp_path / "cache"
     first = load_images(two_classes, resolution=4, channels=3, cache=cache)
     assert isinstance(first.images, np.memmap)
-    monkeypatch.setattr("projgan.data.packing.Decoding", lambda *a, **k: pytest.fail("decoded again"))
+    monkeypatch.setattr("projgan.data.decoding.Decoding.images", lambda *a, **k: pytest.fail("decoded again"))
     second = load_images(two_classes, resolution=4, channels=3, cache=cache)
     assert second.fingerprint == first.fingerprint
     assert first_pixels(second) == [10, 20, 30]
@@ -89,7 +90,7 @@ def test_another_fit_has_another_place_in_the_cache_and_the_usual_one_the_place_
 @pytest.mark.parametrize("cached", [True, False])
 def test_a_rehearsal_is_fitted_alike(wide, tmp_path, cached):
     options = {"resolution": 8, "channels": 1, "fit": "pad", "cache": tmp_path / "cache" if cached else None}
-    assert rehearse_images(wide, **options).fingerprint == load_images(wide, **options).fingerprint
+    assert load_images(wide, keep=False, **options).fingerprint == load_images(wide, **options).fingerprint
 
 
 def test_a_store_keeps_its_fit_and_refuses_another(wide, tmp_path):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from projgan.cli import run_command
 from projgan.commands import progress
-from projgan.data import ConditionRequest, load_images, open_source, packing, rehearse_images, verification
+from projgan.data import ConditionRequest, load_images, open_source, packing, verification
 from projgan.data.decoding import Decoding
 from projgan.storage.run_directory import RunDirectory
 from small_runs import assert_one_line_error, command_line, files_of, train_small
@@ -259,10 +259,10 @@ def test_images_looked_at_and_images_loaded_have_one_fingerprint(
     if broken:
         cut(here / "photos/dog/3.png")
     size: dict[str, Any] = {"resolution": 8, "channels": 3, "cache": cache, "on_unreadable": "skip"}
-    looked_at = rehearse_images("photos", **size)
+    looked_at = load_images("photos", keep=False, **size)
     assert not (here / "cache").exists()
     loaded = load_images("photos", **size)
-    again = rehearse_images("photos", **size)
+    again = load_images("photos", keep=False, **size)
     for key in ("fingerprint", "remarks", "name", "class_names", "skipped", "upscaled", "split"):
         assert getattr(looked_at, key) == getattr(loaded, key) == getattr(again, key)
     assert looked_at.labels.tolist() == loaded.labels.tolist()
@@ -274,7 +274,7 @@ def test_conditions_are_part_of_the_fingerprint(here: Path) -> None:
     (here / "photos/labels.csv").write_text("\n".join(["file,age,height", *rows]) + "\n")
     request = ConditionRequest("vector", None)
     size: dict[str, Any] = {"resolution": 8, "channels": 1, "cache": "cache"}
-    looked_at = rehearse_images("photos", request=request, **size)
+    looked_at = load_images("photos", keep=False, request=request, **size)
     loaded = load_images("photos", request=request, **size)
     assert looked_at.fingerprint == loaded.fingerprint
     assert np.array_equal(looked_at.conditions, loaded.conditions)

@@ -35,11 +35,11 @@ class ClassifierRequest(ClassifierRecipe):
             raise UserError(f"{out} is a folder; give --out the name of a file in it")
         resolution, channels, shift = self.resolution, self.channels, self.shift
         if resolution is None or channels is None:
-            from projgan.data import native_form, open_source
+            from projgan.data import open_source, survey
 
-            form = native_form(open_source(location), progress)
-            resolution = _allowed(form.resolution, location) if resolution is None else resolution
-            channels = channels or (1 if form.channels == 1 else 3)
+            seen = survey(open_source(location), progress)
+            resolution = _allowed(seen.resolution, location) if resolution is None else resolution
+            channels = channels or (1 if seen.grey == seen.modes.total() else 3)
         if shift is None:
             shift = min(resolution // 16, MIN_RESOLUTION - 1)
         recipe = {key: getattr(self, key) for key in ClassifierRecipe.model_fields}

@@ -21,7 +21,15 @@ _NAMED = 5
 
 
 class Decoding:
-    """One pass over a source.
+    """A source that is to be brought to one size, and what the last pass over it has shown.
+
+    Args:
+        source: the images.
+        resolution: height and width in pixels.
+        channels: 1 for grey, 3 for RGB.
+        fit: what becomes of images that are not square.
+        on_unreadable: "error" to refuse a source with unreadable images, "skip" to leave them out.
+        progress: called with (images done, images in all).
 
     Attributes:
         labels: labels of the images yielded so far.
@@ -38,10 +46,13 @@ class Decoding:
         *,
         fit: Fit = "crop",
         on_unreadable: OnUnreadable = "error",
-        workers: int | None = None,
         progress: Count | None = None,
     ) -> None:
         self.source, self.resolution, self.channels, self.fit = source, resolution, channels, fit
+        self.on_unreadable, self._progress = on_unreadable, progress
+        self._begin()
+
+    def _begin(self) -> None:
         self.labels: list[int] = []
         self._indices: list[int] = []
         self.failures: list[Unreadable] = []
@@ -49,9 +60,6 @@ class Decoding:
         self.depths: Counter[int] = Counter()
         self._widths: set[int] = set()
         self._heights: set[int] = set()
-        self._skip = on_unreadable == "skip"
-        self._workers = workers
-        self._progress = progress
 
     def images(self) -> Iterator[np.ndarray]:
         """Yield uint8 `[C,H,W]` arrays in the source's order, without the unreadable ones.
@@ -60,11 +68,12 @@ class Decoding:
             UserError: at the end, when images are unreadable and may not be skipped, or nothing is left of
                 a class; after the first failure the rest is still read, so that all are counted.
         """
-        results = map_items(self.source.iterate(), self._decode, self._workers)
+        self._begin()
+        results = map_items(self.source.iterate(), self._decode)
         for item, result in told(results, len(self.source), self._progress):
             if isinstance(result, Unreadable):
                 self.failures.append(result)
-            elif self._skip or not self.failures:
+            elif self.on_unreadable == "skip" or not self.failures:
                 size, bits, pixels = result
                 self._note(item.index, size, bits)
                 yield pixels
@@ -90,7 +99,7 @@ class Decoding:
             self.depths[bits] += 1
 
     def _judge(self) -> None:
-        if self.failures and not self._skip:
+        if self.failures and self.on_unreadable == "error":
             raise unreadable_images(
                 self.source, [str(failure) for failure in self.failures], len(self.failures)
             )
@@ -125,14 +134,12 @@ class Decoding:
     @property
     def fingerprint(self) -> str:
         """By which a store of the images yielded is found again, once the pass is over."""
-        return packed_fingerprint(
-            self.source.fingerprint,
-            self.resolution,
-            self.channels,
-            self.skipped,
-            len(self.failures),
-            self.fit,
-        )
+        return self.fingerprint_without(self.skipped, len(self.failures))
+
+    def fingerprint_without(self, skipped: tuple[str, ...], count: int) -> str:
+        """By which a store is found of which `count` images, the first ones named, were left out."""
+        size = self.resolution, self.channels
+        return packed_fingerprint(self.source.fingerprint, *size, skipped, count, self.fit)
 
 
 def unreadable_images(source: Source, failures: Sequence[str], count: int) -> UserError:

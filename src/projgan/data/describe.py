@@ -2,22 +2,19 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from projgan.data.decode import Unreadable, UnreadableImageError, to_eight_bits
 from projgan.data.description import SHOWN, Column, Description, Span
 from projgan.data.empty_classes import empty_classes, listed, words_on_empty
-from projgan.data.parallel import map_items
 from projgan.data.reading import reading_of
-from projgan.data.sample_depth import stored_bits, used_bits, words_on_depth
-from projgan.data.sources import Item, Source, open_source
+from projgan.data.sample_depth import words_on_depth
+from projgan.data.sources import Source, open_source
 from projgan.data.sources.columns import ONE_CLASS, ConditionRequest
-from projgan.listening import Count, told
+from projgan.data.survey import Survey, survey
+from projgan.listening import Count
 
-GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _RARE = 10
 """A class this many times smaller than the largest is remarked on."""
 
@@ -35,7 +32,7 @@ def describe(
     """
     source = open_source(location, split, request)
     classes_from, *passed_over = reading_of(source)
-    seen = _look(source, progress)
+    seen = survey(source, progress, pixels=True)
     counts = Counter(source.labels.tolist())
     classes = {source.class_names[label]: counts[label] for label in sorted(counts)}
     empty = tuple(
@@ -98,39 +95,6 @@ def _column_remarks(source: Source) -> list[str]:
     return [f"{len(same)} columns are the same for every image, so they teach nothing: {listed(same)}"]
 
 
-@dataclass
-class _Seen:
-    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
-    modes: Counter[str] = field(default_factory=Counter)
-    formats: Counter[str] = field(default_factory=Counter)
-    failures: list[Unreadable] = field(default_factory=list)
-    depths: Counter[int] = field(default_factory=Counter)
-
-
-def _look(source: Source, progress: Count | None) -> _Seen:
-    def examine(item: Item) -> tuple[tuple[int, int], str, str, int | None] | Unreadable:
-        try:
-            image = item.open()
-            mode, kind, stored = image.mode, image.format or "pixels", stored_bits(image)
-            size = to_eight_bits(image, source.item_name(item.index)).size
-            return size, mode, kind, used_bits(image) if stored == 16 else None
-        except UnreadableImageError as error:
-            return error.unreadable
-
-    seen = _Seen()
-    for result in told(map_items(source.iterate(), examine), len(source), progress):
-        if isinstance(result, Unreadable):
-            seen.failures.append(result)
-        else:
-            size, mode, kind, bits = result
-            seen.sizes[size] += 1
-            seen.modes[mode] += 1
-            seen.formats[kind] += 1
-            if bits is not None:
-                seen.depths[bits] += 1
-    return seen
-
-
 def _span(lengths: Sequence[int]) -> Span | None:
     if not lengths:
         return None
@@ -154,7 +118,7 @@ def _class_remarks(classes: dict[str, int], empty: Sequence[str]) -> list[str]:
     return remarks
 
 
-def _size_remarks(seen: _Seen) -> list[str]:
+def _size_remarks(seen: Survey) -> list[str]:
     if not seen.sizes:
         return []
     if len(seen.sizes) > 1:
@@ -170,12 +134,10 @@ def _size_remarks(seen: _Seen) -> list[str]:
     return []
 
 
-def _pixel_remarks(seen: _Seen) -> list[str]:
+def _pixel_remarks(seen: Survey) -> list[str]:
     remarks = []
-    grey = sum(seen.modes[mode] for mode in GREY_MODES)
-    total = seen.modes.total()
-    if 0 < grey < total:
-        remarks.append(f"{grey} greyscale images in a set of colour become RGB")
+    if 0 < seen.grey < seen.modes.total():
+        remarks.append(f"{seen.grey} greyscale images in a set of colour become RGB")
     transparent = sum(seen.modes[mode] for mode in ("RGBA", "RGBa", "LA", "La", "PA"))
     if transparent:
         remarks.append(f"{transparent} images may be transparent: they are laid over white")

@@ -16,14 +16,14 @@ from projgan.data.packing import (
     check_space,
     check_writable,
     is_occupied,
-    pack,
+    pack_decoded,
     refuse_problems,
     reuse,
 )
 from projgan.data.sample_depth import words_on_depth
 from projgan.data.sources import Source, open_source
 from projgan.data.sources.columns import ONE_CLASS, ConditionRequest
-from projgan.data.store import UnusableStoreError, content_fingerprint, open_packed, packed_fingerprint
+from projgan.data.store import UnusableStoreError, content_fingerprint, open_packed
 from projgan.data.store_writing import conditions_sha256, labels_sha256
 from projgan.data.verification import Verify
 from projgan.errors import UserError
@@ -41,10 +41,10 @@ def load_images(
     fit: Fit = "crop",
     cache: str | Path | None,
     progress: Count | None = None,
-    workers: int | None = None,
     on_unreadable: OnUnreadable = "error",
     request: ConditionRequest = ONE_CLASS,
     verify: Verify = "once",
+    keep: bool = True,
 ) -> PackedImages:
     """Return the images at `location` at one size, from the cache where they were packed before.
 
@@ -60,127 +60,69 @@ def load_images(
         fit: what becomes of images that are not square; those of a packed store are so already.
         cache: folder of packed stores, made if absent; None for memory.
         progress: called with (images done, images in all).
-        workers: decoding threads; None for one per processor.
         on_unreadable: "error" to refuse a source with unreadable images, "skip" to leave them out.
         request: the condition wanted, where it is not one class per image; as `split`.
         verify: when to compare packed pixels with their checksum. A store in the cache that has changed is
             made again; one that is given is refused.
+        keep: False to rehearse it: all is looked at, and nothing is written; what is not in the cache comes
+            as all 0, in no memory.
 
     Raises:
         UserError: no such data, unreadable images, a packed store of another size, or no room.
     """
     check_request(resolution, channels, on_unreadable)
     source = location if isinstance(location, Source) else open_source(location, split, request)
+    decoding = Decoding(source, resolution, channels, fit=fit, on_unreadable=on_unreadable, progress=progress)
     if source.kind == "packed store":
-        return _open_store_of_size(source, resolution, channels, fit, verify)
+        return _open_store_of_size(decoding, verify, keep)
     if source.kind == "built-in digits" or cache is None:
-        decoding = Decoding(
-            source,
-            resolution,
-            channels,
-            fit=fit,
-            on_unreadable=on_unreadable,
-            workers=workers,
-            progress=progress,
-        )
-        return _decode_in_memory(decoding)
-    store = _place_in_cache(Path(cache), source, resolution, channels, fit)
-
-    def packed() -> PackedImages:
-        return pack(
-            source,
-            store,
-            resolution=resolution,
-            channels=channels,
-            fit=fit,
-            progress=progress,
-            workers=workers,
-            on_unreadable=on_unreadable,
-            verify=verify,
-        )
-
+        return _decode_in_memory(decoding, keep)
+    store = Path(cache) / decoding.fingerprint_without((), 0)
+    if not keep:
+        return _rehearse_packing(decoding, store, verify)
     try:
-        return packed()
+        return pack_decoded(decoding, store, verify)
     except UnusableStoreError as error:
         if not holds_only_ours(store):
             raise
         discard(store)
-        return replace(packed(), remade_words=f"{error}: so it was, and the images were decoded again")
+        made = pack_decoded(decoding, store, verify)
+        return replace(made, remade_words=f"{error}: so it was, and the images were decoded again")
 
 
-def rehearse_images(
-    location: str | Path | Source,
-    *,
-    split: str | None = None,
-    resolution: int,
-    channels: int,
-    fit: Fit = "crop",
-    cache: str | Path | None,
-    progress: Count | None = None,
-    workers: int | None = None,
-    on_unreadable: OnUnreadable = "error",
-    request: ConditionRequest = ONE_CLASS,
-    verify: Verify = "once",
-) -> PackedImages:
-    """Decode what `load_images` would, but keep and write nothing: an image not in the cache is all 0.
-
-    Args: as for `load_images`.
-
-    Raises:
-        UserError: as `load_images`.
-    """
-    check_request(resolution, channels, on_unreadable)
-    source = location if isinstance(location, Source) else open_source(location, split, request)
-    if source.kind == "packed store":
-        return _open_store_of_size(source, resolution, channels, fit, verify, noting=False)
-    if source.kind != "built-in digits" and cache is not None:
-        store = _place_in_cache(Path(cache), source, resolution, channels, fit)
-        if is_occupied(store):
-            try:
-                return reuse(store, source, resolution, channels, fit, on_unreadable, verify, noting=False)
-            except UnusableStoreError:
-                if not holds_only_ours(store):
-                    raise
-        refuse_problems(source)
-        check_writable(store)
-        check_space(store, source, resolution, channels)
-    decoding = Decoding(
-        source,
-        resolution,
-        channels,
-        fit=fit,
-        on_unreadable=on_unreadable,
-        workers=workers,
-        progress=progress,
-    )
+def _rehearse_packing(decoding: Decoding, store: Path, verify: Verify) -> PackedImages:
+    if is_occupied(store):
+        try:
+            return reuse(store, decoding, verify, noting=False)
+        except UnusableStoreError:
+            if not holds_only_ours(store):
+                raise
+    refuse_problems(decoding.source)
+    check_writable(store)
+    check_space(store, decoding)
     return _decode_in_memory(decoding, keep=False)
 
 
-def _place_in_cache(cache: Path, source: Source, resolution: int, channels: int, fit: Fit) -> Path:
-    return cache / packed_fingerprint(source.fingerprint, resolution, channels, (), 0, fit)
-
-
-def _open_store_of_size(
-    source: Source, resolution: int, channels: int, fit: Fit, verify: Verify, noting: bool = True
-) -> PackedImages:
-    store = open_packed(source.location, verify, noting)
-    if (store.resolution, store.channels) != (resolution, channels):
+def _open_store_of_size(wanted: Decoding, verify: Verify, noting: bool) -> PackedImages:
+    location, size = wanted.source.location, f"{wanted.resolution}x{wanted.resolution}"
+    store = open_packed(location, verify, noting)
+    if (store.resolution, store.channels) != (wanted.resolution, wanted.channels):
         raise UserError(
-            f"packed store {source.location} holds {store.resolution}x{store.resolution} images with "
-            f"{store.channels} channels, and {resolution}x{resolution} with {channels} are asked for; "
+            f"packed store {location} holds {store.resolution}x{store.resolution} images with "
+            f"{store.channels} channels, and {size} with {wanted.channels} are asked for; "
             "pack the original data at that size"
         )
-    if fit not in ("crop", store.fit):
+    if wanted.fit not in ("crop", store.fit):
         raise UserError(
-            f"packed store {source.location} was packed with fit {store.fit}, and {fit} is asked for; "
+            f"packed store {location} was packed with fit {store.fit}, and {wanted.fit} is asked for; "
             "pack the original data with that"
         )
     return store
 
 
-def _decode_in_memory(decoding: Decoding, *, keep: bool = True) -> PackedImages:
+def _decode_in_memory(decoding: Decoding, keep: bool) -> PackedImages:
     """Decode a source; without `keep` all but the pixels is true, and these take no memory."""
-    source, labels = decoding.source, decoding.labels
+    source = decoding.source
     refuse_problems(source)
     shape = (decoding.channels, decoding.resolution, decoding.resolution)
     images, digest = _room_for(source, shape) if keep else None, hashlib.sha256()
@@ -188,6 +130,7 @@ def _decode_in_memory(decoding: Decoding, *, keep: bool = True) -> PackedImages:
         digest.update(pixels.tobytes())
         if images is not None:
             images[index] = pixels
+    labels = np.array(decoding.labels, dtype=np.int64)
     if images is None:
         images = np.broadcast_to(np.zeros((), np.uint8), (len(labels), *shape))
     else:
@@ -196,12 +139,12 @@ def _decode_in_memory(decoding: Decoding, *, keep: bool = True) -> PackedImages:
     conditions = decoding.conditions
     return PackedImages(
         images=images,
-        labels=np.array(labels, dtype=np.int64),
+        labels=labels,
         class_names=source.class_names,
         name=source.name,
         fingerprint=content_fingerprint(
             digest.hexdigest(),
-            labels_sha256(np.array(labels, dtype=np.int64)),
+            labels_sha256(labels),
             source.class_names,
             decoding.resolution,
             decoding.channels,

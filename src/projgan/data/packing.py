@@ -13,7 +13,6 @@ from projgan.data.store import (
     MAX_RESOLUTION,
     UnusableStoreError,
     open_packed,
-    packed_fingerprint,
     read_manifest,
 )
 from projgan.data.store_writing import write_store
@@ -31,7 +30,6 @@ def pack(
     channels: int,
     fit: Fit = "crop",
     progress: Count | None = None,
-    workers: int | None = None,
     on_unreadable: OnUnreadable = "error",
     verify: Verify = "once",
 ) -> PackedImages:
@@ -47,7 +45,6 @@ def pack(
         channels: 1 for grey, 3 for RGB.
         fit: what becomes of images that are not square.
         progress: called with (images done, images in all).
-        workers: decoding threads; None for one per processor.
         on_unreadable: "error" to refuse a source with unreadable images, "skip" to leave them out.
         verify: when to compare the pixels of a store that is already there with their checksum.
 
@@ -56,24 +53,20 @@ def pack(
             or too little disk space.
     """
     check_request(resolution, channels, on_unreadable)
-    out = Path(out)
+    decoding = Decoding(source, resolution, channels, fit=fit, on_unreadable=on_unreadable, progress=progress)
+    return pack_decoded(decoding, Path(out), verify)
+
+
+def pack_decoded(decoding: Decoding, out: Path, verify: Verify) -> PackedImages:
+    """Do as `pack` with what is said of the source and the size already."""
     if is_occupied(out):
-        return reuse(out, source, resolution, channels, fit, on_unreadable, verify)
-    refuse_problems(source)
+        return reuse(out, decoding, verify)
+    refuse_problems(decoding.source)
     check_writable(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        check_space(out, source, resolution, channels)
+        check_space(out, decoding)
         with half_made(out) as made:
-            decoding = Decoding(
-                source,
-                resolution,
-                channels,
-                fit=fit,
-                on_unreadable=on_unreadable,
-                workers=workers,
-                progress=progress,
-            )
             write_store(decoding, made.folder)
             try:
                 made.give_name()
@@ -81,7 +74,7 @@ def pack(
                 if not is_occupied(out):
                     raise
                 # Another process was first.
-                return reuse(out, source, resolution, channels, fit, on_unreadable, verify)
+                return reuse(out, decoding, verify)
         sync_folder(out.parent)
     except OSError as error:
         raise _unwritable(out, error.strerror or str(error)) from error
@@ -119,17 +112,8 @@ def is_occupied(out: Path) -> bool:
     return out.is_symlink() or (out.exists() and not (out.is_dir() and not any(out.iterdir())))
 
 
-def reuse(
-    out: Path,
-    source: Source,
-    resolution: int,
-    channels: int,
-    fit: Fit,
-    on_unreadable: OnUnreadable,
-    verify: Verify = "once",
-    noting: bool = True,
-) -> PackedImages:
-    """Return the store at `out` if it is what packing `source` would give.
+def reuse(out: Path, decoding: Decoding, verify: Verify, noting: bool = True) -> PackedImages:
+    """Return the store at `out` if it is what the decoding would give.
 
     Raises:
         UnusableStoreError: it is not.
@@ -140,15 +124,13 @@ def reuse(
             f"{out} exists and is not a packed store; choose another place, nothing is overwritten"
         )
     store = open_packed(out, verify, noting)
-    skipped = store.skipped, store.skipped_count
-    wanted = packed_fingerprint(source.fingerprint, resolution, channels, *skipped, fit)
-    if read_manifest(out).fingerprint != wanted:
+    if read_manifest(out).fingerprint != decoding.fingerprint_without(store.skipped, store.skipped_count):
         raise UnusableStoreError(
             f"{out} is a packed store of other images (or of files written anew since, or of another size "
             "or fit); choose another place, nothing is overwritten"
         )
-    if store.skipped_count and on_unreadable == "error":
-        raise unreadable_images(source, list(store.skipped), store.skipped_count)
+    if store.skipped_count and decoding.on_unreadable == "error":
+        raise unreadable_images(decoding.source, list(store.skipped), store.skipped_count)
     return store
 
 
@@ -159,9 +141,10 @@ def check_writable(out: Path) -> None:
         raise _unwritable(out, reason)
 
 
-def check_space(out: Path, source: Source, resolution: int, channels: int) -> None:
+def check_space(out: Path, decoding: Decoding) -> None:
     """Refuse a disk without room for the store."""
-    needed = len(source) * (channels * resolution**2 + 8 + 4 * len(source.condition_names))
+    source, pixels = decoding.source, decoding.channels * decoding.resolution**2
+    needed = len(source) * (pixels + 8 + 4 * len(source.condition_names))
     free = shutil.disk_usage(nearest_folder(out.parent)).free
     if free < needed + 2**20:
         raise UserError(

@@ -15,10 +15,8 @@ _CHUNK_BYTES = 16 * 2**20
 _MAX_WORKERS = 32
 
 
-def map_items(
-    items: Iterable[Item], function: Callable[[Item], Result], workers: int | None = None
-) -> Iterator[Result]:
-    """Yield `function(item)` for every item, in order, computed by threads.
+def map_items(items: Iterable[Item], function: Callable[[Item], Result]) -> Iterator[Result]:
+    """Yield `function(item)` for every item, in order, computed by a thread for each processor.
 
     Threads suffice because Pillow decodes without holding Python's lock. Items go in chunks, since a small
     image takes no longer to decode than to hand over, and at most two chunks per worker are under way.
@@ -26,9 +24,8 @@ def map_items(
     Args:
         items: consumed in the calling thread, a little ahead of the results.
         function: called in the workers.
-        workers: number of threads; None for one per processor.
     """
-    count = workers or min(os.cpu_count() or 1, _MAX_WORKERS)
+    count = min(os.cpu_count() or 1, _MAX_WORKERS)
     pending: deque[Future[list[Result]]] = deque()
     executor = ThreadPoolExecutor(count, thread_name_prefix="decode")
     try:

@@ -6,9 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from projgan.data import PackedImages, Source, load_images, open_source
+from projgan.data import PackedImages, Source, load_images, open_source, survey
 from projgan.data.class_folders import class_of_folder, folder_names
-from projgan.data.decode import UnreadableImageError
 from projgan.data.decoding import OnUnreadable, unreadable_images
 from projgan.errors import UserError, nearest_name
 from projgan.evaluation.image_sources import AT_ONCE, Draw, ImageSource, RealConditions
@@ -119,28 +118,21 @@ def stored_images(
 
 def _common_size(source: Source) -> int:
     """Return the height and width of all images that can be read; decoding judges the others."""
-    first: tuple[str, tuple[int, int]] | None = None
-    failures = []
-    for item in source.iterate():
-        try:
-            size = item.open().size
-        except UnreadableImageError as error:
-            failures.append(str(error))
-            continue
-        if first is None:
-            first = source.item_name(item.index), size
-        if size != first[1]:
-            raise UserError(
-                f"{source.location}: several sizes ({first[0]} is {first[1][0]}x{first[1][1]}, "
-                f"{source.item_name(item.index)} is {size[0]}x{size[1]}); bring them to one size first, as "
-                "`projgan data pack` does"
-            )
-    if first is None:
-        raise unreadable_images(source, failures, len(failures))
-    width, height = first[1]
-    if width != height:
+    seen = survey(source, sizes=2)
+    if not seen.sizes:
+        raise unreadable_images(source, [str(failure) for failure in seen.failures], len(seen.failures))
+    if len(seen.sizes) > 1:
+        first, second = (
+            f"{source.item_name(index)} is {width}x{height}" for (width, height), index in seen.first.items()
+        )
+        raise UserError(
+            f"{source.location}: several sizes ({first}, {second}); bring them to one size first, as "
+            "`projgan data pack` does"
+        )
+    if seen.resolution is None:
+        ((width, height),) = seen.sizes
         raise UserError(
             f"{source.location}: its images are {width}x{height}, not square; bring them to the size of "
             "the real ones first"
         )
-    return width
+    return seen.resolution

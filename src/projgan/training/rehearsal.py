@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from projgan.config import RunConfig
-from projgan.data import PackedImages, rehearse_images
+from projgan.data import PackedImages
 from projgan.data.configured import cache_folder
 from projgan.evaluation.extractors import open_feature_network
 from projgan.listening import Listener
@@ -34,7 +34,7 @@ def rehearse(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener)
     with ranks.first_goes_ahead():
         if ranks.is_first:
             directory.rehearse(config)
-            data = read_data(config, listener, rehearse_images, when_to_verify(config, directory))
+            data = read_data(config, listener, when_to_verify(config, directory), keep=False)
             _refuse_evaluation(config, ranks)
             _rehearse_resuming(config, directory, data, listener)
     return data

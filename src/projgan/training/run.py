@@ -1,7 +1,7 @@
 """A run from its configuration to its generator file: the plain loop."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -93,19 +93,16 @@ def when_to_verify(config: RunConfig, directory: RunDirectory) -> Verify:
 
 
 def read_data(
-    config: RunConfig,
-    listener: Listener,
-    load: Callable[..., PackedImages] = load_images,
-    verify: Verify = "once",
+    config: RunConfig, listener: Listener, verify: Verify = "once", keep: bool = True
 ) -> PackedImages:
-    """Open or decode the run's images, or rehearse it.
+    """Open or decode the run's images; without `keep` this is rehearsed.
 
     Raises:
         UserError: nothing there, unreadable images, one class only where a condition is to be learned.
     """
     source = open_source(data_location(config), config.data.split, condition_request(config.data))
     refuse_one_class(config, source)
-    data = load(
+    data = load_images(
         source,
         resolution=stored_resolution(config),
         channels=config.data.channels,
@@ -114,6 +111,7 @@ def read_data(
         progress=listener.counting("decoding images"),
         on_unreadable=config.data.on_unreadable,
         verify=verify,
+        keep=keep,
     )
     for line in reading_of(source):
         listener.said(f"{source.name}: {line}")
