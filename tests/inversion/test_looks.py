@@ -41,7 +41,7 @@ def test_names(tmp_path: Path) -> None:
     ):
         with pytest.raises(UserError, match=reason):
             open_look(name, 1, 8, beside, "cpu")
-    with pytest.raises(UserError, match="8x8 pixels of 1 channels; take one trained at the generator's 32"):
+    with pytest.raises(UserError, match="resolution 8, but the images of the generator have resolution 32"):
         open_look(f"classifier:{classifier}", 3, 32, None, "cpu")
 
 

@@ -271,7 +271,7 @@ def test_a_classifier_of_other_classes_is_refused(
     digits: LabelledParts, classifier: Path, tmp_path: Path
 ) -> None:
     letters = dataclasses.replace(digits, class_names=tuple("abcdefghij"))
-    with pytest.raises(UserError, match="a classifier of other classes than the images have"):
+    with pytest.raises(UserError, match="its classes are not those of digits but other ones"):
         train_inverter(SETTINGS, letters, classifier, InverterRun(tmp_path))
 
 

@@ -174,7 +174,9 @@ def test_any_classifier_of_such_images_may_steer(
         "odd",
     }
     larger = save_blank_classifier(tmp_path / "d.safetensors", ("even", "odd"), resolution=16)
-    with pytest.raises(UserError, match=r"looks at 16x16 pixels in 1 channels, and .* makes 8x8 in 1"):
+    with pytest.raises(
+        UserError, match=r"a classifier of resolution 16, but the images of .* have resolution 8"
+    ):
         write_samples(trained.path, changed(request, classifier=larger))
 
 

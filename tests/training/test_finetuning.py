@@ -320,7 +320,10 @@ def test_seeds_of_one_weight_are_one_method(folder: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("guide", "message"),
     [
-        ("large", r"a classifier of resolution 16, but the run makes images of resolution 8; train one with"),
+        (
+            "large",
+            r"a classifier of resolution 16, but the images of the run have resolution 8; train one with",
+        ),
         ("fewer", r"a classifier of 9 classes, but the run has 10; train one on the run's own data"),
         ("turned", r"but in another order (class 0 is 9, not 0); train one"),
         ("letters", r"but other ones (class 0 is a, not 0); train one"),

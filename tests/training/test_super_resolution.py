@@ -150,7 +150,13 @@ def test_the_command_measures_with_a_classifier(run: Path, photos: Path, tmp_pat
     words = ["super-resolve", str(run), str(photos), "--evaluate", "--out", str(tmp_path / "out")]
     words += ["--cache", str(photos.parent / "cache"), "--draws", "2"]
     assert run_command([*words, "--classifier", str(small)]) == 2
-    assert "looks at 32 pixels, and outputs have 64; train one of that size" in capsys.readouterr().err
+    assert (
+        "a classifier of resolution 32, but the images of photos have resolution 64; train one"
+        in capsys.readouterr().err
+    )
+    grey = save_blank_classifier(tmp_path / "grey.safetensors", ("cat", "dog"), 64, 1)
+    assert run_command([*words, "--classifier", str(grey)]) == 2
+    assert "a classifier of channels 1, but the images of photos have channels 3" in capsys.readouterr().err
     colour = save_blank_classifier(tmp_path / "colour.safetensors", ("cat", "dog"), 64, 3)
     assert run_command([*words, "--classifier", str(colour), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
@@ -162,7 +168,10 @@ def test_the_command_measures_with_a_classifier(run: Path, photos: Path, tmp_pat
     assert "of the mean logits over 2 draws" in capsys.readouterr().out
     other = save_blank_classifier(tmp_path / "other.safetensors", ("cat", "owl"), 64, 3)
     assert run_command([*words, "--classifier", str(other)]) == 2
-    assert "knows other classes than photos" in capsys.readouterr().err
+    assert (
+        "its classes are not those of photos but other ones (class 1 is owl, not dog)"
+        in capsys.readouterr().err
+    )
     assert run_command([*words, "--count", "1"]) == 2
     assert "--count is 1; it must be from 2" in capsys.readouterr().err
 

@@ -18,8 +18,6 @@ from projgan.listening import Count
 from projgan.randomness import generator_at
 
 HELD_OUT_SHARE = 0.1
-TEST_SPLITS = ("test", "validation")
-"""Parts of a data set to measure on, the first that is there."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +92,7 @@ def load_parts(
     for words in filter(None, (learned.empty_words, learned.depth_words)):
         said(words)
     images, labels = as_tensor(learned.images), as_tensor(learned.labels)
-    test_split = next(
-        (split for split in TEST_SPLITS if split in source.splits and split != learned.split), None
-    )
+    test_split = source.test_split
     if test_split is not None:
         test = load(location, test_split)
         test_images, test_labels = as_tensor(test.images), labels_by_name(test, learned)

@@ -81,7 +81,4 @@ def held_out_images(data: DataConfig, size: tuple[int, int]) -> Callable[[], Pac
     """
     assert data.source is not None
     opened = open_source(data.source, data.split, condition_request(data))
-    for name in ("test", "validation"):
-        if name in opened.splits and name != opened.split:
-            return partial(load_real, data, size, name)
-    return None
+    return partial(load_real, data, size, opened.test_split) if opened.test_split else None

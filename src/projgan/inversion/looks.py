@@ -11,6 +11,7 @@ from projgan.errors import UserError
 from projgan.networks.condition_method import Method
 from projgan.networks.efficientnet_lite import resized
 from projgan.networks.resnet import Discriminator
+from projgan.storage.classifiers import check_classifier
 from projgan.storage.network_file import load_classifier
 from projgan.storage.pretrained import load_imagenet
 
@@ -59,12 +60,8 @@ def open_look(
         size = max(SEEN, resolution)
         return lambda images: _directions(network.maps(resized(images, size)))
     if kind == "classifier" and path:
-        classifier, _ = load_classifier(Path(path), device)
-        if (classifier.channels, classifier.resolution) != (channels, resolution):
-            raise UserError(
-                f"--features {name}: it looks at {classifier.resolution}x{classifier.resolution} pixels of "
-                f"{classifier.channels} channels; take one trained at the generator's {resolution}"
-            )
+        classifier, words = load_classifier(Path(path), device)
+        check_classifier(Path(path), words, "the generator", resolution=resolution, channels=channels)
         classifier.requires_grad_(False)
         return lambda images: _directions([classifier.maps(images)])
     raise UserError(f"--features {name}: not known; give pixels, discriminator, imagenet or classifier:FILE")

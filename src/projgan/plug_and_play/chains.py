@@ -23,6 +23,7 @@ from projgan.pictures.pixels import to_uint8
 from projgan.plug_and_play.run import InverterRun
 from projgan.plug_and_play.sampler import CLASS_SCORES, ChainSettings, sample_chain
 from projgan.randomness import generator_at
+from projgan.storage.classifiers import check_classifier
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import load_classifier, load_inverting_generator, weights_sha256
 
@@ -86,11 +87,8 @@ def load_plug_and_play(
     steering = encoder
     if classifier is not None:
         steering, words = load_classifier(classifier, device)
-    ours, theirs = ((network.resolution, network.channels) for network in (inverter, steering))
-    if ours != theirs:
-        raise UserError(
-            f"{classifier}: looks at {theirs[0]}x{theirs[0]} pixels in {theirs[1]} channels, and {run.path} "
-            f"makes {ours[0]}x{ours[0]} in {ours[1]}; train one of the same images"
+        check_classifier(
+            classifier, words, str(run.path), resolution=inverter.resolution, channels=inverter.channels
         )
     for network in (inverter, encoder, steering):
         network.requires_grad_(False)

@@ -17,6 +17,7 @@ from projgan.pictures.pixels import to_float
 from projgan.plug_and_play.settings import InverterSettings
 from projgan.plug_and_play.trainer import InverterTrainer
 from projgan.storage.checkpoints import CheckpointFile
+from projgan.storage.classifiers import check_classifier
 from projgan.storage.network_description import Inversion, NetworkDescription, Provenance, versions
 from projgan.storage.network_file import (
     load_classifier,
@@ -65,11 +66,7 @@ def train_inverter(
     """
     listener = listener or Listener()
     encoder, words = load_classifier(classifier)
-    if tuple(words.class_names) != tuple(parts.class_names):
-        raise UserError(
-            f"{classifier}: a classifier of other classes than the images have; train one with "
-            "`projgan classifier` on the same data"
-        )
+    check_classifier(classifier, words, parts.name, class_names=parts.class_names)
     made_by = _origin(settings, parts, encoder)
     checkpoint = CheckpointFile(run.checkpoint, CHECKPOINT)
     if run.inverter.exists():

@@ -23,7 +23,12 @@ from projgan.overwriting import SIGN, refuse_foreign
 from projgan.pictures.grids import write_png
 from projgan.pictures.pixels import downscale, enlarge
 from projgan.randomness import generator_at
-from projgan.storage.network_file import generator_path, load_super_resolution_generator
+from projgan.storage.classifiers import check_classifier
+from projgan.storage.network_file import (
+    generator_path,
+    load_super_resolution_generator,
+    read_description,
+)
 from projgan.storage.run_images import images_of_run
 from projgan.super_resolution.enlarging import BASELINES, comparison, super_resolve
 from projgan.super_resolution.request import SuperResolutionRequest
@@ -127,11 +132,12 @@ def _open_classifier(
     if path is None:
         return None
     classifier = ClassifierNetwork(path, device)
-    if classifier.class_names != images.class_names:
-        raise UserError(f"{path} knows other classes than {images.name}; train one on its training part")
-    if classifier.resolution != images.resolution:
-        raise UserError(
-            f"{path} looks at {classifier.resolution} pixels, and outputs have {images.resolution}; "
-            "train one of that size"
-        )
+    check_classifier(
+        path,
+        read_description(path),
+        images.name,
+        resolution=images.resolution,
+        channels=images.channels,
+        class_names=images.class_names,
+    )
     return classifier

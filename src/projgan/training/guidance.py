@@ -13,6 +13,7 @@ from projgan.errors import UserError, printable
 from projgan.files import file_sha256
 from projgan.networks.guidance import ImagenetGuide
 from projgan.storage.checkpoints import checkpoint_path, load_checkpoint
+from projgan.storage.classifiers import TRAIN_ONE, check_classifier
 from projgan.storage.imagenet_classes import places_of
 from projgan.storage.network_file import load_classifier
 from projgan.storage.pretrained import NAME as IMAGENET
@@ -41,21 +42,19 @@ def open_guide(config: RunConfig, conditions: Conditions, device: torch.device) 
         raise UserError(
             f"{path}: not the classifier that this run began with; give that one, or choose another --run-dir"
         )
-    for word, theirs, ours in (
-        ("resolution", classifier.resolution, config.data.resolution),
-        ("channels", classifier.channels, config.data.channels),
-    ):
-        if theirs != ours:
-            raise UserError(
-                f"{path}: a classifier of {word} {theirs}, but the run makes images of {word} {ours}; "
-                f"train one with `projgan classifier DATA --{word} {ours}`"
-            )
-    _refuse_other_classes(path, description.class_names, conditions.names)
+    check_classifier(
+        path,
+        description,
+        "the run",
+        resolution=config.data.resolution,
+        channels=config.data.channels,
+        class_names=conditions.names,
+    )
     never_seen = set(description.empty_classes) - set(conditions.empty)
     if never_seen:
         raise UserError(
             f"{path}: a classifier that has seen no image of class "
-            f"{printable(description.class_names[min(never_seen)])}, of which the run makes some; {_REMEDY}"
+            f"{printable(description.class_names[min(never_seen)])}, of which the run makes some; {TRAIN_ONE}"
         )
     return classifier
 
@@ -70,23 +69,6 @@ def _imagenet_guide(
         )
     network = load_imagenet(f"{IMAGENET}:{path}")
     return ImagenetGuide(network, places_of(wnids)).to(device)
-
-
-_REMEDY = "train one on the run's own data with `projgan classifier`"
-
-
-def _refuse_other_classes(path: Path, theirs: Sequence[str], ours: Sequence[str]) -> None:
-    if len(theirs) != len(ours):
-        raise UserError(
-            f"{path}: a classifier of {len(theirs)} classes, but the run has {len(ours)}; {_REMEDY}"
-        )
-    for number, (their, our) in enumerate(zip(theirs, ours, strict=True)):
-        if their != our:
-            what = "in another order" if sorted(theirs) == sorted(ours) else "other ones"
-            raise UserError(
-                f"{path}: its classes are not those of the run but {what} (class {number} is "
-                f"{printable(their)}, not {printable(our)}); {_REMEDY}"
-            )
 
 
 def load_start(settings: FinetuningConfig) -> tuple[dict[str, Any], Path]:

@@ -73,6 +73,12 @@ class Source(ABC):
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def test_split(self) -> str | None:
+        """The split to measure on what is learned of this one: `test`, else `validation`, else None."""
+        others = [name for name in ("test", "validation") if name in self.splits and name != self.split]
+        return others[0] if others else None
+
     @abstractmethod
     def item_name(self, index: int) -> str:
         """Return the name of an image in words of the source: a file name, or a row of a file."""
