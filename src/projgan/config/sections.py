@@ -281,11 +281,11 @@ class MeasurementConfig(Section):
     """`standard`: all real, 50,000 generated; `paper`: 10,000 and 5,000; `intra`: 5,000 generated a class.
     See docs/guides/evaluation.md."""
     real_images: Annotated[Positive | None, MayBeOff] = None
-    """Real images compared with, in place of the protocol's."""
+    """Real images compared with, instead of the protocol's."""
     generated_images: Annotated[Positive | None, MayBeOff] = None
-    """Generated images, in place of the protocol's."""
+    """Generated images, instead of the protocol's."""
     generated_per_class: Annotated[Positive | None, MayBeOff] = None
-    """Generated images of each class, in place of those of protocol `intra`."""
+    """Generated images of each class, instead of those of protocol `intra`."""
     metrics: Annotated[tuple[str, ...] | None, MayBeOff] = None
     """Such as `fid intra_fid` (`fd intra_fd` of a classifier); None for all that take no minutes."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0

@@ -42,7 +42,7 @@ class SampleRequest(Request):
     """Bound of the latents' entries: lower is more typical and less varied. Around 0.5 to 2."""
     reject: Share | None = None
     """Share of the seeds to reject, as in 0.75: seeds are drawn until COUNT are left of each class once the
-    discriminator's least real ones are gone. More precision, less variety."""
+    discriminator's least real ones are gone. It ranks images; measure before you rely on it."""
     batch_size: Annotated[int, Field(ge=1)] | None = None
     """Images made between two writes; it changes nothing in them."""
     out: NewPath = Path("samples.png")
