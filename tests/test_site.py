@@ -9,6 +9,8 @@ import pytest
 
 from projgan.cli import COMMANDS, DATA_COMMANDS
 from projgan.config import RunConfig, preset_names
+from projgan.evaluation.metric_names import OTHER_NAMES, PRINTED_AS
+from projgan.evaluation.metrics import METRICS
 from projgan.storage.published_models import model_names
 
 ROOT = Path(__file__).parents[1]
@@ -46,6 +48,13 @@ def test_the_reference_has_every_command_setting_preset_and_model(site: Path) ->
             assert f"{section}.{key}" in settings, key
     presets = text_of(site / "guides/presets.html")
     assert all(name in presets for name in preset_names())
+    metrics = text_of(site / "reference/metrics.html")
+    assert all(
+        name in metrics
+        for name in [*METRICS, *OTHER_NAMES.values(), *PRINTED_AS]
+        if name not in PRINTED_AS.values()
+    )
+    assert "multi-hinge, unconditional." in settings  # its choices
     models = text_of(site / "reference/models.html")
     assert all(name in models for name in model_names())
     assert "Open a generator: a published model" in text_of(site / "reference/api.html")
@@ -55,3 +64,8 @@ def test_no_page_asks_another_machine_for_anything(site: Path) -> None:
     for page in site.rglob("*.html"):
         asked = re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="(https?:[^"]+)"', page.read_text("utf-8"))
         assert [url for url in asked if "canonical" not in url] == [], page
+
+
+def test_the_search_works_from_a_folder(site: Path) -> None:
+    assert (site / "search/search_index.js").is_file()
+    assert re.search(r'<script src="[^":]*iframe-worker\.js"', (site / "guides/gpu.html").read_text("utf-8"))

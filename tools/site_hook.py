@@ -7,7 +7,7 @@ import io
 import posixpath
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -18,10 +18,21 @@ from rich.console import Console
 
 from projgan.cli import COMMANDS, DATA_COMMANDS, app
 from projgan.config import RunConfig, load_config, preset_names
-from projgan.evaluation.metrics import METRICS
+from projgan.report.metric_words import METRICS
 from projgan.storage.published_models import model_card, model_names
 
 ROOT = Path(__file__).parents[1]
+PRESETS_OPENING = """# Choose a preset
+
+```sh
+projgan train PRESET --data FOLDER --dry-run  # memory and time on your machine
+```
+
+A preset is a starting point for any images, not only for those in its name. On a CPU, take `cifar10-small`
+(32 pixels). On a GPU, take `dogs-cats-64` (64 pixels); [your own photos](../start/your-photos.md) goes
+through it. Trained to their end with this code: `demo`, `cifar10-small` ([results](../results/quality.md))
+and `super-resolution-16-64-small` ([results](super-resolution.md#measured)). The others are not.
+"""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -87,27 +98,42 @@ def settings() -> str:
         for key, item in section.model_fields.items():
             default = "" if item.default is PydanticUndefined else f"`{item.default}`"
             words = (item.description or "").replace("\n", " ").replace("|", "\\|")
+            choices = ", ".join(f"`{choice}`" for choice in _choices(item.annotation))
+            words += f" Choices: {choices}." if ", " in choices else ""
             parts.append(f"| `{name}.{key}` | {default} | {words} |")
         parts.append("")
     return "\n".join(parts)
 
 
+def _choices(kind: Any) -> list[str]:
+    """Return the words that a setting takes, where they are listed."""
+    if get_origin(kind) is Literal:
+        return [str(word) for word in get_args(kind)]
+    return [word for part in get_args(kind) for word in _choices(part)]
+
+
 def presets() -> str:
     """Every preset with its size, length and opening comment."""
     lines = [
-        "# Choose a preset\n\nA preset is a starting point for any images, not only for those in its name. "
-        "`projgan train PRESET --data FOLDER --dry-run` says what it needs on your machine.\n",
-        "| preset | pixels | steps | real images a step | what |",
-        "|---|---|---|---|---|",
+        PRESETS_OPENING,
+        "| preset | pixels | steps | real images per step | mirrors or crops | what |",
+        "|---|---|---|---|---|---|",
     ]
     for name in preset_names():
         config = load_config(name)
         text = (ROOT / "src/projgan/presets" / f"{name}.yaml").read_text(encoding="utf-8")
         comments = " ".join(line.lstrip("# ") for line in text.splitlines() if line.startswith("#"))
         about = re.split(r"(?<=[.:])\s", comments)[0].rstrip(":").replace("|", "\\|")
+        about = re.sub(r" \([^()]*configs/[^()]*\)", "", about)  # too long for a column
         training = config.training
         seen = training.batch_size * training.discriminator_updates
-        lines.append(f"| `{name}` | {config.data.resolution} | {training.steps:,} | {seen} | {about} |")
+        changes = [
+            word
+            for word, on in (("mirrors", config.data.horizontal_flip), ("crops", config.data.random_crop))
+            if on
+        ]
+        what = f"{seen} | {', '.join(changes)} | {about}"
+        lines.append(f"| `{name}` | {config.data.resolution} | {training.steps:,} | {what} |")
     return "\n".join(lines) + "\n"
 
 
@@ -132,14 +158,12 @@ def models() -> str:
 
 
 def metrics() -> str:
-    """The names of all metrics."""
-    lines = ["# Metric names\n\nOf `--metrics`. `fd` and `kd` are of another network than Inception.\n"]
-    lines += ["| key | numbers |", "|---|---|"]
-    lines += [f"| `{key}` | {', '.join(f'`{name}`' for name in _names(key))} |" for key in METRICS]
+    """The names of all numbers."""
+    lines = [
+        "# Metric names\n\nOf `--metrics` and of the rows of `metrics.jsonl`. [Measure a generator]"
+        "(../guides/evaluation.md#metrics) has formulas, sources and errors.\n"
+    ]
+    lines += ["| name | title | better | what |", "|---|---|---|---|"]
+    for name, metric in METRICS.items():
+        lines.append(f"| `{name}` | {metric.title} | {metric.better or ''} | {metric.explanation} |")
     return "\n".join(lines) + "\n"
-
-
-def _names(key: str) -> list[str]:
-    from projgan.evaluation.metric_names import public_name
-
-    return sorted({public_name(key, True), public_name(key, False)})

@@ -74,7 +74,7 @@ class DataConfig(Section):
     split: Annotated[str | None, MayBeOff] = None
     """Part of the data to use, such as `train`; None takes the training part where there are several."""
     condition: DataCondition = "class"
-    """What is known of an image: one class, several, a vector of numbers, or itself at low resolution."""
+    """What labels an image: one class, several, a vector of numbers, or itself at low resolution."""
     condition_columns: Annotated[tuple[Annotated[str, Field(min_length=1)], ...] | None, MayBeOff] = None
     """Columns of several classes or of the vector; None takes all that the data has."""
     resolution: Annotated[Resolution, Number] = 32
@@ -83,8 +83,8 @@ class DataConfig(Section):
     """What becomes of images that are not square: their centre square is kept (`crop`), all of them on black
     (`pad`), or all of them, out of shape (`stretch`)."""
     balance: Annotated[Literal["classes"] | None, MayBeOff] = None
-    """`classes` shows as many real images of each class, however many it has; None shows each image as often.
-    Generated images are of each class alike either way."""
+    """`classes` shows each class equally often, however many images it has; None each image equally often.
+    Generated images are of each class equally often either way."""
     channels: Annotated[Literal[1, 3], Number] = 3
     """1 for grey, 3 for RGB; images of the other kind are converted."""
     horizontal_flip: bool = False
@@ -105,13 +105,13 @@ class GeneratorConfig(Section):
     architecture: GeneratorArchitecture = "resnet-32"
     """Row of the table of widths."""
     width: Annotated[Width | None, MayBeOff] = None
-    """Base width in place of the table's."""
+    """Base width instead of the table's."""
     latent_size: Width = 128
     """Length of a latent vector, drawn from N(0, I); of super-resolution, channels of each map of noise."""
     condition: Annotated[Literal["conditional-batch-norm", "adain", "input"] | None, MayBeOff] = (
         "conditional-batch-norm"
     )
-    """How the generator meets the label: statistics of the batch, or of each image alone (adaptive instance
+    """How the generator uses the label: statistics of the batch, or of each image alone (adaptive instance
     norm); `input` is an image, for super-resolution; None for an unconditional generator."""
 
 
@@ -121,9 +121,9 @@ class DiscriminatorConfig(Section):
     architecture: DiscriminatorArchitecture = "resnet-32"
     """Row of the table of widths; or `projected`, which looks at images through a pretrained network."""
     width: Annotated[Width | None, MayBeOff] = None
-    """Base width in place of the table's."""
+    """Base width instead of the table's."""
     condition: Condition = "projection"
-    """How the discriminator meets the label."""
+    """How the discriminator uses the label."""
     hidden_block: Annotated[Positive | None, MayBeOff] = None
     """Block after which `hidden-concat` joins, counted from 1; None is the paper's for this architecture."""
     embedding_size: Width = 128
@@ -141,16 +141,16 @@ class DiscriminatorConfig(Section):
 
 
 class LossConfig(Section):
-    """What the two networks play for."""
+    """What the two networks minimise."""
 
     adversarial: Literal["hinge", "standard"] = "hinge"
     """Hinge, or the standard (softplus) loss that the derivation starts from."""
     class_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     """Weight of the classification error of `ac-gan`, `tac-gan`, `adc-gan` and `d2d-ce` (ReACGAN's: 0.5)."""
     positive_margin: Cosine = 0.98
-    """Cosine between an image and its class above which `d2d-ce` asks for no more."""
+    """Cosine between an image and its class above which `d2d-ce` adds no loss."""
     negative_margin: Cosine = 0.02
-    """Cosine between images of two classes below which `d2d-ce` asks for no less."""
+    """Cosine between images of two classes below which `d2d-ce` adds no loss."""
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.5
     """What cosines are divided by in `d2d-ce`."""
     lecam_weight: Annotated[Annotated[float, Field(gt=0, allow_inf_nan=False)] | None, MayBeOff] = None
@@ -160,7 +160,7 @@ class LossConfig(Section):
 
 
 class FinetuningConfig(Section):
-    """Going on from another run with a classifier as a guide; `projgan finetune` fills it in."""
+    """Continuing another run with a classifier as a guide; `projgan finetune` fills it in."""
 
     classifier_weight: Annotated[Annotated[float, Field(ge=0, allow_inf_nan=False)] | None, MayBeOff] = None
     """Weight of the classifier's cross-entropy in the generator's loss; None for no fine-tuning."""
@@ -251,7 +251,7 @@ class TrainingConfig(Section):
     log_every: Positive = 50
     """Steps between two rows of statistics."""
     logging: tuple[Literal["tensorboard", "wandb"], ...] = ()
-    """What else writes down losses, sample grids and numbers as the run trains, in a folder of the run."""
+    """What else records losses, sample grids and numbers during the training, in a folder of the run."""
     checkpoint_every: Positive = 1000
     """Steps between two checkpoints."""
     keep_checkpoints: Positive = 2

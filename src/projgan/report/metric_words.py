@@ -67,7 +67,7 @@ METRICS: dict[str, Metric] = {
     "accuracy_top1": Metric(
         "Top-1 accuracy",
         "higher",
-        "share of generated images that a classifier of real images takes for the class asked for",
+        "share of generated images that a classifier of real images recognises as the requested class",
     ),
     "accuracy_top5": Metric(
         "Top-5 accuracy",
