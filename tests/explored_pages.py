@@ -6,10 +6,14 @@ import re
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from fabricated_runs import fabricate, metric_row
+from projgan.generation.sampling import latents_of
 from projgan.pictures.grids import write_png
+from projgan.storage.latents_file import Latents, LatentsDescription, save_latents
+from projgan.storage.network_file import generator_path, load_generator, weights_sha256
 from projgan.storage.run_directory import RunDirectory
 
 
@@ -25,4 +29,19 @@ def followed_run(path: Path, names: tuple[str, ...] = tuple("0123456789")) -> Pa
     fabricate(path, rows, class_names=names)
     for step, grey in ((500, 0), (1000, 255)):
         write_png(Image.new("L", (40, 30), grey), RunDirectory(path).samples_at(step))
+    return path
+
+
+def found_in(run: Path, path: Path) -> Path:
+    """A file of latents as if an image were seed 8 of the class 3, and another seed 9 of a mixture."""
+    generator, description = load_generator(generator_path(run))
+    weights = torch.zeros(2, len(description.class_names))
+    weights[0, 3], weights[1, 4], weights[1, 5] = 1.0, 0.25, 0.75
+    says = LatentsDescription(
+        generator_sha256=weights_sha256(generator),
+        class_names=description.class_names,
+        rows=({"image": "/photos/<b>three.png"}, {"image": "mixed.png"}),
+        made_by={},
+    )
+    save_latents(path, Latents(latents_of([8, 9], generator.latent_size), weights, says))
     return path

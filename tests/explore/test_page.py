@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explored_pages import followed_run, pixels_in
+from explored_pages import followed_run, found_in, pixels_in
 from projgan.explore.page import application
 from projgan.explore.serving import address_of, bound_socket, serve
 from projgan.explore.subjects import open_subjects
@@ -66,9 +66,10 @@ def site(
 ) -> Iterator[SimpleNamespace]:
     """The page of two runs, served in a thread."""
     live = followed_run(tmp_path_factory.mktemp("explore") / "live", NAMES)
+    latents = found_in(uninterrupted, live.parent / "latents.safetensors")
     stops: list[Any] = []
     with bound_socket(0) as bound:
-        app = application(open_subjects([uninterrupted, live]), shutil.which("ffmpeg"))
+        app = application(open_subjects([uninterrupted, live], latents=[latents]), shutil.which("ffmpeg"))
         thread = threading.Thread(target=serve, args=(app, bound), kwargs={"started": stops.append})
         thread.start()
         yield SimpleNamespace(address=address_of(bound), run=uninterrupted, live=RunDirectory(live))
@@ -215,6 +216,15 @@ def test_mix_and_morph(browser: Any, site: SimpleNamespace, tmp_path: Path) -> N
         saving.value.save_as(tmp_path / "morph.gif")
         assert Image.open(tmp_path / "morph.gif").n_frames > 10  # of 46: equal neighbours are one
         assert person.page.get_by_text("Save as MP4").count() == (shutil.which("ffmpeg") is not None)
+        person.field("From").click()
+        person.shown("[role='option'] >> text=<b>three.png").click()
+        person.press("Morph")
+        person.shown(".pg-slide >> text=<b>three.png")
+        three = those_of_the_command(tmp_path / "c", site.run, classes=["3"], seed=8, count=1)
+        assert_equal(person.pixels(".pg-frame")[:1], three)
+        person.tab("Found images")
+        person.shown("text=as found: 5 0.75, 4 0.25")
+        assert_equal(person.pixels(".pg-card")[:1], three)
 
 
 def test_the_discriminator_is_asked(browser: Any, site: SimpleNamespace, tmp_path: Path) -> None:

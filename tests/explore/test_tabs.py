@@ -14,14 +14,15 @@ import pytest
 import torch
 from PIL import Image
 
-from explored_pages import followed_run, pixels_in
+from explored_pages import followed_run, found_in, pixels_in
 from fabricated_runs import UNCONDITIONAL, fabricate
 from projgan.data.decode import decode, open_image
 from projgan.errors import UserError
 from projgan.explore.bounds import rows_of, seed_of, truncation_of, whole
 from projgan.explore.compare_tab import common_rows, compared
+from projgan.explore.found_tab import drawn
 from projgan.explore.mix_tab import MOST_SLIDERS, mixed, mixture
-from projgan.explore.morph_tab import morphed, path_images
+from projgan.explore.morph_tab import end_names, ends_of, morphed, path_images
 from projgan.explore.opinion_tab import LARGEST_UPLOAD, judged, opinions, why_silent
 from projgan.explore.sample_tab import MOST_KEPT, sampled, shelf, toggled
 from projgan.explore.subjects import MOST_SUBJECTS, Subject, open_subjects
@@ -84,7 +85,7 @@ def test_a_mixture_of_classes_that_are_not_there_is_refused(trained: Subject, ch
 
 def test_a_morph_is_that_of_the_command(trained: Subject, uninterrupted: Path, tmp_path: Path) -> None:
     assert trained.maker is not None
-    images = path_images(trained.maker, 2, 5, [3, 9], 7, None)
+    images = path_images(trained.maker, *ends_of(trained.maker, 2, 5, 3, 9, None), 7)
     ends = written(tmp_path / "a", uninterrupted, classes=["2"], seed=3, count=1)
     ends += written(tmp_path / "b", uninterrupted, classes=["5"], seed=9, count=1)
     assert_equal([images[0, 0].numpy(), images[-1, 0].numpy()], ends)
@@ -98,6 +99,74 @@ def test_a_morph_is_that_of_the_command(trained: Subject, uninterrupted: Path, t
     assert "projgan morph" in html
     assert "--classes 2 5 --seed 3 9 --rows 1 --frames 7" in html
     assert "MP4" not in html
+
+
+@pytest.fixture
+def looked_for(uninterrupted: Path, tmp_path: Path) -> Subject:
+    """With an image found at seed 8 of the class 3, and one at seed 9 of 4 and 5."""
+    return open_subjects([uninterrupted], latents=[found_in(uninterrupted, tmp_path / "found")])[0]
+
+
+def test_found_images_are_drawn_as_found_and_in_other_classes(
+    looked_for: Subject, uninterrupted: Path, tmp_path: Path
+) -> None:
+    html = drawn(looked_for, [0, 1], [6])
+    theirs = written(tmp_path / "a", uninterrupted, classes=["3", "6"], seed=8, count=1)
+    theirs += written(tmp_path / "b", uninterrupted, mix=["4=0.25,5=0.75"], seed=9, count=1)
+    theirs += written(tmp_path / "c", uninterrupted, classes=["6"], seed=9, count=1)
+    assert_equal(pixels_in(html), theirs)
+    assert "as found: 3<" in html
+    assert "as found: 5 0.75, 4 0.25<" in html
+    assert "&lt;b&gt;three.png" in html
+    assert "/photos" not in html
+    assert len(pixels_in(drawn(looked_for, [1], []))) == 1
+    for images, classes in (([], []), ([2], []), (["/etc/passwd"], []), ([0], [10])):
+        with pytest.raises(UserError):
+            drawn(looked_for, images, classes)
+
+
+def test_morphs_go_from_and_to_found_images(looked_for: Subject, uninterrupted: Path, tmp_path: Path) -> None:
+    assert looked_for.maker is not None
+    assert end_names(looked_for.maker)[10:] == ["<b>three.png", "mixed.png"]
+    three, six = written(tmp_path / "a", uninterrupted, classes=["3", "6"], seed=8, count=1)
+    mix = written(tmp_path / "b", uninterrupted, mix=["4=0.25,5=0.75"], seed=9, count=1)[0]
+    other = written(tmp_path / "c", uninterrupted, classes=["6"], seed=2, count=1)[0]
+    for first, last, seed, to_seed, ends in (
+        (10, 11, 0, "", [three, mix]),
+        (10, 6, 0, "", [three, six]),  # its latent stays
+        (10, 6, 0, "2", [three, other]),
+        (6, 11, 2, "", [other, mix]),
+    ):
+        html = morphed(looked_for, first, last, seed, to_seed, 3, "")
+        frames = pixels_in(html)[1:]
+        assert_equal([frames[0], frames[2]], ends)
+        assert "projgan morph" not in html  # which goes through all of a file
+    assert_equal(pixels_in(morphed(looked_for, 10, 11, 0, "", 3, "0.5"))[3:], [mix])  # not truncated
+    with pytest.raises(UserError, match="nothing changes"):
+        morphed(looked_for, 11, 11, 0, "", 3, "")
+    with pytest.raises(UserError, match=r"mixed\.png has its own latent; empty the field To seed"):
+        morphed(looked_for, 0, 11, 0, "5", 3, "")
+    with pytest.raises(UserError, match="a class is 12"):
+        morphed(looked_for, 12, 0, 0, "", 3, "")
+
+
+def test_latents_belong_to_the_run_that_they_were_found_in(uninterrupted: Path, tmp_path: Path) -> None:
+    file = found_in(uninterrupted, tmp_path / "found")
+    both = open_subjects([Path("digits"), uninterrupted], latents=[file])
+    assert [len(subject.maker.found) for subject in both if subject.maker] == [0, 2]
+    again = open_subjects([uninterrupted], latents=[file, found_in(uninterrupted, tmp_path / "again")])[0]
+    assert again.maker is not None
+    assert [one.name for one in again.maker.found] == [
+        "<b>three.png", "mixed.png", "<b>three.png (2)", "mixed.png (2)",
+    ]  # fmt: skip
+    with pytest.raises(UserError, match="found in another generator; name the run that it was found in"):
+        open_subjects([Path("digits")], latents=[file])
+    with pytest.raises(UserError, match="no such file; `projgan invert RUN IMAGE` makes one"):
+        open_subjects([uninterrupted], latents=[tmp_path / "none"])
+    with pytest.raises(UserError, match="102 found images are too many; give at most 100"):
+        open_subjects(
+            [uninterrupted], latents=[found_in(uninterrupted, tmp_path / str(place)) for place in range(51)]
+        )
 
 
 def test_a_morph_in_which_nothing_changes_is_refused(trained: Subject) -> None:

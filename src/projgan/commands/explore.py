@@ -2,9 +2,12 @@
 
 import shutil
 import sys
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from projgan.commands.options import Device
-from projgan.commands.paths import RunOrModel
+from projgan.commands.paths import GivenPath, RunOrModel
 from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import Say
 from projgan.errors import UserError
@@ -12,6 +15,7 @@ from projgan.errors import UserError
 
 def explore(
     *runs: RunOrModel,
+    latents: Annotated[tuple[GivenPath, ...], Parameter(consume_multiple=True, negative=())] = (),
     port: int = 7860,
     device: Device = "auto",
     json: Json = False,
@@ -25,6 +29,8 @@ def explore(
     ----------
     runs
         Run directories, generators' files, or models that `projgan models` lists; several stand side by side.
+    latents
+        Files of `projgan invert`: their images are shown, and morphed from and to.
     port
         Where the page is served; 0 takes any that is free.
     device
@@ -41,7 +47,7 @@ def explore(
         from projgan.explore.subjects import open_subjects
         from projgan.process.ranks import choose_device
 
-        subjects = open_subjects(runs, choose_device(device))
+        subjects = open_subjects(runs, choose_device(device), latents)
         Say.line("preparing the page ...")
         from projgan.explore.page import application
 

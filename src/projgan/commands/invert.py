@@ -24,7 +24,8 @@ def invert(
     """Find the latent and the class from which a generator makes an image that is given.
 
     Writes `comparison.png`, each image beside what was found, and `latents.safetensors`, which
-    `projgan morph RUN --latents FILE` takes. The same command again goes on where it was stopped.
+    `projgan morph` and `projgan explore` take as `--latents`. The same command again goes on where it was
+    stopped.
 
     Parameters
     ----------

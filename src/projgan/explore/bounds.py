@@ -68,12 +68,15 @@ def rows_of(values: Any, maker: Maker) -> list[int]:
     Raises:
         UserError: none, or one that is not there.
     """
+    return [0] if maker.conditions is None else places_of(values, "a class", len(maker.rows))
+
+
+def places_of(values: Any, name: str, count: int) -> list[int]:
+    """Return the positions that are chosen of a list, each once; errors as in `rows_of`."""
     chosen = values if isinstance(values, list) else [values]
-    if maker.conditions is None:
-        return [0]
     if not chosen or chosen == [None]:
-        raise UserError("no class is chosen; choose one or more")
-    return list(dict.fromkeys(whole(value, "a class", 0, len(maker.rows) - 1) for value in chosen))
+        raise UserError(f"no {name.split()[-1]} is chosen; choose one or more")
+    return list(dict.fromkeys(whole(value, name, 0, count - 1) for value in chosen))
 
 
 def most_images(resolution: int) -> int:

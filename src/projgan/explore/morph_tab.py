@@ -1,6 +1,7 @@
 """Morph: from one class to another, from one seed to another, and a slider through the path."""
 
 import tempfile
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ from torch import Tensor
 
 from projgan.errors import UserError
 from projgan.explore import widgets
-from projgan.explore.bounds import refuse_many, rows_of, seed_of, truncation_of, typed, whole
+from projgan.explore.bounds import most_images, places_of, refuse_many, seed_of, truncation_of, typed, whole
 from projgan.explore.markup import command, data_url, name_of, picture_url
-from projgan.explore.sample_tab import choose_row, maker_of
+from projgan.explore.sample_tab import maker_of
 from projgan.explore.subjects import Maker, Subject
 from projgan.generation.morph_writing import frame_of
-from projgan.generation.morphing import Morph, latent_path, linear_path, morph_images
+from projgan.generation.morphing import Morph, linear_path, morph_images, path_through
+from projgan.generation.sampling import latents_of
 from projgan.pictures.animation import there_and_back, write_gif, write_mp4
 
 MOST_STEPS = 60
@@ -26,21 +28,59 @@ SECONDS = 2.0
 """Of an animation, one way; as `projgan morph` has it."""
 
 
-def path_images(
-    maker: Maker, first: int, last: int, seeds: list[int], steps: int, truncation: float | None
-) -> Tensor:
-    """Return what lies between two conditions, and two seeds if so many are given.
+@dataclass(frozen=True)
+class End:
+    """Where a path begins or ends."""
 
-    Returns:
-        uint8 [steps, C, R, R]; both ends are the images of `draw`.
+    row: int
+    """A condition's position; behind those, that of a found image."""
+    seed: int | None
+    """None where the latent is that of a found image."""
+    latent: Tensor
+    """[latent_size]."""
+    weights: Tensor | None
+    """Over the classes, or another vector, [K]; None where nothing is met."""
+
+
+def ends_of(
+    maker: Maker, first: int, last: int, seed: int, to_seed: int | None, truncation: float | None
+) -> tuple[End, End]:
+    """Return both ends of a path.
+
+    A found image brings its own latent, which is not truncated; the other end keeps it if no seed is given.
+
+    Raises:
+        UserError: a seed for the end where that is a found image.
     """
-    bounds = None if truncation is None else [truncation]
-    latents = latent_path(seeds, maker.generator.latent_size, steps, bounds)
-    if maker.conditions is None:
+    known = len(maker.rows)
+    if last >= known and to_seed is not None:
+        raise UserError(f"{maker.found[last - known].name} has its own latent; empty the field To seed")
+
+    def end(row: int, seed: int | None, stays: Tensor | None = None) -> End:
+        if row >= known:
+            found = maker.found[row - known]
+            return End(row, None, found.latent, found.weights)
+        latent = stays if seed is None else latents_of([seed], maker.generator.latent_size, truncation)[0]
+        assert latent is not None, "the beginning has a seed"
+        return End(row, seed, latent, _weights(maker, row))
+
+    start = end(first, seed)
+    return start, end(last, start.seed if to_seed is None else to_seed, start.latent)
+
+
+def _weights(maker: Maker, row: int) -> Tensor | None:
+    condition = maker.condition_of(row)
+    if condition is None or condition.is_floating_point():
+        return condition
+    return F.one_hot(condition, len(maker.description.class_names)).float()
+
+
+def path_images(maker: Maker, start: End, end: End, steps: int) -> Tensor:
+    """Return what lies between two ends, uint8 [steps, C, R, R]; at the ends are their own images."""
+    latents = path_through(torch.stack([start.latent, end.latent]), steps)
+    if start.weights is None or end.weights is None:
         return morph_images(maker.generator, Morph(latents[None], None))[0]
-    stops = maker.conditions[torch.tensor([first, last])]
-    if not stops.is_floating_point():
-        stops = F.one_hot(stops, len(maker.description.class_names))
+    stops = torch.stack([start.weights, end.weights])
     weights = linear_path(stops.double(), steps).float()
     return morph_images(maker.generator, Morph(latents[None], weights[None]))[0]
 
@@ -61,16 +101,22 @@ def morphed(
         UserError: a number out of its range, or nothing changes on the way.
     """
     maker = maker_of(subject)
-    start, end = rows_of(first, maker)[0], rows_of(last, maker)[0]
-    seeds = [seed_of(seed)] if typed(to_seed) is None else [seed_of(seed), seed_of(typed(to_seed))]
+    places = [places_of(place, "a class", len(end_names(maker)))[0] for place in (first, last)]
+    to = None if typed(to_seed) is None else seed_of(typed(to_seed))
     count, bound = whole(steps, "the steps", 2, MOST_STEPS), truncation_of(truncation)
-    if start == end and len(set(seeds)) == 1:
+    ends = ends_of(maker, places[0], places[1], seed_of(seed), to, bound)
+    if ends[0].row == ends[1].row and torch.equal(ends[0].latent, ends[1].latent):
         raise UserError("nothing changes: choose two classes, or another seed to go to")
     refuse_many(count, maker.generator.resolution)
-    images = path_images(maker, start, end, seeds, count, bound)
+    images = path_images(maker, *ends, count)
     saved = animations([frame_of(image[None]) for image in images], ffmpeg)
-    ends = [_end(maker, start, seeds[0]), _end(maker, end, seeds[-1])]
-    return _player(images, ends, saved) + _command(subject, maker, start, end, seeds, count, bound)
+    names = [_name_of_end(maker, end) for end in ends]
+    return _player(images, names, saved) + _command(subject, maker, *ends, count, bound)
+
+
+def end_names(maker: Maker) -> list[str]:
+    """What a path can begin and end with: conditions, then found images."""
+    return [*(name_of(row) or "a seed" for row in maker.rows), *(name_of(one.name) for one in maker.found)]
 
 
 def animations(frames: list[Image.Image], ffmpeg: str | None) -> dict[str, bytes]:
@@ -113,19 +159,22 @@ def _player(images: Tensor, ends: list[str], saved: dict[str, bytes]) -> Markup:
     ).format(urls[middle], middle + 1, len(urls), ends[0], len(urls) - 1, middle, ends[1], frames, links)
 
 
-def _end(maker: Maker, row: int, seed: int) -> str:
-    return f"{name_of(maker.rows[row])} · {seed}" if maker.rows[row] else f"seed {seed}"
+def _name_of_end(maker: Maker, end: End) -> str:
+    name = end_names(maker)[end.row]
+    if end.seed is None:
+        return name
+    return f"{name} · {end.seed}" if maker.rows[end.row] else f"seed {end.seed}"
 
 
-def _command(
-    subject: Subject, maker: Maker, first: int, last: int, seeds: list[int], steps: int, bound: float | None
-) -> Markup:
+def _command(subject: Subject, maker: Maker, start: End, end: End, steps: int, bound: float | None) -> Markup:
     if maker.generator.condition == "vector":
         return Markup("")  # the command goes from column to column, not from value to value
+    if start.seed is None or end.seed is None:
+        return Markup("")  # it goes through all images of a file
     words: list[object] = ["morph", subject.given]
     if maker.conditions is not None:
-        words += ["--classes", *dict.fromkeys((maker.rows[first], maker.rows[last]))]
-    words += ["--seed", *seeds, "--rows", 1, "--frames", steps]
+        words += ["--classes", *dict.fromkeys((maker.rows[start.row], maker.rows[end.row]))]
+    words += ["--seed", *dict.fromkeys((start.seed, end.seed)), "--rows", 1, "--frames", steps]
     words += [] if bound is None else ["--truncation", f"{bound:g}"]
     return command(*words, "--out", "morph.gif")
 
@@ -134,11 +183,10 @@ def lay_out(subject: Subject, ffmpeg: str | None) -> widgets.Control:
     """Lay out the tab; returns its seed."""
     maker = maker_of(subject)
     with widgets.row():
-        first = choose_row(maker, "From", 0)
-        last = choose_row(maker, "To", min(1, len(maker.rows) - 1))
+        first, last = _choose_end(maker, "From", 0), _choose_end(maker, "To", 1)
         seed = widgets.whole("Seed", 0)
         to_seed = widgets.optional("To seed", "same")
-        steps = widgets.whole("Steps", 24)
+        steps = widgets.whole("Steps", min(24, most_images(maker.generator.resolution)))
         truncation = widgets.optional("Truncation", "none")
         draw_now = widgets.button("Morph")
     images = widgets.html(script="morph")
@@ -146,3 +194,10 @@ def lay_out(subject: Subject, ffmpeg: str | None) -> widgets.Control:
     events = [draw_now.click, *(field.submit for field in inputs[2:])]
     widgets.respond(events, partial(morphed, subject, ffmpeg=ffmpeg), inputs, [images])
     return seed
+
+
+def _choose_end(maker: Maker, label: str, place: int) -> widgets.Control:
+    """A control for an end of the path; where there is one alone, one that says nothing."""
+    names = end_names(maker)
+    chosen = min(place, len(maker.rows) - 1)
+    return widgets.choice(label, names, chosen) if len(names) > 1 else widgets.memory(0)

@@ -5,6 +5,7 @@ from functools import partial
 
 from projgan.explore import (
     compare_tab,
+    found_tab,
     mix_tab,
     morph_tab,
     opinion_tab,
@@ -54,6 +55,9 @@ def _lay_out(subject: Subject, ffmpeg: str | None, shown: widgets.Event) -> None
         widgets.respond(
             [picked], partial(sample_tab.seed_for_others, count=len(seeds)), [], seeds, told=True, quiet=True
         )
+        if subject.maker.found:
+            with widgets.tab("Found images") as found:
+                found_tab.lay_out(subject, found.select)
         with widgets.tab("What the discriminator thinks"):
             opinion_tab.lay_out(subject)
     with widgets.tab("Training"):

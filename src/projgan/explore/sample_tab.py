@@ -12,6 +12,7 @@ from projgan.errors import UserError, visible
 from projgan.explore import widgets
 from projgan.explore.bounds import (
     MOST_IMAGES,
+    most_images,
     refuse_many,
     rows_of,
     seed_of,
@@ -152,7 +153,9 @@ def lay_out(subject: Subject, shown: widgets.Event) -> widgets.Event:
         classes = choose_row(maker, "Classes", few)
         with widgets.row():
             seed = widgets.whole("First seed", 0)
-            count = widgets.whole("Images of each", 8)
+            count = widgets.whole(
+                "Images of each", min(8, most_images(maker.generator.resolution) // len(few))
+            )
             truncation = widgets.optional("Truncation", "none")
             draw_now = widgets.button("Draw")
         kept = widgets.memory([])

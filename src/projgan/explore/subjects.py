@@ -1,7 +1,7 @@
 """What is looked at: a generator, the discriminator beside it, and the run directory where there is one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -9,9 +9,11 @@ from torch import Tensor
 
 from projgan.config import RunConfig, load_config
 from projgan.errors import UserError
+from projgan.explore.found import FoundImage, found_in
 from projgan.files import names_apart
 from projgan.generation.sampling import LARGEST_VECTOR_ROWS, ROWS
 from projgan.networks.resnet import Discriminator, Generator
+from projgan.storage.latents_file import load_latents
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import generator_path, load_generator
 from projgan.storage.pairs import discriminator_of
@@ -24,7 +26,7 @@ MOST_ROWS = 10_000
 
 @dataclass(frozen=True)
 class Maker:
-    """A generator and the conditions that a person can choose from."""
+    """A generator, the conditions that a person can choose from, and images that were found in it."""
 
     generator: Generator
     description: NetworkDescription
@@ -32,6 +34,7 @@ class Maker:
     """Names of the conditions: classes, or places around the mean of a vector; one without a name if none."""
     conditions: Tensor | None
     """Labels [n], or float [n, K]; None for an unconditional generator."""
+    found: tuple[FoundImage, ...] = ()
 
     def condition_of(self, row: int) -> Tensor | None:
         """The condition of a row, [] or [K]."""
@@ -56,11 +59,19 @@ class Subject:
     why_no_maker: str = ""
 
 
-def open_subjects(given: Sequence[Path], device: torch.device | str = "cpu") -> list[Subject]:
+def open_subjects(
+    given: Sequence[Path], device: torch.device | str = "cpu", latents: Sequence[Path] = ()
+) -> list[Subject]:
     """Read everything that was named.
 
+    Args:
+        given: runs, generators' files or models.
+        device: where their networks are.
+        latents: files of `projgan invert`, each of one of them.
+
     Raises:
-        UserError: too many, one given twice, or one that is neither a run nor a generator.
+        UserError: too many, one given twice, one that is neither a run nor a generator, or latents of none
+            of them.
     """
     if len(given) > MOST_SUBJECTS:
         raise UserError(f"{len(given)} runs are too many for one page; give at most {MOST_SUBJECTS}")
@@ -68,7 +79,22 @@ def open_subjects(given: Sequence[Path], device: torch.device | str = "cpu") -> 
     for path in given:
         if resolved.count(path.resolve()) > 1:
             raise UserError(f"{path}: given twice; name it once")
-    return [_open(path, name, device) for path, name in zip(given, names_apart(resolved), strict=True)]
+    subjects = [_open(path, name, device) for path, name in zip(given, names_apart(resolved), strict=True)]
+    return _with_found(subjects, latents) if latents else subjects
+
+
+def _with_found(subjects: Sequence[Subject], paths: Sequence[Path]) -> list[Subject]:
+    """Give what is in files of latents to the generators that it was found in."""
+    files = {path: load_latents(path) for path in paths}
+    found = [found_in(subject.maker.generator, files) if subject.maker else () for subject in subjects]
+    known = {one.file for images in found for one in images}
+    for path in paths:
+        if path not in known:
+            raise UserError(f"{path}: found in another generator; name the run that it was found in")
+    return [
+        replace(subject, maker=subject.maker and replace(subject.maker, found=images))
+        for subject, images in zip(subjects, found, strict=True)
+    ]
 
 
 def _open(path: Path, name: str, device: torch.device | str) -> Subject:

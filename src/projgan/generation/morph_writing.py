@@ -155,13 +155,20 @@ def latents_found(path: Path, generator: Generator) -> Latents:
         UserError: no such file, or one of another generator.
     """
     found = load_latents(path)
+    refuse_latents_of_another(path, found, generator)
+    return found
+
+
+def refuse_latents_of_another(path: Path, found: Latents, generator: Generator) -> None:
+    """Refuse latents that were not found in a generator; errors as in `latents_found`."""
     if found.description.generator_sha256 != weights_sha256(generator):
         raise UserError(f"{path}: found in another generator; `projgan invert` this one, or morph that one")
-    if found.latents.shape[1] != generator.latent_size or (
-        (None if found.weights is None else found.weights.shape[1]) != generator.num_classes
+    if (
+        generator.condition not in (None, "class")
+        or found.latents.shape[1] != generator.latent_size
+        or ((None if found.weights is None else found.weights.shape[1]) != generator.num_classes)
     ):
         raise UserError(f"{path}: its latents are not this generator's; damaged")
-    return found
 
 
 def _labels(
