@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from projgan.api.measurements import compare as compare
     from projgan.api.measurements import evaluate as evaluate
     from projgan.api.measurements import images as images
+    from projgan.api.sharing import share as share
     from projgan.api.trainings import Run as Run
     from projgan.api.trainings import finetune as finetune
     from projgan.api.trainings import train as train
@@ -47,6 +48,7 @@ _PUBLIC = {
     "evaluate": "projgan.api.measurements",
     "compare": "projgan.api.measurements",
     "images": "projgan.api.measurements",
+    "share": "projgan.api.sharing",
     "frechet_distance": "projgan.evaluation.frechet:frechet_distance_from_features",
     "grid": "projgan.pictures.grids",
     "UserError": "projgan.errors",

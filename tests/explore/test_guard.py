@@ -12,7 +12,12 @@ JOIN = "/gradio_api/queue/join"
 
 
 def ask(
-    path: str, method: str = "GET", body: bytes = b"", host: str = "127.0.0.1:7860", **headers: str
+    path: str,
+    method: str = "GET",
+    body: bytes = b"",
+    host: str = "127.0.0.1:7860",
+    values: int = 1,
+    **headers: str,
 ) -> tuple[int, dict[bytes, bytes], bytes]:
     """Ask a guarded application that answers with what it was sent."""
 
@@ -36,13 +41,13 @@ def ask(
     named = {"host": host} | headers
     pairs = [(name.encode(), value.encode()) for name, value in named.items() if value]
     scope = {"type": "http", "method": method, "path": path, "headers": pairs}
-    asyncio.run(Guard(echo)(scope, receive, send))
+    asyncio.run(Guard(echo, {1: values})(scope, receive, send))
     return answers[0]["status"], dict(answers[0]["headers"]), answers[1]["body"]
 
 
 def join(data: Any, event_data: Any = None) -> tuple[int, bytes]:
     body = json.dumps({"data": data, "event_data": event_data, "fn_index": 1}).encode()
-    status, _, content = ask(JOIN, "POST", body)
+    status, _, content = ask(JOIN, "POST", body, values=len(data))
     assert status == 403 or content == body  # it is handed on as it came
     return status, content
 
@@ -112,7 +117,19 @@ def test_only_numbers_and_words_are_chosen() -> None:
         assert ask(JOIN, "POST", body)[0] == 403
 
 
+@pytest.mark.parametrize("question", [2, -1, "1", 1.5, None, [1]])
+def test_only_what_the_page_asks_is_answered(question: Any) -> None:
+    said = ask(JOIN, "POST", json.dumps({"data": [1], "fn_index": question}).encode())
+    assert said[::2] == (403, b"projgan: no question of this page\n")
+
+
+@pytest.mark.parametrize("data", [[], [1, 2]])
+def test_a_question_has_as_many_values_as_the_page_gives_it(data: list[int]) -> None:
+    said = ask(JOIN, "POST", json.dumps({"data": data, "fn_index": 1}).encode())
+    assert said[::2] == (403, f"projgan: {len(data)} values in place of 1\n".encode())
+
+
 def test_a_request_is_bounded() -> None:
-    large = json.dumps({"data": ["x" * (LARGEST_BODY - 100)]}).encode()
+    large = json.dumps({"fn_index": 1, "data": ["x" * (LARGEST_BODY - 100)]}).encode()
     assert ask(JOIN, "POST", large)[0] == 200
     assert ask(JOIN, "POST", large + b" " * 200)[2] == b"projgan: too much at once\n"

@@ -1,6 +1,7 @@
 """A real browser uses every tab, and every request stays on the loopback address."""
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -8,6 +9,8 @@ import shutil
 import socket
 import sys
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -328,6 +331,35 @@ def test_names_are_words_to_the_page(browser: Any, site: SimpleNamespace) -> Non
         person.tab("live")
         headings = person.shown(".pg-class")
         assert [headings.nth(place).inner_text() for place in (0, 1)] == list(NAMES[:2])
+
+
+def test_questions_that_no_page_asks_are_refused_and_print_nothing(
+    site: SimpleNamespace, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with urllib.request.urlopen(f"{site.address}/config") as answer:
+        questions = json.load(answer)["dependencies"]
+
+    def ask(number: int, data: list[Any], session: str) -> str:
+        words = {"fn_index": number, "data": data, "event_data": {}, "session_hash": session}
+        headers = {"content-type": "application/json"}
+        asked = urllib.request.Request(
+            f"{site.address}/gradio_api/queue/join", json.dumps(words).encode(), headers
+        )
+        urllib.request.urlopen(asked).close()
+        with urllib.request.urlopen(
+            f"{site.address}/gradio_api/queue/data?session_hash={session}", timeout=30
+        ) as answer:
+            return "".join(
+                line.decode() for line in itertools.takewhile(lambda line: b"close_" not in line, answer)
+            )
+
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        ask(9999, [], "a")
+    for place, question in enumerate(questions):
+        for value in ("strange", [None], None):
+            said = ask(question["id"], [value] * len(question["inputs"]), f"s{place}")
+            assert "process_completed" in said
+    assert capfd.readouterr() == ("", "")
 
 
 def test_nothing_was_connected_to_but_this_machine(

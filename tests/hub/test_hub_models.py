@@ -97,6 +97,25 @@ def test_the_same_is_written_to_a_folder_without_asking_anybody(
     assert run_command([*words, "--overwrite"]) == 0
 
 
+def test_python_shares_what_the_command_shares(uninterrupted: Path, logged_in: Hub, tmp_path: Path) -> None:
+    words = ["share", str(uninterrupted), "ann/second", "--license", "mit", "--words", "Only a test."]
+    assert run_command([*words, "--out", str(tmp_path / "card")]) == 0
+    how = {"license": "mit", "words": "Only  a\ntest.", "progress": False}
+    sent = projgan.share(projgan.load(uninterrupted / "generator.safetensors"), "ann/second", **how)
+    commit = logged_in.repositories["models/ann/second"].names["main"]
+    assert (sent.name, sent.folder) == (f"hf:ann/second@{commit}", None)
+    files = dict(logged_in.repositories["models/ann/second"].commits[commit])
+    files.pop(".gitattributes")
+    assert files == {file.name: file.read_bytes() for file in (tmp_path / "card").iterdir()}
+    assert sorted(sent.files) == sorted(files)
+    with pytest.raises(
+        UserError, match=r"^out .*card: there already, and not an empty folder; add overwrite"
+    ):
+        projgan.share(uninterrupted, "ann/second", out=tmp_path / "card", **how)
+    with pytest.raises(UserError, match=r"^.My Own. is none: give license mit"):
+        projgan.share(uninterrupted, "ann/second", license="My Own")
+
+
 def test_no_folder_of_this_machine_is_shared(hub: Hub, tmp_path: Path) -> None:
     train_small(tmp_path / "first", {"training.steps": 1})
     cache = tmp_path / "secret place"

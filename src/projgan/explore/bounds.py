@@ -1,4 +1,7 @@
-"""What comes from the page is checked here, whatever the page's own controls may have let through."""
+"""What comes from the page is checked here, whatever the page's own controls may have let through.
+
+Functions and no `Request`: most bounds are those of the generator that is shown, and a line names a control.
+"""
 
 from typing import Any
 

@@ -5,7 +5,7 @@ None of it is let through, and what a person chose comes as numbers and words al
 """
 
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,10 +34,15 @@ HEADERS = {
 
 
 class Guard:
-    """An ASGI application before another one."""
+    """An ASGI application before another one.
 
-    def __init__(self, app: App) -> None:
-        self.app = app
+    Args:
+        app: the other one.
+        inputs: how many values go with each question that the page asks, by its number.
+    """
+
+    def __init__(self, app: App, inputs: Mapping[int, int]) -> None:
+        self.app, self.inputs = app, inputs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it with a line of why not."""
@@ -49,7 +54,9 @@ class Guard:
         why = refusal(scope)
         if why is None and scope["method"] == "POST":
             body = await _body(receive)
-            why = "too much at once" if body is None else why_not_plain(scope["path"], body)
+            why = "too much at once"
+            if body is not None:
+                why = why_not_asked(body, self.inputs) if scope["path"] == ASKED else None
             receive = _again(body or b"", receive)
         if why is not None:
             await _refuse(send, why)
@@ -78,13 +85,11 @@ def _host(address: str) -> str | None:
         return None
 
 
-def why_not_plain(path: str, body: bytes) -> str | None:
-    """Say why what was chosen is not made of numbers, words and lists of them; None where it is.
+def why_not_asked(body: bytes, inputs: Mapping[int, int]) -> str | None:
+    """Say why this is no question of the page's, with numbers, words and lists of them; None where it is.
 
     A file would come as an object with its path.
     """
-    if path != ASKED:
-        return None
     try:
         asked = json.loads(body)
     except (ValueError, RecursionError):
@@ -97,11 +102,12 @@ def why_not_plain(path: str, body: bytes) -> str | None:
     if not isinstance(data, list) or not all(map(_is_plain, values)):
         return "more than numbers and words"
     lists = all(_is_plain(part) for value in data if isinstance(value, list) for part in value)
-    return (
-        None
-        if lists and all(_is_plain(value) or isinstance(value, list) for value in data)
-        else ("more than numbers and words")
-    )
+    if not lists or not all(_is_plain(value) or isinstance(value, list) for value in data):
+        return "more than numbers and words"
+    number = asked.get("fn_index")
+    if not isinstance(number, int) or number not in inputs:
+        return "no question of this page"
+    return None if len(data) == inputs[number] else f"{len(data)} values in place of {inputs[number]}"
 
 
 def _is_plain(value: Any) -> bool:

@@ -78,7 +78,7 @@ def mixture(maker: Maker, columns: Sequence[int], values: Sequence[Any]) -> dict
 
 
 def mixed(
-    subject: Subject, chosen: Sequence[Any], values: Sequence[Any], seed: Any, count: Any, truncation: Any
+    subject: Subject, chosen: Any, values: Sequence[Any], seed: Any, count: Any, truncation: Any
 ) -> Markup:
     """Draw `count` seeds of a mixture of the chosen classes.
 
@@ -86,10 +86,9 @@ def mixed(
         UserError: a number out of its range, or nothing to mix.
     """
     maker = maker_of(subject)
-    last = len(maker.description.class_names) - 1
-    columns = [whole(column, "a class", 0, last) for column in chosen]
-    if not columns or not set(columns) <= set(columns_of(maker)) or len(set(columns)) < len(columns):
-        raise UserError("no class is chosen, or one twice; choose those to mix")
+    columns = _chosen(maker, chosen)
+    if not columns:
+        raise UserError("no class is chosen; choose those to mix")
     first, bound = seed_of(seed), truncation_of(truncation)
     seeds = range(first, first + whole(count, "the count", 1, MOST_IMAGES))
     refuse_many(len(seeds), maker.generator.resolution)
@@ -106,6 +105,16 @@ def mixed(
     words += ["--count", len(seeds), "--seed", first]
     words += [] if bound is None else ["--truncation", f"{bound:g}"]
     return pictures(shown, "Images of the mixture") + command(*words, "--out", "mix.png")
+
+
+def _chosen(maker: Maker, chosen: Any) -> list[int]:
+    """The labels or columns that are chosen."""
+    names = maker.description.class_names
+    asked = chosen if isinstance(chosen, list | range) else [chosen]
+    columns = [whole(one, "a class", 0, len(names) - 1) for one in asked]
+    if not set(columns) <= set(columns_of(maker)) or len(set(columns)) < len(columns):
+        raise UserError("a class is chosen twice, or one that had no images in training; choose others")
+    return columns
 
 
 def lay_out(subject: Subject) -> widgets.Control:
@@ -148,7 +157,7 @@ def _slider(maker: Maker, column: int | None, place: int) -> widgets.Control:
 
 def _moved(maker: Maker, chosen: Any) -> tuple[Any, ...]:
     """The sliders of other classes; those beyond are hidden."""
-    columns = [column for column in chosen or [] if column in columns_of(maker)][:MOST_SLIDERS]
+    columns = _chosen(maker, chosen or [])
     scales = [scale_of(maker, column, place) for place, column in enumerate(columns)]
     moved = [
         widgets.moved_slider(name_of(one.name), one.low, one.high, one.start, one.step) for one in scales

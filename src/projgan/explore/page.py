@@ -39,7 +39,7 @@ def application(subjects: Sequence[Subject], ffmpeg: str | None = None) -> App:
                             _lay_out(subject, ffmpeg, page.load if place == 0 else whole.select)
                 with widgets.tab("Compare"):
                     compare_tab.lay_out(subjects)
-    return Guard(widgets.mounted(page))
+    return Guard(widgets.mounted(page), widgets.inputs_of(page))
 
 
 def _lay_out(subject: Subject, ffmpeg: str | None, shown: widgets.Event) -> None:

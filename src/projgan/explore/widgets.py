@@ -164,11 +164,18 @@ def respond(
         concurrency_limit=1,
         concurrency_id="answers",
         api_visibility="private",
+        preprocess=False,  # what comes is checked by whoever answers, in words of ours
     )
 
 
 def _said(words: str) -> gr.Error:
     return gr.Error(words, duration=10, title="Not possible", print_exception=False)
+
+
+def inputs_of(page: gr.Blocks) -> dict[int, int]:
+    """How many values go with each question that a page asks, by its number."""
+    questions = page.get_config_file()["dependencies"]
+    return {question["id"]: len(question["inputs"]) for question in questions}
 
 
 def mounted(page: gr.Blocks) -> FastAPI:

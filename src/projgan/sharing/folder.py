@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -17,6 +16,7 @@ from projgan.hub.names import HubName
 from projgan.listening import Count
 from projgan.report.writing import escape_markdown
 from projgan.sharing.card import INSTALL, facts_of, front_matter, names_in_words, number_lines, table
+from projgan.sharing.request import ShareRequest
 from projgan.storage.hub_models import DISCRIMINATOR, GENERATOR
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import (
@@ -43,19 +43,9 @@ _AGAIN = f"`{CONFIG}` holds all settings: `projgan train {CONFIG} --data DATA` t
 Pair = tuple[nn.Module, NetworkDescription, tuple[nn.Module, NetworkDescription] | None]
 
 
-@dataclass(frozen=True)
-class ShareRequest:
-    """What a person asks for; see `projgan share --help`."""
-
-    run: Path
-    name: HubName
-    license_name: str
-    """As the hub calls it: `mit`, `cc-by-4.0`, ..."""
-    words: str = ""
-    """What a person should know before using it."""
-
-
-def write_folder(request: ShareRequest, folder: Path, progress: Count | None = None) -> list[Path]:
+def write_folder(
+    run: Path, name: HubName, request: ShareRequest, folder: Path, progress: Count | None = None
+) -> list[Path]:
     """Write everything that is shared of a run to an empty folder; returns the files.
 
     Folders of this machine are left out of what networks and settings say.
@@ -63,7 +53,7 @@ def write_folder(request: ShareRequest, folder: Path, progress: Count | None = N
     Raises:
         UserError: no generator, a discriminator of another run, or settings that are none.
     """
-    path = generator_path(request.run)
+    path = generator_path(run)
     kind = read_description(path).kind
     if kind not in _READ:
         raise UserError(f"{path}: holds a {kind}; what is shared are generators")
@@ -79,8 +69,9 @@ def write_folder(request: ShareRequest, folder: Path, progress: Count | None = N
     if settings:
         config = yaml.safe_dump(settings, sort_keys=False).encode()
         write_atomically(folder / CONFIG, lambda file: file.write(config))
-    _draw(request, path, description, folder / SAMPLES, progress)
-    card = _card(request, folder, network, description, numbers_of(request.run, weights_sha256(network)))
+    _draw(run, path, description, folder / SAMPLES, progress)
+    numbers = numbers_of(run, weights_sha256(network))
+    card = _card(name, request, folder, network, description, numbers)
     write_atomically(folder / CARD, lambda file: file.write(card.encode()))
     return [folder / name for name in FILES if (folder / name).is_file()]
 
@@ -132,7 +123,7 @@ def _write_network(path: Path, network: nn.Module, description: NetworkDescripti
 
 
 def _draw(
-    request: ShareRequest,
+    run: Path,
     path: Path,
     description: NetworkDescription,
     out: Path,
@@ -140,7 +131,7 @@ def _draw(
 ) -> None:
     """A grid of the first classes; of super-resolution the newest one of the run, for it needs images."""
     if description.kind != "generator":
-        drawn = sorted(RunDirectory(request.run).samples.glob("step-*.png"))
+        drawn = sorted(RunDirectory(run).samples.glob("step-*.png"))
         if drawn:
             shutil.copyfile(drawn[-1], out)
         return
@@ -152,13 +143,14 @@ def _draw(
 
 
 def _card(
+    on_hub: HubName,
     request: ShareRequest,
     folder: Path,
     network: nn.Module,
     description: NetworkDescription,
     numbers: list[MetricRow],
 ) -> str:
-    name, data = str(request.name), str(escape_markdown(description.provenance.data))
+    name, data = str(on_hub), str(escape_markdown(description.provenance.data))
     size = (folder / GENERATOR).stat().st_size
     count = sum(parameter.numel() for parameter in network.parameters())
     average = "moving average, " if description.provenance.averaged else ""
@@ -177,7 +169,7 @@ def _card(
         else f"projgan sample {name} --count 8 --out samples.png"
     )
     lines = [
-        f"# {request.name.repository.split('/')[1]}",
+        f"# {on_hub.repository.split('/')[1]}",
         "",
         f"{what} Trained on {data} by projgan.",
         *([request.words] if request.words else []),
@@ -194,7 +186,7 @@ def _card(
         "",
         "## Licence",
         "",
-        f"The weights are shared under {request.license_name}. Rights in the images that they were trained "
+        f"The weights are shared under {request.license}. Rights in the images that they were trained "
         "on are not part of it.",
     ]
-    return front_matter(request.license_name) + "\n" + "\n".join(lines) + "\n"
+    return front_matter(request.license) + "\n" + "\n".join(lines) + "\n"
