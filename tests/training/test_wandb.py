@@ -1,6 +1,7 @@
 """What Weights & Biases has of a run, offline, beside the run's own files; read without its help."""
 
 import json
+import socket
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,6 +122,22 @@ def test_the_environment_may_forbid_it(tmp_path: Path, monkeypatch: pytest.Monke
     train_small(tmp_path / "run", CHANGES | {"training.steps": 3})
     assert history(tmp_path / "run") == []
     assert len(RunDirectory(tmp_path / "run").read_stats()) == 1
+
+
+def test_without_an_answer_a_run_goes_on_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
+    monkeypatch.setattr(journals, "PATIENCE", 1.0)
+    said: list[str] = []
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        train_small(tmp_path / "run", CHANGES | {"training.steps": 3}, said=said.append)
+    assert steps(tmp_path / "run", "loss_generator") == [3]
+    (line,) = [line for line in said if "Weights & Biases" in line]
+    assert line.startswith("Weights & Biases cannot be reached (")
+    assert "\n" not in line
+    (folder,) = (tmp_path / "run" / "wandb").glob("offline-run-*")
+    assert line.endswith(f"; the run goes on offline; to send it later: wandb sync {folder}")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from projgan.config import load_config
+from projgan.config import RunConfig, load_config
 from projgan.errors import UserError, reason_of
 from projgan.files import write_atomically
 from projgan.storage.run_directory import RunDirectory
@@ -33,7 +33,7 @@ class Journal(Protocol):
 class TensorBoard:
     """Event files in a folder; a run that resumes drops what was written after its step."""
 
-    def __init__(self, folder: Path, step: int) -> None:
+    def __init__(self, folder: Path, step: int, said: Callable[[str], None]) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self.writer = SummaryWriter(str(folder), purge_step=step + 1)
@@ -56,16 +56,19 @@ class TensorBoard:
 
 OFFLINE = ("offline", "dryrun")
 """Of wandb's modes."""
+PATIENCE = 20.0
+"""Seconds for a server to answer at the start; wandb's own 90 are not waited for."""
 
 
 class WeightsAndBiases:
     """A run of Weights & Biases: sent where the person has logged in, else written beside the run alone.
 
     It never asks anything. A run that resumes is the same one there. What is offline is written anew from
-    the run's own files then, for a kill may have cut it short; a server keeps what it has of a step.
+    the run's own files then, for a kill may have cut it short; a server keeps what it has of a step. Where
+    no server answers, the run goes on offline.
     """
 
-    def __init__(self, folder: Path, step: int) -> None:
+    def __init__(self, folder: Path, step: int, said: Callable[[str], None]) -> None:
         import wandb
 
         self.wandb = wandb
@@ -76,34 +79,50 @@ class WeightsAndBiases:
         try:
             chosen = wandb.setup().settings
             sends = chosen.mode in ("online", "run")
-            mode: Any = "offline" if sends and not _has_logged_in(chosen) else chosen.mode
-            for old in folder.glob(f"offline-run-*-{name}") if mode in OFFLINE else ():
-                shutil.rmtree(old)
-            self.run = wandb.init(
-                dir=str(directory.path),
-                project=chosen.project or "projgan",
-                name=directory.path.resolve().name,
-                id=name,
-                resume="allow",
-                mode=mode,
-                config=without_paths(config.model_dump(mode="json")),
-                settings=wandb.Settings(
-                    silent=True,
-                    console="off",
-                    disable_code=True,
-                    disable_git=True,
-                    disable_job_creation=True,
-                    x_disable_meta=True,
-                    x_disable_stats=True,
-                    x_save_requirements=False,
-                ),
-            )
+            mode = "offline" if sends and not _has_logged_in(chosen) else chosen.mode
+            try:
+                self.run = self._begin(directory, name, mode, config)
+            except wandb.errors.AuthenticationError:
+                raise
+            except wandb.errors.CommError as error:
+                mode = "offline"
+                wandb.teardown()  # its service still holds the run
+                self.run = self._begin(directory, name, mode, config)
+                said(
+                    f"Weights & Biases cannot be reached ({reason_of(error)}); the run goes on offline; "
+                    f"to send it later: wandb sync {self.run.settings.sync_dir}"
+                )
         except wandb.errors.Error as error:
             raise UserError(
                 f"Weights & Biases cannot begin ({reason_of(error)}); WANDB_MODE=offline needs no server"
             ) from error
         if step and (is_new or mode in OFFLINE):
             self._tell_again(directory, step, bool(config.evaluation.every))
+
+    def _begin(self, directory: RunDirectory, name: str, mode: Any, config: RunConfig) -> Any:
+        chosen = self.wandb.setup().settings
+        for old in (directory.path / "wandb").glob(f"offline-run-*-{name}") if mode in OFFLINE else ():
+            shutil.rmtree(old)
+        return self.wandb.init(
+            dir=str(directory.path),
+            project=chosen.project or "projgan",
+            name=directory.path.resolve().name,
+            id=name,
+            resume="allow",
+            mode=mode,
+            config=without_paths(config.model_dump(mode="json")),
+            settings=self.wandb.Settings(
+                silent=True,
+                console="off",
+                disable_code=True,
+                disable_git=True,
+                disable_job_creation=True,
+                init_timeout=min(chosen.init_timeout, PATIENCE),
+                x_disable_meta=True,
+                x_disable_stats=True,
+                x_save_requirements=False,
+            ),
+        )
 
     def _tell_again(self, directory: RunDirectory, last: int, measured: bool) -> None:
         """Write what the run's own files have up to a step."""
@@ -154,11 +173,11 @@ def _has_logged_in(settings: Any) -> bool:
     return found is not None
 
 
-JOURNALS: dict[str, tuple[Callable[[Path, int], Journal], str]] = {
+JOURNALS: dict[str, tuple[Callable[[Path, int, Callable[[str], None]], Journal], str]] = {
     "tensorboard": (TensorBoard, "tensorboard"),
     "wandb": (WeightsAndBiases, "wandb"),
 }
-"""What `training.logging` can name: what makes it of a folder and a step, and the package it needs."""
+"""What `training.logging` can name: what makes it of a folder, a step and who is told, and the package."""
 
 
 def refuse_missing_journals(names: Sequence[str]) -> None:
@@ -172,12 +191,13 @@ def refuse_missing_journals(names: Sequence[str]) -> None:
             raise UserError(f"training.logging {name} is not installed; pip install 'projgan[{name}]'")
 
 
-def open_journals(names: Sequence[str], run: Path, step: int) -> list[Journal]:
+def open_journals(names: Sequence[str], run: Path, step: int, said: Callable[[str], None]) -> list[Journal]:
     """Open what a run writes to, each in a folder of its name in the run directory.
 
     Args:
         names: in `JOURNALS`.
         run: the run directory.
         step: at which the run goes on.
+        said: told what does not go as asked.
     """
-    return [JOURNALS[name][0](run / name, step) for name in names]
+    return [JOURNALS[name][0](run / name, step, said) for name in names]

@@ -190,7 +190,9 @@ class _Run:
             directory.save_config(self.config)
             directory.forget_stats_after(trainer.step)
             directory.forget_metrics_after(trainer.step)
-            self.journals = open_journals(self.settings.logging, directory.path, trainer.step)
+            self.journals = open_journals(
+                self.settings.logging, directory.path, trainer.step, self.listener.said
+            )
 
     def _say_what_to_expect(self) -> None:
         remark = remark_on_decay(self.config.optimizer, self.settings.steps)
