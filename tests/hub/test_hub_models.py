@@ -284,7 +284,8 @@ def test_nobody_answers(
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-    assert "the hub cannot be reached" in error_of(capsys, "sample", "hf:ann/digits")
+    monkeypatch.setattr("projgan.hub.errors.OWN_ENDPOINT", "http://127.0.0.1:9")
+    assert "the hub cannot be reached ([" in error_of(capsys, "sample", "hf:ann/digits")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert "HF_HUB_OFFLINE forbids" in error_of(capsys, "sample", "hf:ann/digits")
 
@@ -336,12 +337,36 @@ def test_a_process_of_its_own_asks_where_the_environment_says(hub: Hub, tmp_path
     hub.repository("ann/digits").commit({"generator.safetensors": DIGITS})
     out = tmp_path / "three.png"
     environment = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1"}
+    environment["HOME"] = str(tmp_path)
     environment["NO_PROXY"] = "127.0.0.1,localhost"
     code, said, err = in_a_process(
         "sample", "hf:ann/digits", "--class", "3", "--count", "2", "--out", str(out), **environment
     )
     assert (code, said.strip()) == (0, str(out)), err
     assert Image.open(out).width > 0
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "words"),
+    [
+        ("mirror.example.org", "HF_ENDPOINT is mirror.example.org, which is no address; give https://HOST"),
+        ("ftp://127.0.0.1", "HF_ENDPOINT is ftp://127.0.0.1, which is no address"),
+        ("", "HF_ENDPOINT is empty, which is no address"),
+        ("http://127.0.0.1:0x1", "HF_ENDPOINT is http://127.0.0.1:0x1, which is no address"),
+        ("http://127.0.0.1:9", "HF_ENDPOINT http://127.0.0.1:9 cannot be reached (["),
+    ],
+)
+def test_an_endpoint_that_is_none_is_named(
+    endpoint: str, words: str, hub: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", endpoint)
+    assert words in error_of(capsys, "sample", "hf:ann/digits")
+
+
+def test_an_endpoint_with_which_the_client_is_not_even_imported_is_named(tmp_path: Path) -> None:
+    environment = {"HF_ENDPOINT": "http://[::1", "HF_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    code, said, err = in_a_process("sample", "hf:ann/digits", **environment)
+    assert "HF_ENDPOINT is no address (Invalid IPv6 URL)" in assert_one_line_error(code, said, err)
 
 
 def test_a_listing_that_is_kept_and_damaged_is_none(hub: Hub, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Sharing a run from a notebook."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from projgan.api.gan import GAN, path_of
 from projgan.api.trainings import Run, listener_of
@@ -46,5 +46,6 @@ def share(
 
     listener = listener_of(progress)
     with named_as_arguments():
-        request = ShareRequest(license=license, words=words, private=private, out=out, overwrite=overwrite)
+        folder: Any = out  # read by the request
+        request = ShareRequest(license=license, words=words, private=private, out=folder, overwrite=overwrite)
         return share_run(path_of(run), name, request, listener.counting("sampling images"), listener.said)

@@ -121,11 +121,11 @@ def fetch(listing: Listing, file: str, largest: int) -> Path:
     place = f"{listing.name}: {file}"
     if expected.size > largest:
         raise UserError(f"{place} has {expected.size:,} bytes, more than the {largest:,} accepted")
-    from huggingface_hub import try_to_load_from_cache
-
     asked: dict[str, Any] = {"repo_type": listing.kind, "revision": listing.commit}
     repository = listing.name.repository
     with asking(place):
+        from huggingface_hub import try_to_load_from_cache
+
         found = try_to_load_from_cache(repository, file, **asked)
         if not isinstance(found, str):
             if listing.no_answer:

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
-from projgan.errors import UserError, reason_of
+from projgan.errors import UserError, printable, reason_of
 
 LOG_IN = "log in with `hf auth login`"
+OWN_ENDPOINT = "https://huggingface.co"
 
 
 class UnreachableError(UserError):
@@ -21,6 +23,7 @@ def asking(place: str) -> Iterator[None]:
         UnreachableError: no answer.
         UserError: an answer that is no help.
     """
+    endpoint = _endpoint(place)
     from huggingface_hub import errors
 
     try:
@@ -48,11 +51,46 @@ def asking(place: str) -> Iterator[None]:
     except errors.HfHubHTTPError as error:
         raise _refused(place, error) from None
     except Exception as error:  # of the client's transport, of TLS, of the disk
-        if _is_no_answer(error):
-            raise UnreachableError(
-                f"{place}: the hub cannot be reached ({reason_of(error)}); check the network"
-            ) from None
+        if _is_no_answer(error) or not _is_address(endpoint):
+            raise _no_answer(place, error, endpoint) from None
         raise UserError(f"{place}: the hub's client failed ({reason_of(error)})") from error
+
+
+def _no_answer(place: str, error: BaseException, endpoint: str) -> UnreachableError:
+    if endpoint == OWN_ENDPOINT:
+        return UnreachableError(f"{place}: the hub cannot be reached ({reason_of(error)}); check the network")
+    if not _is_address(endpoint):
+        given = printable(endpoint) or "empty"
+        return UnreachableError(
+            f"{place}: HF_ENDPOINT is {given}, which is no address; give https://HOST, or unset it"
+        )
+    return UnreachableError(
+        f"{place}: HF_ENDPOINT {printable(endpoint)} cannot be reached ({reason_of(error)}); correct it, "
+        "unset it, or check the network"
+    )
+
+
+def _endpoint(place: str) -> str:
+    """Where the hub is looked for.
+
+    Raises:
+        UnreachableError: the client cannot even be imported with it.
+    """
+    try:
+        from huggingface_hub.constants import ENDPOINT
+    except ValueError as error:
+        raise UnreachableError(
+            f"{place}: HF_ENDPOINT is no address ({reason_of(error)}); give https://HOST, or unset it"
+        ) from None
+    return str(ENDPOINT)
+
+
+def _is_address(endpoint: str) -> bool:
+    try:
+        parts = urlsplit(endpoint)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _refused(place: str, error: Any) -> UserError:
