@@ -38,6 +38,13 @@ def test_every_page_of_the_docs_is_in_the_navigation(site: Path) -> None:
             assert (site / name).with_suffix(".html").is_file(), name
 
 
+def test_the_notebook_is_linked_from_the_start(site: Path) -> None:
+    for page in ("index.html", "guides/python.html"):  # the latter by the navigation alone
+        assert re.search(r'href="[./]*quickstart\.ipynb"', (site / page).read_text("utf-8")), page
+    assert (site / "quickstart.ipynb").read_bytes() == (ROOT / "docs/quickstart.ipynb").read_bytes()
+    assert "(docs/quickstart.ipynb)" in (ROOT / "README.md").read_text("utf-8")
+
+
 def test_the_reference_has_every_command_setting_preset_and_model(site: Path) -> None:
     commands = text_of(site / "reference/cli.html")
     for name in [*COMMANDS, *(f"data {name}" for name in DATA_COMMANDS)]:
