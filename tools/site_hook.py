@@ -51,7 +51,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Turn links to files outside of the site into their names."""
+    """Turn links to files outside of the site into their names; leave generated tables out of the search."""
+    if posixpath.basename(page.file.src_path) == "table.md":
+        page.meta["search"] = {"exclude": True}
 
     def link(match: re.Match[str]) -> str:
         words, target = match[1], match[2].split("#")[0]
