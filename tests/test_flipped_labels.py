@@ -2,9 +2,10 @@
 
 import csv
 import json
-import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 from scipy.stats import binomtest
+
+import projgan
+from projgan.cli import run_command
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "flipped_labels.py"
 
@@ -65,13 +69,35 @@ def test_the_interval_is_scipys(benchmark: ModuleType, found: int, of: int) -> N
     assert benchmark.wilson(found, of) == pytest.approx((expected.low, expected.high), abs=1e-4)
 
 
+def test_commands_are_run_as_a_person_would_and_tell_of_failure(
+    benchmark: ModuleType, capfd: pytest.CaptureFixture[str]
+) -> None:
+    benchmark._call(["--version"])
+    said = capfd.readouterr()
+    assert (said.out, said.err) == ("", f"projgan --version\n{projgan.__version__}\n")
+    with pytest.raises(subprocess.CalledProcessError):
+        benchmark._call(["trian"])
+
+
 @pytest.mark.slow
-def test_the_whole_benchmark(tmp_path: Path) -> None:
+def test_the_whole_benchmark(
+    benchmark: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def call(words: Sequence[str]) -> None:
+        small = ["--generated-per-class", "20"] if words[0] == "inspect" else []
+        with redirect_stdout(sys.stderr):
+            assert run_command([*words, *small]) == 0
+
+    monkeypatch.setattr(benchmark, "_call", call)
     options = "training.steps=2 training.batch_size=4 training.generator_batch_size=4 generator.width=4"
-    words = [sys.executable, str(SCRIPT), "demo", "--data", "digits", "--methods", "projection", "ac-gan"]
-    words += ["--out", str(tmp_path), "--options", *options.split(), "discriminator.width=4"]
-    one_thread = os.environ | {"OMP_NUM_THREADS": "1"}  # two wait for each other in networks this small
-    done = subprocess.run(words, check=True, capture_output=True, text=True, env=one_thread)
+    settings = (*options.split(), "discriminator.width=4")
+    methods = ("projection", "ac-gan")
+    assert (
+        benchmark.flipped_labels("demo", data="digits", methods=methods, out=tmp_path, options=settings) == 0
+    )
     results = json.loads((tmp_path / "flipped-labels.json").read_text())
     assert [(result["method"], result["score"]) for result in results] == [
         ("projection", "r(y|x) and p(y|x)"),
@@ -80,4 +106,4 @@ def test_the_whole_benchmark(tmp_path: Path) -> None:
         ("ac-gan", "classifier"),
     ]
     assert {result["flipped"] for result in results} == {90}
-    assert "| by chance | | | 5% | 10% |" in done.stdout
+    assert "| by chance | | | 5% | 10% |" in capsys.readouterr().out

@@ -309,9 +309,19 @@ def test_too_little_disk_is_told_before_anything_is_written(two_classes, tmp_pat
 
 
 def test_too_much_memory_is_told(two_classes, monkeypatch):
-    monkeypatch.setattr(loading_module, "MAX_IN_MEMORY_BYTES", 100)
-    with pytest.raises(UserError, match="too much for memory; give a cache folder"):
-        load_images(two_classes, resolution=4, channels=3, cache=None)
+    size = {"resolution": 4, "channels": 3, "cache": None}
+    monkeypatch.setattr(loading_module, "MAX_IN_MEMORY_BYTES", 3 * 3 * 4 * 4)
+    assert len(load_images(two_classes, **size)) == 3
+    monkeypatch.setattr(loading_module, "MAX_IN_MEMORY_BYTES", 3 * 3 * 4 * 4 - 1)
+    with pytest.raises(UserError, match=r"needs 0\.0 GiB at 4x4, too much for memory; give a cache folder"):
+        load_images(two_classes, **size)
+
+
+def test_16_gib_are_the_most_in_memory(tmp_path):
+    labels = np.arange(342) % 2  # 341 would fit
+    np.savez(tmp_path / "a.npz", images=np.zeros((342, 8, 8), np.uint8), labels=labels)
+    with pytest.raises(UserError, match=r"needs 16\.0 GiB at 4096x4096, too much for memory"):
+        load_images(tmp_path / "a.npz", resolution=4096, channels=3, cache=None)
 
 
 def test_a_place_that_cannot_be_written_is_told(two_classes, tmp_path):

@@ -6,9 +6,11 @@ import json
 import re
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
@@ -18,6 +20,15 @@ from explored_pages import followed_run, found_in, pixels_in
 from fabricated_runs import UNCONDITIONAL, fabricate
 from projgan.data.decode import decode, open_image
 from projgan.errors import UserError
+from projgan.explore import (
+    compare_tab,
+    mix_tab,
+    morph_tab,
+    opinion_tab,
+    sample_tab,
+    training_tab,
+    widgets,
+)
 from projgan.explore.bounds import rows_of, seed_of, truncation_of, whole
 from projgan.explore.compare_tab import common_rows, compared
 from projgan.explore.found_tab import drawn
@@ -449,3 +460,60 @@ def test_many_classes_are_mixed_by_choice(tmp_path: Path) -> None:
     html = mixed(subject, [20, 3], [0.25, 0.75, *[0.0] * (MOST_SLIDERS - 2)], 1, 1, "")
     theirs = written(tmp_path / "a", tmp_path / "many", mix=["class 20=0.25,class 3=0.75"], seed=1, count=1)
     assert_equal(pixels_in(html), theirs)
+
+
+@pytest.mark.parametrize(
+    ("tab", "wired"),
+    [
+        (
+            lambda subject: sample_tab.lay_out(subject, gr.Button("shown").click),
+            "shown click, Classes change, Draw click, First seed submit, Images of each submit, "
+            "Truncation submit, html select, html select",
+        ),
+        (
+            mix_tab.lay_out,
+            "Mix click, First seed submit, Images submit, Truncation submit, "
+            + ", ".join(f"{digit} release" for digit in range(10)),
+        ),
+        (
+            lambda subject: morph_tab.lay_out(subject, None),
+            "Morph click, Seed submit, To seed submit, Steps submit, Truncation submit",
+        ),
+        (
+            opinion_tab.lay_out,
+            "Ask click, First seed submit, Images submit, Truncation submit, html upload",
+        ),
+        (training_tab.lay_out, "Sample grid up to step release, timer tick"),
+        (
+            lambda subject: compare_tab.lay_out([subject]),
+            "Compare click, Class change, First seed submit, Images submit, Truncation submit",
+        ),
+    ],
+    ids=["sample", "mix", "morph", "opinion", "training", "compare"],
+)
+def test_what_a_person_does_is_answered(
+    trained: Subject, tab: Callable[[Subject], object], wired: str
+) -> None:
+    """Every control that draws anew at a click, at Enter or when it is let go."""
+    with widgets.blocks("page") as page:
+        tab(trained)
+    assert events_of(page) == sorted(wired.split(", "))
+
+
+def test_more_classes_than_sliders_are_chosen_at_once(tmp_path: Path) -> None:
+    names = tuple(f"class {place}" for place in range(MOST_SLIDERS + 1))
+    run = fabricate(tmp_path / "run", class_names=names, stats=[])
+    with widgets.blocks("page") as page:
+        mix_tab.lay_out(open_subjects([run])[0])
+    assert "Classes to mix change" in events_of(page)
+
+
+def events_of(page: gr.Blocks) -> list[str]:
+    """Which event of which control is answered."""
+    found = []
+    for answer in page.fns.values():
+        for control, event in answer.targets:
+            block = page.blocks[control]
+            name = getattr(block, "label", None) or (block.value if isinstance(block, gr.Button) else None)
+            found.append(f"{name or type(block).__name__.lower()} {event}")
+    return sorted(found)

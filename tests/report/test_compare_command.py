@@ -32,3 +32,14 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
         assert len(captured.err.splitlines()) == 1
         assert said in captured.err
     assert not Path(out).exists()
+
+
+def test_it_says_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("projgan.commands.progress.DELAY", 0.0)
+    run = fabricate(tmp_path / "one", [metric_row("fd", 1.5)], stats=[])
+    assert run_command(["compare", str(run), "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().err
+    assert said.lstrip().startswith("sampling: ")
+    assert " images/s" in said

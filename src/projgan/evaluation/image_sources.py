@@ -146,6 +146,22 @@ def _draw_rows(vectors: Tensor, count: int, seed: int) -> Tensor:
     return vectors[torch.cat(orders)[:count]]
 
 
+def subject_of(
+    generator: Generator, name: str, step: int, images_seen: int, averaged: bool, teachers: tuple[str, ...]
+) -> Subject:
+    """Say what a generator is: of which run, how far trained, and against which networks."""
+    return Subject(
+        kind="generator",
+        name=name,
+        sha256=weights_sha256(generator),
+        step=step,
+        images_seen=images_seen,
+        averaged=averaged,
+        batch_norm="running statistics",
+        teachers=teachers,
+    )
+
+
 def generator_images(
     generator: Generator,
     description: NetworkDescription,
@@ -153,17 +169,9 @@ def generator_images(
     truncation: float | None = None,
 ) -> GeneratorImages:
     """Return the images of a generator read from a file, under a name without a path."""
-    provenance = description.provenance
-    subject = Subject(
-        kind="generator",
-        name=name,
-        sha256=weights_sha256(generator),
-        step=provenance.step,
-        images_seen=provenance.images_seen,
-        averaged=provenance.averaged,
-        batch_norm="running statistics",
-        teachers=teachers_of(provenance.settings),
-    )
+    known = description.provenance
+    teachers = teachers_of(known.settings)
+    subject = subject_of(generator, name, known.step, known.images_seen, known.averaged, teachers)
     kind = str(description.network.get("condition", "class"))
     return GeneratorImages(
         generator,

@@ -13,7 +13,6 @@ from projgan.errors import UserError, nearest_name
 from projgan.evaluation.image_sources import AT_ONCE, Draw, ImageSource, RealConditions
 from projgan.evaluation.protocol import Protocol
 from projgan.evaluation.rows import Subject
-from projgan.listening import Count
 from projgan.randomness import generator_at
 
 
@@ -90,19 +89,13 @@ def _first_of_each(order: Tensor, labels: Tensor, wanted: int, real: RealConditi
     return torch.cat(parts)
 
 
-def stored_images(
-    location: Path,
-    split: str | None,
-    channels: int,
-    progress: Count | None = None,
-    on_unreadable: OnUnreadable = "error",
-) -> StoredImages:
+def stored_images(location: Path, channels: int, on_unreadable: OnUnreadable = "error") -> StoredImages:
     """Read images that are there already, at their own size.
 
     Raises:
         UserError: nothing there, or images of several sizes or not square: none is resized in silence.
     """
-    source = open_source(location, split)
+    source = open_source(location)
     resolution = _common_size(source)
     return StoredImages(
         load_images(
@@ -110,7 +103,6 @@ def stored_images(
             resolution=resolution,
             channels=channels,
             cache=None,
-            progress=progress,
             on_unreadable=on_unreadable,
         )
     )

@@ -6,11 +6,10 @@ from projgan.config import RunConfig
 from projgan.data import PackedImages
 from projgan.data.configured import cache_folder, load_real
 from projgan.evaluation.evaluator import Evaluator
-from projgan.evaluation.image_sources import GeneratorImages
+from projgan.evaluation.image_sources import GeneratorImages, subject_of
 from projgan.evaluation.rows import MetricRow
 from projgan.listening import Listener
 from projgan.measuring.evaluators import build_evaluator, open_network, protocol_of
-from projgan.measuring.subjects import images_at_step
 from projgan.networks.resnet import Generator
 from projgan.process.ranks import Ranks
 from projgan.storage.run_directory import RunDirectory
@@ -60,16 +59,10 @@ class RunEvaluator:
             generator.train(was_training)
 
     def _images(self, trained: Trained) -> GeneratorImages:
-        return images_at_step(
-            trained.sampling_generator,
-            self.evaluator.data.class_names,
-            self.name,
-            trained.step,
-            trained.images_seen,
-            trained.is_averaged,
-            kind=self.kind,
-            teachers=self.teachers,
-        )
+        generator = trained.sampling_generator
+        seen, averaged = trained.images_seen, trained.is_averaged
+        subject = subject_of(generator, self.name, trained.step, seen, averaged, self.teachers)
+        return GeneratorImages(generator, self.evaluator.data.class_names, subject, kind=self.kind)
 
 
 def run_evaluator(

@@ -7,20 +7,16 @@ import torch
 
 from projgan.config import load_config
 from projgan.data.decoding import OnUnreadable
-from projgan.data.standardization import Standardization
 from projgan.errors import UserError
-from projgan.evaluation.image_sources import GeneratorImages, ImageSource, generator_images
-from projgan.evaluation.rows import Subject
+from projgan.evaluation.image_sources import ImageSource, generator_images
 from projgan.evaluation.stored_images import stored_images
-from projgan.networks.resnet import Generator
 from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps, load_checkpoint
 from projgan.storage.hub_models import known_as
 from projgan.storage.network_description import NetworkDescription
-from projgan.storage.network_file import generator_path, load_generator, weights_sha256
+from projgan.storage.network_file import generator_path, load_generator
 from projgan.storage.run_directory import RunDirectory
 from projgan.storage.run_networks import build_networks
 from projgan.storage.state_file import restore
-from projgan.storage.teachers import teachers_of
 
 
 def is_run(path: Path) -> bool:
@@ -61,7 +57,7 @@ def sources_to_measure(
     elif truncation is not None:
         raise UserError(f"{subject}: images that are there already have no truncation; leave it out")
     else:
-        stored = stored_images(subject, None, channels, on_unreadable=on_unreadable)
+        stored = stored_images(subject, channels, on_unreadable=on_unreadable)
         if said is not None and stored.images.skipped_words:
             said(stored.images.skipped_words)
         yield stored
@@ -81,58 +77,12 @@ def _checkpoints(run: Path, truncation: float | None, device: torch.device) -> I
         weights = state.get("average" if averaged else "generator")
         path = checkpoint_path(directory.checkpoints, step)
         restore(generator.load_state_dict, weights, path, "remove it, or leave --checkpoints out")
-        seen = step * config.training.batch_size * config.training.discriminator_updates
-        yield images_at_step(
-            generator.to(device).eval(),
-            description.class_names,
-            run.resolve().name,
-            step,
-            seen,
-            averaged,
-            truncation,
-            config.data.condition,
-            description.standardization,
-            description.empty_classes,
-            teachers_of(description.provenance.settings),
+        at_step = description.provenance.model_copy(
+            update={
+                "step": step,
+                "images_seen": step * config.training.batch_size * config.training.discriminator_updates,
+                "averaged": averaged,
+            }
         )
-
-
-def images_at_step(
-    generator: Generator,
-    class_names: tuple[str, ...],
-    name: str,
-    step: int,
-    images_seen: int,
-    averaged: bool,
-    truncation: float | None = None,
-    kind: str = "class",
-    standardization: Standardization | None = None,
-    never_seen: tuple[int, ...] = (),
-    teachers: tuple[str, ...] = (),
-) -> GeneratorImages:
-    """Return the images of a run's generator as it was at a step, in evaluation mode.
-
-    Args:
-        generator: on its device.
-        class_names: in the order of the labels.
-        name: the run's.
-        step: updates done of the generator.
-        images_seen: real images the discriminator has seen.
-        averaged: whether these are a moving average of the trained weights.
-        truncation: bound of the latents' entries, or None.
-        kind: of the condition.
-        standardization: where that is a vector.
-        never_seen: labels of which it has seen no image.
-        teachers: checksums of the networks that it was trained against.
-    """
-    subject = Subject(
-        kind="generator",
-        name=name,
-        sha256=weights_sha256(generator),
-        step=step,
-        images_seen=images_seen,
-        averaged=averaged,
-        batch_norm="running statistics",
-        teachers=teachers,
-    )
-    return GeneratorImages(generator, class_names, subject, truncation, kind, standardization, never_seen)
+        described = description.model_copy(update={"provenance": at_step})
+        yield generator_images(generator.to(device).eval(), described, run.resolve().name, truncation)
