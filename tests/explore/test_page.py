@@ -105,10 +105,19 @@ class Person:
         """Go to a tab, through those it is in."""
         for name in names:
             tab = self.page.get_by_role("tab", name=name, exact=True).locator("visible=true")
-            if not tab.count():  # there is no room for it beside the others
-                self.page.locator(".overflow-menu button").locator("visible=true").last.click()
-                tab = self.page.get_by_role("button", name=name, exact=True).locator("visible=true")
-            tab.last.click()
+            entry = (
+                self.page.locator(".overflow-dropdown")
+                .get_by_role("button", name=name, exact=True)
+                .locator("visible=true")
+            )
+            more = self.page.locator(".overflow-menu > button").locator("visible=true")
+            for _ in range(100):  # until the page has been laid out
+                if tab.count() or entry.count():
+                    break
+                if more.count():  # there is no room for it beside the others
+                    more.last.click()
+                self.page.wait_for_timeout(300)
+            (tab if tab.count() else entry).last.click()
 
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).locator("visible=true").click()

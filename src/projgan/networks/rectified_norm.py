@@ -50,7 +50,7 @@ def normalize_scale_rectify(
             torch.batch_norm_update_stats(part, running_mean, running_var, momentum)
             for part in images.chunk(parts)
         ]
-        mean, variance = (torch.stack(of_parts) for of_parts in zip(*found, strict=True))
+        mean, variance = (_stacked(of_parts) for of_parts in zip(*found, strict=True))
     return _rectified(images, gain, bias, mean, variance, epsilon)
 
 
@@ -93,6 +93,10 @@ def _scale_rectify(images: Tensor, factor: Tensor, offset: Tensor) -> Tensor:
 def _as_map(numbers: Tensor) -> Tensor:
     """[N, C] -> [N, C, 1, 1]."""
     return numbers[:, :, None, None]
+
+
+def _stacked(numbers: tuple[Tensor, ...]) -> Tensor:
+    return torch.stack(numbers) if len(numbers) > 1 else numbers[0][None]  # one is not copied
 
 
 def _of_each(numbers: Tensor, count: int) -> Tensor:
