@@ -4,6 +4,7 @@ python benchmarks/launches.py cifar10
 python benchmarks/launches.py cifar10 --training.precision bf16
 """
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -36,4 +37,7 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # torch's thread for a device that is not there may abort a process that ends
