@@ -56,10 +56,35 @@ def test_both_forms_of_measurements_are_read(tmp_path: Path) -> None:
     path = tmp_path / "table.json"
     path.write_text(json.dumps({"lines": [line, line | {"row": "b", "value": None}]}))
     assert fill_tables.read(path) == {"a": {"fd": Number(2.0, 0.5, 2)}}
-    method = {"method": "a", "mean": 2.0, "lower": 1.5, "upper": 2.5, "seeds": [{}, {}]}
+    method = {"method": "a", "mean": 2.0, "lower": 1.5, "upper": 2.5, "seeds": [{"step": 9}, {"step": 9}]}
     absent = {"method": "b", "mean": None, "lower": None, "upper": None, "seeds": []}
     path.write_text(json.dumps({"metrics": [{"name": "fd", "methods": [method, absent]}]}))
     assert fill_tables.read(path) == {"a": {"fd": Number(2.0, 0.5, 2)}}
+
+
+def test_runs_that_were_not_measured_at_the_same_step_are_no_table(tmp_path: Path) -> None:
+    method = {"method": "a", "mean": 2.0, "lower": 1.5, "upper": 2.5, "seeds": [{"step": 9}, {"step": 8}]}
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps({"metrics": [{"name": "fd", "methods": [method]}]}))
+    with pytest.raises(ValueError, match=r"fd was measured at unequal steps: \[8, 9\]"):
+        fill_tables.read(path)
+
+
+def test_seeds_that_the_words_name_are_those_that_were_measured() -> None:
+    report = json.loads((ROOT / "docs/results/conditions-cifar10-small/report.json").read_bytes())
+    readme, page = ((ROOT / name).read_text("utf-8") for name in ("README.md", "docs/results/projection.md"))
+    words = {"fd": (readme, page), "intra_fd": (page,)}
+    named = {metric["name"]: metric["methods"] for metric in report["metrics"] if metric["name"] in words}
+    assert named.keys() == words.keys()
+    for metric, methods in named.items():
+        for method in methods:
+            seeds = " and ".join(f"{seed['value']:.1f}" for seed in method["seeds"])
+            shown = metric == "fd" or method["method"] not in ("input-concat", "unconditional")
+            assert not shown or all(seeds in text for text in words[metric]), (
+                method["method"],
+                metric,
+                seeds,
+            )
 
 
 def test_what_was_not_measured_is_not_shown() -> None:

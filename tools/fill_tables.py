@@ -56,6 +56,11 @@ def read(path: Path) -> Rows:
 def _of_report(report: dict[str, Any]) -> Rows:
     rows: Rows = {}
     for metric in report["metrics"]:
+        steps = {seed["step"] for method in metric["methods"] for seed in method["seeds"]}
+        if len(steps) > 1:
+            raise ValueError(
+                f"{metric['name']} was measured at unequal steps: {sorted(steps)}; measure the ends"
+            )
         for method in metric["methods"]:
             if method["mean"] is not None:
                 ends = method["lower"], method["upper"]

@@ -116,6 +116,11 @@ def test_python_shares_what_the_command_shares(uninterrupted: Path, logged_in: H
         projgan.share(uninterrupted, "ann/second", license="My Own")
 
 
+def test_a_licence_is_asked_for_and_a_misspelt_option_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "what has no licence: give --license" in error_of(capsys, "share", "digits", "ann/x")
+    assert "Unknown option: --licence" in error_of(capsys, "share", "digits", "ann/x", "--licence", "mit")
+
+
 def test_no_folder_of_this_machine_is_shared(hub: Hub, tmp_path: Path) -> None:
     train_small(tmp_path / "first", {"training.steps": 1})
     cache = tmp_path / "secret place"

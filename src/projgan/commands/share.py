@@ -12,7 +12,7 @@ def share(
     name: str,
     /,
     *,
-    request: Asked[ShareRequest | None] = None,
+    request: Asked[ShareRequest] = ShareRequest(),
     json: Json = False,
 ) -> None:
     """Put a run's networks on the Hugging Face hub, with a card, for use as `hf:USER/NAME`.
@@ -32,8 +32,7 @@ def share(
     """
     from projgan.sharing.sending import share
 
-    # none is given where nothing is asked for, and that is no licence either
-    shared = share(run, name, request or ShareRequest(), counted("sampling", " images"), Say.line)
+    shared = share(run, name, request, counted("sampling", " images"), Say.line)
     if json:
         known = {"folder": shared.folder, "name": shared.name, "url": shared.url, "files": shared.files}
         show(dumps({key: value for key, value in known.items() if value is not None}))

@@ -3,16 +3,17 @@
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from projgan.errors import UserError, printable
 from projgan.request import NewPath, Request
 
+_REMEDY = "give --license mit, cc-by-4.0, other, or another that the hub knows"
+
 
 def _license(name: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]{1,49}", name):
-        given = f"{printable(name)!r} is none" if name else "nobody may use what has no licence"
-        raise UserError(f"{given}: give --license mit, cc-by-4.0, other, or another that the hub knows")
+    if name and not re.fullmatch(r"[a-z0-9][a-z0-9.+-]{1,49}", name):
+        raise UserError(f"{printable(name)!r} is none: {_REMEDY}")
     return name
 
 
@@ -23,7 +24,7 @@ def _in_one_line(words: str) -> str:
 class ShareRequest(Request):
     """What is said of a run that is shared, and where it goes."""
 
-    license: Annotated[str, AfterValidator(_license), Field(validate_default=True)] = ""
+    license: Annotated[str, AfterValidator(_license)] = ""
     """Of the weights, as the hub calls it: `mit`, `apache-2.0`, `cc-by-4.0`, `cc-by-nc-4.0`, `other`, ...
     There is none by default: think of the images they were trained on."""
     words: Annotated[str, AfterValidator(_in_one_line)] = ""
@@ -34,3 +35,8 @@ class ShareRequest(Request):
     """Folder to write instead; nothing is sent."""
     overwrite: bool = False
     """Write into a folder that is not empty."""
+
+    def refuse_no_license(self) -> None:
+        """Raise a UserError where no licence is given: nobody may use what has none."""
+        if not self.license:
+            raise UserError(f"nobody may use what has no licence: {_REMEDY}")

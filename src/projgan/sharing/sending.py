@@ -44,11 +44,12 @@ def share(
         said: told what is sent.
 
     Raises:
-        UserError: no such name, no generator, a folder that must not be written, or the hub refuses.
+        UserError: no such name, licence or generator, a folder that must not be written, or the hub refuses.
     """
     on_hub = hub_name(PREFIX + name.removeprefix(PREFIX))
     if on_hub.revision is not None:
         raise UserError(f"{name}: a new commit goes to main; leave @{on_hub.revision} out")
+    request.refuse_no_license()
     if request.out is not None:
         _refuse_folder(request.out, run, request.overwrite)
         files = write_folder(run, on_hub, request, request.out, drawn)
