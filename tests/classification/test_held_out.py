@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from projgan.classification.held_out import LabelledParts, labels_by_name, load_parts, stratified_tenth
-from projgan.data import PackedImages
+from projgan.data import PackedImages, open_source
 from projgan.errors import UserError
 
 
@@ -50,6 +50,11 @@ def test_the_datas_own_test_part_is_used_where_there_is_one(png_tree: Path) -> N
     assert (parts.test_split, len(parts.images), len(parts.test_images)) == ("test", 4, 2)
     # In the test part, "dog" is the only class.
     assert (parts.class_names, parts.test_labels.tolist()) == (("cat", "dog"), [1, 1])
+
+
+def test_what_was_learned_from_is_not_what_is_measured_on(png_tree: Path) -> None:
+    assert open_source(png_tree).test_split == "test"
+    assert open_source(png_tree, "test").test_split is None
 
 
 def test_a_test_class_that_was_never_taught_is_refused(png_tree: Path) -> None:

@@ -22,6 +22,7 @@ from projgan.data.decode import decode, open_image
 from projgan.errors import UserError
 from projgan.explore import (
     compare_tab,
+    found_tab,
     mix_tab,
     morph_tab,
     opinion_tab,
@@ -498,6 +499,14 @@ def test_what_a_person_does_is_answered(
     with widgets.blocks("page") as page:
         tab(trained)
     assert events_of(page) == sorted(wired.split(", "))
+
+
+def test_what_a_person_does_with_found_images_is_answered(looked_for: Subject) -> None:
+    with widgets.blocks("page") as page:
+        found_tab.lay_out(looked_for, gr.Button("shown").click)
+    assert events_of(page) == sorted(
+        ["shown click", "Draw click", "Images change", "The same in other classes change"]
+    )
 
 
 def test_more_classes_than_sliders_are_chosen_at_once(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -128,10 +129,12 @@ def test_without_an_answer_a_run_goes_on_offline(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
     monkeypatch.setattr(journals, "PATIENCE", 1.0)
     said: list[str] = []
+    started = time.monotonic()
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))  # and does not listen
         monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{nobody.getsockname()[1]}")
         train_small(tmp_path / "run", CHANGES | {"training.steps": 3}, said=said.append)
+    assert time.monotonic() - started < 60  # wandb's own patience is 90
     assert steps(tmp_path / "run", "loss_generator") == [3]
     (line,) = [line for line in said if "Weights & Biases" in line]
     assert line.startswith("Weights & Biases cannot be reached (")

@@ -21,7 +21,7 @@ _NAMED = 5
 
 
 class Decoding:
-    """A source that is to be brought to one size, and what the last pass over it has shown.
+    """A source that is to be brought to one size, and what the one pass over it has shown.
 
     Args:
         source: the images.
@@ -50,9 +50,6 @@ class Decoding:
     ) -> None:
         self.source, self.resolution, self.channels, self.fit = source, resolution, channels, fit
         self.on_unreadable, self._progress = on_unreadable, progress
-        self._begin()
-
-    def _begin(self) -> None:
         self.labels: list[int] = []
         self._indices: list[int] = []
         self.failures: list[Unreadable] = []
@@ -68,7 +65,6 @@ class Decoding:
             UserError: at the end, when images are unreadable and may not be skipped, or nothing is left of
                 a class; after the first failure the rest is still read, so that all are counted.
         """
-        self._begin()
         results = map_items(self.source.iterate(), self._decode)
         for item, result in told(results, len(self.source), self._progress):
             if isinstance(result, Unreadable):
