@@ -29,13 +29,21 @@ def guard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def cases_of(guard: Path, check: str) -> dict[str, dict[str, Any]]:
-    """The lines of a check, made in a process of its own."""
-    words = [sys.executable, str(HERE / "run_checks.py"), str(guard), check]
+Cases = dict[str, dict[str, dict[str, Any]]]
+
+
+def cases_of(guard: Path, *checks: str) -> Cases:
+    """The lines of some checks, all made in one process of their own, by check and case."""
+    words = [sys.executable, str(HERE / "run_checks.py"), str(guard), *checks]
     made = subprocess.run(words, capture_output=True, text=True, env=ENVIRONMENT, timeout=550)
     lines = [json.loads(line) for line in made.stdout.splitlines() if line.startswith('{"check"')]
     assert made.returncode == 0, made.stderr[-2000:]
-    return {line["case"]: line for line in lines}
+    return {check: {line["case"]: line for line in lines if line["check"] == check} for check in checks}
+
+
+@pytest.fixture(scope="module")
+def quick(guard: Path) -> Cases:
+    return cases_of(guard, "findings", "mistakes", "counts")
 
 
 def assert_all_ok(cases: dict[str, dict[str, Any]], least: int) -> None:
@@ -43,34 +51,34 @@ def assert_all_ok(cases: dict[str, dict[str, Any]], least: int) -> None:
     assert len(cases) >= least
 
 
-def test_what_is_on_a_gpu_stays_there_and_waits_for_nothing(guard: Path) -> None:
-    assert_all_ok(cases_of(guard, "findings"), 8)
+def test_what_is_on_a_gpu_stays_there_and_waits_for_nothing(quick: Cases) -> None:
+    assert_all_ok(quick["findings"], 8)
 
 
-def test_mistakes_that_a_gpu_refuses_are_seen(guard: Path) -> None:
+def test_mistakes_that_a_gpu_refuses_are_seen(quick: Cases) -> None:
     """The pretence itself must be able to fail."""
-    assert_all_ok(cases_of(guard, "mistakes"), 7)
+    assert_all_ok(quick["mistakes"], 7)
 
 
-def test_what_is_launched_and_read_and_written(guard: Path) -> None:
-    assert_all_ok(cases_of(guard, "counts"), 7)
+def test_what_is_launched_and_read_and_written(quick: Cases) -> None:
+    assert_all_ok(quick["counts"], 7)
 
 
 @pytest.mark.slow
 def test_every_preset_of_full_size_is_asked_for_what_a_gpu_can_do(guard: Path) -> None:
-    assert_all_ok(cases_of(guard, "presets"), 12)
+    assert_all_ok(cases_of(guard, "presets")["presets"], 12)
 
 
 @pytest.mark.slow
 def test_every_command_runs(guard: Path) -> None:
-    assert_all_ok(cases_of(guard, "commands"), 17)
+    assert_all_ok(cases_of(guard, "commands")["commands"], 17)
 
 
 @pytest.mark.slow
 def test_every_condition_trains_as_on_a_cpu(guard: Path) -> None:
-    assert_all_ok(cases_of(guard, "correctness"), 38)
+    assert_all_ok(cases_of(guard, "correctness")["correctness"], 38)
 
 
 @pytest.mark.slow
 def test_recorded_steps_are_run_steps_and_resume(guard: Path) -> None:
-    assert_all_ok(cases_of(guard, "graphs"), 9)
+    assert_all_ok(cases_of(guard, "graphs")["graphs"], 9)
