@@ -22,6 +22,12 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert found.weights.tolist() == [[0.25, 0.75]]
     assert found.description == DESCRIPTION
     assert is_ours(path)
+    assert torch.equal(load_latents(tmp_path).latents, found.latents)
+
+
+def test_a_folder_without_latents_says_where_they_should_be(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"latents.safetensors: no such file; `projgan invert"):
+        load_latents(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def explore(
     runs
         Run directories, generators' files, or models that `projgan models` lists; several stand side by side.
     latents
-        Files of `projgan invert`: their images are shown, and morphed from and to.
+        Files or folders of `projgan invert`: their images are shown, and morphed from and to.
     port
         Where the page is served; 0 takes any that is free.
     device

@@ -27,12 +27,12 @@ from projgan.listening import Count
 from projgan.networks.resnet import Generator
 from projgan.overwriting import refuse_foreign
 from projgan.pictures.grids import between_names, write_png
-from projgan.storage.latents_file import Latents, LatentsDescription, load_latents, save_latents
+from projgan.storage.latents_file import LATENTS, Latents, LatentsDescription, load_latents, save_latents
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import generator_path, load_generator, weights_sha256
 from projgan.storage.pairs import discriminator_of
 
-LATENTS, PICTURE = "latents.safetensors", "comparison.png"
+PICTURE = "comparison.png"
 MOST_IMAGES = 100
 COLUMNS = 5
 """Pairs in a row of the picture."""

@@ -17,6 +17,8 @@ from projgan.files import write_atomically
 from projgan.overwriting import SIGN
 
 METADATA_KEY = "projgan-latents"
+LATENTS = "latents.safetensors"
+"""Its name in a folder that `projgan invert` writes."""
 MOST_BYTES = 2**28
 MOST_ROWS = 10_000
 
@@ -56,11 +58,13 @@ def save_latents(path: Path, found: Latents) -> None:
 
 
 def load_latents(path: Path) -> Latents:
-    """Read a file of latents.
+    """Read a file of latents, or the one in a folder that `projgan invert` wrote.
 
     Raises:
         UserError: no such file, another one, or damaged.
     """
+    if path.is_dir():
+        path = path / LATENTS
     if not path.is_file():
         raise UserError(f"{path}: no such file; `projgan invert RUN IMAGE` makes one")
     try:
