@@ -68,6 +68,14 @@ def test_runs_that_were_not_measured_at_the_same_step_are_no_table(tmp_path: Pat
     path.write_text(json.dumps({"metrics": [{"name": "fd", "methods": [method]}]}))
     with pytest.raises(ValueError, match=r"fd was measured at unequal steps: \[8, 9\]"):
         fill_tables.read(path)
+    with pytest.raises(ValueError, match="unequal steps"):
+        fill_tables.read(path, unequal=True)
+    one, other = ({"mean": 2.0, "lower": 1.5, "upper": 2.5, "seeds": [{"step": step}]} for step in (8, 9))
+    methods = [{"method": "a"} | one, {"method": "b"} | other]
+    path.write_text(json.dumps({"metrics": [{"name": "fd", "methods": methods}]}))
+    assert fill_tables.read(path, unequal=True).keys() == {"a", "b"}
+    with pytest.raises(ValueError, match="unequal steps"):
+        fill_tables.read(path)
 
 
 def test_seeds_that_the_words_name_are_those_that_were_measured() -> None:

@@ -8,6 +8,8 @@ A page names a file beside it and the columns, perhaps the rows; what stands up 
     <!-- table: conditions-digits/report.json columns=fd,intra_fd rows=projection,ac-gan -->
     <!-- end of table -->
 
+The runs of a table were measured at one step; with `steps=unequal` only those of a row.
+
 ± is half a 95% interval: over seeds by Student's t where there are two or more, else of the one run's draw
 of images. A number is bold where its interval over seeds is apart from that of every other row, on the better
 side.
@@ -25,7 +27,8 @@ from projgan.report.numbers import with_error
 
 DOCS = Path(__file__).parents[1] / "docs"
 TABLE = re.compile(
-    r"(<!-- table: (\S+) columns=(\S+)(?: rows=(\S+))? -->\n).*?(<!-- end of table -->)", re.DOTALL
+    r"(<!-- table: (\S+) columns=(\S+)(?: rows=(\S+))?( steps=unequal)? -->\n).*?(<!-- end of table -->)",
+    re.DOTALL,
 )
 
 
@@ -47,21 +50,27 @@ class Number:
 Rows = dict[str, dict[str, Number]]
 
 
-def read(path: Path) -> Rows:
-    """Rows of `report.json` of `projgan compare`, or of `table.json` of `benchmarks/reproduce.py`."""
+def read(path: Path, *, unequal: bool = False) -> Rows:
+    """Rows of `report.json` of `projgan compare`, or of `table.json` of `benchmarks/reproduce.py`.
+
+    Raises:
+        ValueError: runs measured at unequal steps; with `unequal` only runs of one method.
+    """
     found = json.loads(path.read_bytes())
-    return _of_report(found) if "metrics" in found else _of_table(found)
+    return _of_report(found, unequal) if "metrics" in found else _of_table(found)
 
 
-def _of_report(report: dict[str, Any]) -> Rows:
+def _of_report(report: dict[str, Any], unequal: bool) -> Rows:
     rows: Rows = {}
     for metric in report["metrics"]:
-        steps = {seed["step"] for method in metric["methods"] for seed in method["seeds"]}
-        if len(steps) > 1:
-            raise ValueError(
-                f"{metric['name']} was measured at unequal steps: {sorted(steps)}; measure the ends"
-            )
-        for method in metric["methods"]:
+        methods = metric["methods"]
+        for together in [[method] for method in methods] if unequal else [methods]:
+            steps = {seed["step"] for method in together for seed in method["seeds"]}
+            if len(steps) > 1:
+                raise ValueError(
+                    f"{metric['name']} was measured at unequal steps: {sorted(steps)}; measure the ends"
+                )
+        for method in methods:
             if method["mean"] is not None:
                 ends = method["lower"], method["upper"]
                 half_width = None if None in ends else (ends[1] - ends[0]) / 2
@@ -122,8 +131,9 @@ def filled(page: Path) -> str:
     """The page with its tables written anew."""
 
     def fill(match: re.Match[str]) -> str:
-        start, file, columns, shown, end = match.groups()
-        return start + table(read(page.parent / file), columns.split(","), shown and shown.split(",")) + end
+        start, file, columns, shown, unequal, end = match.groups()
+        rows = read(page.parent / file, unequal=bool(unequal))
+        return start + table(rows, columns.split(","), shown and shown.split(",")) + end
 
     return TABLE.sub(fill, page.read_text("utf-8"))
 

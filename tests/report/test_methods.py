@@ -47,6 +47,9 @@ def test_a_name_says_what_is_needed_to_tell_methods_apart_and_the_settings_say_a
 def test_values_are_named_as_people_say_them() -> None:
     flipped = group_runs([run_in_memory("a"), run_in_memory("b", data__horizontal_flip=True)])
     assert [method.name for method in flipped] == ["horizontal flip off", "horizontal flip on"]
+    looking = {"discriminator__architecture": "projected", "discriminator__input_size": 32}
+    seen = group_runs([run_in_memory("a"), run_in_memory("b", data__horizontal_flip=True, **looking)])
+    assert [method.name for method in seen] == ["architecture resnet-8", "architecture projected"]
     betas = group_runs([run_in_memory("a"), run_in_memory("b", optimizer__betas=[0.5, 0.9])])
     assert [method.name for method in betas] == ["betas 0.0 0.9", "betas 0.5 0.9"]
     widths = group_runs(

@@ -11,6 +11,8 @@ from projgan.report.runs import Run
 
 SEED = "training.seed"
 FIRST_KEY = "discriminator.condition"
+FIRST_KEYS = (FIRST_KEY, "discriminator.architecture", "generator.architecture")
+"""Where methods differ in many settings, these tell a person most."""
 IGNORED_KEYS = RESUMABLE_KEYS | {SEED, "finetuning.checkpoint_sha256"}
 """A checkpoint is another one for each seed."""
 
@@ -68,10 +70,10 @@ def _set_apart(one: Run, other: Run) -> set[str]:
 
 
 def _differing(groups: Sequence[list[Run]]) -> list[str]:
-    """Keys in which methods differ, the condition first, then in the order of the configuration."""
+    """Keys in which methods differ, `FIRST_KEYS` first, then in the order of the configuration."""
     found = set().union(*(_set_apart(groups[0][0], group[0]) for group in groups))
     ordered = [f"{section}.{key}" for section, keys in _sections(groups[0][0]).items() for key in keys]
-    return sorted(found, key=lambda key: (key != FIRST_KEY, ordered.index(key)))
+    return sorted(found, key=lambda key: ([key != first for first in FIRST_KEYS], ordered.index(key)))
 
 
 def _sections(run: Run) -> dict[str, dict[str, Any]]:
