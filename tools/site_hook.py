@@ -28,10 +28,11 @@ PRESETS_OPENING = """# Choose a preset
 projgan train PRESET --data FOLDER --dry-run  # memory and time on your machine
 ```
 
-A preset is a starting point for any images, not only for those in its name. On a CPU, take `cifar10-small`
-(32 pixels). On a GPU, take `dogs-cats-64` (64 pixels); [your own photos](../start/your-photos.md) goes
-through it. Trained to their end with this code: `demo`, `cifar10-small` ([results](../results/quality.md))
-and `super-resolution-16-64-small` ([results](super-resolution.md#measured)). The others are not.
+A preset is a starting point for any images, not only for those in its name. On a CPU, take `projected-32` or
+`projected-64`; [your own photos](../start/your-photos.md) goes through it. On a GPU, `projected-128`, or
+`dogs-cats-64` with the paper's settings. Trained to their end with this code: `demo`, `cifar10-small`,
+`projected-32` ([results](../results/quality.md)) and `super-resolution-16-64-small`
+([results](super-resolution.md#measured)). The others are not.
 """
 
 
