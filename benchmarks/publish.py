@@ -39,11 +39,6 @@ _CIFAR = (
 NOTES = {
     "cifar10": f"CIFAR-10 {_CIFAR}",
     "cifar100": f"CIFAR-100 {_CIFAR}",
-    "tiny-imagenet-dogs-cats": (
-        "Ten classes of Tiny ImageNet (Stanford's CS231n), reduced images of ImageNet (Deng et al. 2009), "
-        "whose terms allow research and teaching that are not commercial. No image of it is in this file or "
-        "package. The weights are under the package's MIT licence as far as rights in weights exist."
-    ),
     "digits": (
         "*Optical Recognition of Handwritten Digits* (Alpaydin and Kaynak 1998) is under CC BY 4.0. The "
         "weights are under the package's MIT licence as far as rights in weights exist."

@@ -95,6 +95,33 @@ def test_seeds_that_the_words_name_are_those_that_were_measured() -> None:
             )
 
 
+def test_numbers_of_the_pretrained_discriminator_are_those_that_were_measured() -> None:
+    folder = ROOT / "docs/results/projected-cifar10"
+    guide = " ".join((ROOT / "docs/guides/projected.md").read_text("utf-8").split())
+    report = json.loads((folder / "report.json").read_bytes())
+    measured = {metric["name"]: metric["methods"] for metric in report["metrics"]}
+    for name, digits, cut in (("fd", 1, 0), ("accuracy_top1", 3, 1), ("recall", 3, 1)):
+        shown = [
+            " and ".join(f"{seed['value']:.{digits}f}"[cut:] for seed in method["seeds"])
+            for method in measured[name]
+        ]
+        assert " against ".join(shown) in guide
+    rows = [json.loads(line) for line in (folder / "later.jsonl").read_text("utf-8").splitlines()]
+    later = {(row["run"], row["step"], row["metric"]): row["value"] for row in rows}
+    texts = {
+        ("projected-32, seed 0", 4550): "fd` {fd:.1f}, accuracy {accuracy_top1}, recall {recall})",
+        ("projected-32, seed 1", 4550): "fd` {fd:.1f}, accuracy {accuracy_top1}, recall {recall})",
+        (
+            "projected-32, seed 0",
+            8000,
+        ): "fd` {fd:.1f}, accuracy {accuracy_top1}, recall {recall} at step 8,000",
+        ("usual discriminator, same settings, seed 0", 2900): "fd` {fd:.1f} ± 0.8",
+    }
+    for (run, step), text in texts.items():
+        shares = {name: f"{later[run, step, name]:.3f}"[1:] for name in ("accuracy_top1", "recall")}
+        assert text.format(fd=later[run, step, "fd"], **shares) in guide, (run, step)
+
+
 def test_what_was_not_measured_is_not_shown() -> None:
     with pytest.raises(KeyError, match="recall was not measured"):
         fill_tables.table({"a": {"fd": Number(1, 1, 2)}}, ["fd", "recall"])
