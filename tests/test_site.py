@@ -67,6 +67,23 @@ def test_the_reference_has_every_command_setting_preset_and_model(site: Path) ->
     assert "Open a generator: a published model" in text_of(site / "reference/api.html")
 
 
+@pytest.mark.parametrize(
+    ("page", "target"),
+    [
+        ("start/your-photos", "../guides/presets"),
+        ("guides/training", "presets"),
+        ("guides/training", "../reference/settings"),
+        ("help/faq", "../reference/models"),
+        ("reference/files", "metrics"),
+        ("guides/python", "../reference/api"),
+    ],
+)
+def test_links_to_what_a_page_is_made_from_lead_to_that_page(site: Path, page: str, target: str) -> None:
+    text = (site / f"{page}.html").read_text("utf-8")
+    body = text[text.index("<article") : text.index("</article>")]  # beside it is the navigation
+    assert f'href="{target}.html"' in body
+
+
 def test_no_page_asks_another_machine_for_anything(site: Path) -> None:
     for page in site.rglob("*.html"):
         asked = re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="(https?:[^"]+)"', page.read_text("utf-8"))

@@ -35,6 +35,15 @@ A preset is a starting point for any images, not only for those in its name. On 
 ([results](super-resolution.md#measured)). The others are not.
 """
 
+MADE_FROM = {
+    "../src/projgan/presets": "guides/presets.md",
+    "../src/projgan/models": "reference/models.md",
+    "../src/projgan/config/sections.py": "reference/settings.md",
+    "../src/projgan/report/metric_words.py": "reference/metrics.md",
+    "../src/projgan/__init__.py": "reference/api.md",
+}
+"""In a checkout a link leads to what a page is made from, in the site to that page."""
+
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made from the code."""
@@ -60,7 +69,10 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         words, target = match[1], match[2].split("#")[0]
         if re.match(r"[a-z]+:|#", match[2]) or not target:
             return match[0]
-        inside = posixpath.normpath(posixpath.join(posixpath.dirname(page.file.src_path), target))
+        folder = posixpath.dirname(page.file.src_path)
+        inside = posixpath.normpath(posixpath.join(folder, target))
+        if inside in MADE_FROM:
+            return f"[{words}]({posixpath.relpath(MADE_FROM[inside], folder)})"
         found = (ROOT / "docs" / inside).is_file() or files.get_file_from_path(inside) is not None
         return match[0] if not inside.startswith("..") and found else words
 

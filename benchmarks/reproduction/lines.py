@@ -79,6 +79,5 @@ def _verdict(
             continue
         remarks = [f"against {each.by}"] if len(published) > 1 else []
         remarks += ["one seed"] if len(cell.seeds) == 1 else []
-        remarks += ["a recalled value"] if each.status == "recalled" else []
         said.append(judge(cell.spread, each) + (f" ({', '.join(remarks)})" if remarks else ""))
     return "; ".join(dict.fromkeys(said))

@@ -39,9 +39,7 @@ class Published(_Checked):
     settings: str | None = None
     """How the training differs from the row's, in words."""
     source: str
-    """Where it stands."""
-    status: Literal["verified", "recalled"]
-    """Read in the source, or from memory: never to be quoted as verified."""
+    """Where it stands and was read; a number from memory is not one."""
 
 
 class MeasuredProtocol(_Checked):

