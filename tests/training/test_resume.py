@@ -1,5 +1,6 @@
 """A run that stopped and went on is, bit for bit, the run that did not stop."""
 
+import copy
 import signal
 import warnings
 from pathlib import Path
@@ -87,6 +88,22 @@ def test_every_part_of_the_state_matters(uninterrupted: Path) -> None:
         trainer.load_state_dict(state)
         assert differences(trainer.state_dict()[part], state[part]) == []
         assert differences(untouched[part], state[part]) != []
+
+
+def test_a_checkpoint_of_an_average_with_foreign_statistics_is_mended_at_its_first_use() -> None:
+    """Version 0.1 stored the trained generator's statistics with the averaged weights."""
+    whole, resumed = _trainer(), _trainer()
+    for _ in range(3):
+        whole.advance()
+    state = copy.deepcopy(whole.state_dict())
+    own = dict(state["average"])
+    statistics = [name for name in own if name.endswith(("running_mean", "running_var"))]
+    assert statistics
+    assert differences({n: own[n] for n in statistics}, {n: state["generator"][n] for n in statistics}) != []
+    state["average"] = own | {name: state["generator"][name] for name in statistics}
+    resumed.load_state_dict(state)
+    assert differences(dict(resumed.state_dict()["average"]), own) == []
+    assert differences(dict(resumed.sampling_generator.state_dict()), own) == []
 
 
 def test_the_data_go_on_where_they_stopped(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Batch norm, and the conditional batch norms: all classes share the statistics, gain and bias are theirs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -84,6 +84,29 @@ def statistics_of_parts(network: nn.Module, parts: int) -> Iterator[None]:
     finally:
         for norm in norms:
             norm.parts = 1
+
+
+@torch.no_grad()
+def measure_statistics(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+    """Replace the running statistics by their mean over these batches ("standing", Brock et al. 2019).
+
+    Weights that were never trained on, as those of an average, have none of their own before.
+
+    Args:
+        network: with batch norms or without; is left in evaluation mode.
+        batches: what it is called with.
+    """
+    norms = [module for module in network.modules() if isinstance(module, BatchNorm2d)]
+    if not norms:
+        return
+    network.train()
+    for count, batch in enumerate(batches, start=1):
+        for norm in norms:
+            norm.momentum = 1 / count  # the mean so far, exactly
+        network(*batch)
+    network.eval()
+    for norm in norms:
+        norm.momentum = BatchNorm2d.momentum
 
 
 class UnconditionalBatchNorm2d(UnconditionalAffine, BatchNorm2d):

@@ -45,11 +45,16 @@ class Fakes:
 
     def draw(self, stream: str, position: int, count: int) -> tuple[Tensor, Tensor]:
         """Return this process's share of `count` latents [n, latent_size] and their conditions."""
+        share = self.ranks.share(count)
+        latents, conditions = self.draw_whole(stream, position, count)
+        return latents[share], conditions[share]
+
+    def draw_whole(self, stream: str, position: int, count: int) -> tuple[Tensor, Tensor]:
+        """Return the shares of all processes."""
         device = self.ranks.device
         generator = generator_at(self.seed, stream, position, device)
         latents = torch.randn(count, self.latent_size, generator=generator, device=device)
-        share = self.ranks.share(count)
-        return latents[share], self.conditions(count, generator)[share]
+        return latents, self.conditions(count, generator)
 
     def draw_changes(self, stream: str, position: int, counts: list[int]) -> Tensor:
         """Draw how the images of one update are changed, of each batch of so many over all processes."""

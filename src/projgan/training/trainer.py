@@ -1,5 +1,6 @@
 """What a run has in memory, and how one step changes it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,9 @@ from projgan.training.graphs import STEPS, suitable_steps
 from projgan.training.optimization import load_moments, set_learning_rate
 from projgan.training.parts import Parts
 from projgan.training.steps import discriminator_step, fake_images, generator_step
+
+STATISTICS_IMAGES = 1024
+"""At least so many are generated to measure the batch norms of the moving average."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,13 @@ class Trainer:
     @property
     def sampling_generator(self) -> Generator:
         """The generator to make samples with: the average if one is kept, else the trained one."""
-        return self.average.generator if self.average else self.generator
+        return self.average.ready(self._statistics_batches) if self.average else self.generator
+
+    def _statistics_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Draw what the average's statistics are measured over: the same on every rank, at every step."""
+        size = self.schedule.generator_batch_size // self.ranks.size
+        for position in range(-(-STATISTICS_IMAGES // size)):
+            yield self.parts.fakes.draw_whole("statistics", position, size)
 
     @property
     def is_averaged(self) -> bool:
@@ -172,7 +182,7 @@ class Trainer:
             "step": self.step,
             "generator": self.generator.state_dict(),
             "discriminator": self.discriminator.state_dict(),
-            "average": self.average.generator.state_dict() if self.average else None,
+            "average": self.sampling_generator.state_dict() if self.average else None,
             "generator_optimizer": self.optimizers[0].state_dict(),
             "discriminator_optimizer": self.optimizers[1].state_dict(),
             "pending": torch.stack(self.pending) if self.pending else None,
@@ -189,6 +199,7 @@ class Trainer:
         self.discriminator.load_state_dict(state["discriminator"])
         if self.average:
             self.average.generator.load_state_dict(state["average"])
+            self.average.has_moved = True  # 0.1 kept the statistics of the generator
         if self.anchors:
             self.anchors.load_state_dict(state["anchors"])
         load_moments(self.optimizers[0], state["generator_optimizer"])
