@@ -86,7 +86,7 @@ def test_seeds_that_the_words_name_are_those_that_were_measured() -> None:
     assert named.keys() == words.keys()
     for metric, methods in named.items():
         for method in methods:
-            seeds = " and ".join(f"{seed['value']:.1f}" for seed in method["seeds"])
+            seeds = listed([seed["value"] for seed in method["seeds"]], 1, 0)
             shown = metric == "fd" or method["method"] not in ("input-concat", "unconditional")
             assert not shown or all(seeds in text for text in words[metric]), (
                 method["method"],
@@ -102,24 +102,44 @@ def test_numbers_of_the_pretrained_discriminator_are_those_that_were_measured() 
     measured = {metric["name"]: metric["methods"] for metric in report["metrics"]}
     for name, digits, cut in (("fd", 1, 0), ("accuracy_top1", 3, 1), ("recall", 3, 1)):
         shown = [
-            " and ".join(f"{seed['value']:.{digits}f}"[cut:] for seed in method["seeds"])
-            for method in measured[name]
+            listed([seed["value"] for seed in method["seeds"]], digits, cut) for method in measured[name]
         ]
-        assert " against ".join(shown) in guide
+        assert " against ".join(shown) in guide, name
     rows = [json.loads(line) for line in (folder / "later.jsonl").read_text("utf-8").splitlines()]
     later = {(row["run"], row["step"], row["metric"]): row["value"] for row in rows}
-    texts = {
-        ("projected-32, seed 0", 4550): "fd` {fd:.1f}, accuracy {accuracy_top1}, recall {recall})",
-        ("projected-32, seed 1", 4550): "fd` {fd:.1f}, accuracy {accuracy_top1}, recall {recall})",
+    first, second = "projected-32, seed 0", "projected-32, seed 1"
+    other_rate = f"{first}, discriminator_learning_rate 4e-4 from step 4,550"
+    for runs, text in (
         (
-            "projected-32, seed 0",
-            8000,
-        ): "fd` {fd:.1f}, accuracy {accuracy_top1}, recall {recall} at step 8,000",
-        ("usual discriminator, same settings, seed 0", 2900): "fd` {fd:.1f} ± 0.8",
-    }
-    for (run, step), text in texts.items():
-        shares = {name: f"{later[run, step, name]:.3f}"[1:] for name in ("accuracy_top1", "recall")}
-        assert text.format(fd=later[run, step, "fd"], **shares) in guide, (run, step)
+            ((first, 3050), (second, 2900)),
+            "`fd` {fd}, `intra_fd` {intra_fd}, accuracy {accuracy}, recall {recall} (steps 3,050",
+        ),
+        (
+            ((first, 4550), (second, 4550)),
+            "at step 4,550 (41 and 43 minutes) `fd` {fd}, accuracy {accuracy}, recall {recall};",
+        ),
+        (((first, 6100),), "after step 6,100 (`fd` {fd})"),
+        ((("usual discriminator, same settings, seed 0", 2900),), "19 minutes: `fd` {fd} ±"),
+    ):
+        values = {
+            name: listed([later[*run, metric] for run in runs], digits, cut)
+            for name, metric, digits, cut in (
+                ("fd", "fd", 1, 0),
+                ("intra_fd", "intra_fd", 1, 0),
+                ("accuracy", "accuracy_top1", 3, 1),
+                ("recall", "recall", 3, 1),
+            )
+        }
+        assert text.format(**values) in guide, text.format(**values)
+    for metric, digits, cut in (("fd", 1, 0), ("recall", 3, 1), ("accuracy_top1", 3, 1)):
+        both = [listed([later[run, 6100, metric]], digits, cut) for run in (other_rate, first)]
+        assert " in place of ".join(both) in guide, metric
+
+
+def listed(values: list[float], digits: int, cut: int) -> str:
+    """`.12, .13 and .15`, without the first `cut` characters of each."""
+    words = [f"{value:.{digits}f}"[cut:] for value in values]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 2 else words)
 
 
 def test_what_was_not_measured_is_not_shown() -> None:
