@@ -18,6 +18,8 @@ from projgan.training.steps import discriminator_step, fake_images, generator_st
 
 STATISTICS_IMAGES = 1024
 """At least so many are generated to measure the batch norms of the moving average."""
+LEAST_STATISTICS_BATCH = 16
+"""So many at a time where the generator's batches are smaller, which would take long."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Trainer:
 
     def _statistics_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Draw what the average's statistics are measured over: the same on every rank, at every step."""
-        size = self.schedule.generator_batch_size // self.ranks.size
+        size = max(LEAST_STATISTICS_BATCH, self.schedule.generator_batch_size // self.ranks.size)
         for position in range(-(-STATISTICS_IMAGES // size)):
             yield self.parts.fakes.draw_whole("statistics", position, size)
 
