@@ -119,6 +119,10 @@ def test_numbers_of_the_pretrained_discriminator_are_those_that_were_measured() 
             "at step 4,550 (41 and 43 minutes) `fd` {fd}, accuracy {accuracy}, recall {recall};",
         ),
         (((first, 6100),), "after step 6,100 (`fd` {fd})"),
+        (
+            ((f"{first}, discriminator_learning_rate 4e-4", 3000),),
+            "`fd` {fd}, recall {recall} and accuracy {accuracy} at step 3,000",
+        ),
         ((("usual discriminator, same settings, seed 0", 2900),), "19 minutes: `fd` {fd} ±"),
     ):
         values = {
