@@ -1,9 +1,11 @@
 """Tables of the results pages are those of the JSON that measured them."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -93,6 +95,29 @@ def test_seeds_that_the_words_name_are_those_that_were_measured() -> None:
                 metric,
                 seeds,
             )
+
+
+def test_agreement_of_two_networks_is_that_of_their_ranks() -> None:
+    folder = ROOT / "docs/results/conditions-cifar10-small"
+    words = " ".join((ROOT / "docs/guides/evaluation.md").read_text("utf-8").split())
+    by_classifier = {
+        (f"{method['method']}, seed {seed['seed']}", metric["name"]): seed["value"]
+        for metric in json.loads((folder / "report.json").read_bytes())["metrics"]
+        for method in metric["methods"]
+        for seed in method["seeds"]
+    }
+    rows = [json.loads(line) for line in (folder / "imagenet.jsonl").read_text("utf-8").splitlines()]
+    by_imagenet = {(row["run"], row["metric"]): row["value"] for row in rows}
+    said = re.findall(r"`(\w+)`(?: by)? (\.\d\d)", words.split("Spearman's")[1])
+    assert len(said) == 8
+    for metric, shown in said:
+        keys = [key for key in by_imagenet if key[1] == metric]
+        assert len(keys) == (12 if metric == "intra_fd" else 15)
+        values = np.array([[by_classifier[key], by_imagenet[key]] for key in keys])
+        ranks = values.argsort(0).argsort(0)
+        assert len(np.unique(values[:, 0])) == len(np.unique(values[:, 1])) == len(keys)  # no ties
+        agreement = 1 - 6 * ((ranks[:, 0] - ranks[:, 1]) ** 2).sum() / (len(keys) ** 3 - len(keys))
+        assert f"{agreement:.2f}"[1:] == shown, (metric, agreement)
 
 
 def test_numbers_of_the_pretrained_discriminator_are_those_that_were_measured() -> None:
