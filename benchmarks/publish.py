@@ -39,6 +39,11 @@ _CIFAR = (
 NOTES = {
     "cifar10": f"CIFAR-10 {_CIFAR}",
     "cifar100": f"CIFAR-100 {_CIFAR}",
+    "tiny-imagenet-dogs-cats": (
+        "Ten classes of Tiny ImageNet (Stanford's CS231n), reduced images of ImageNet (Deng et al. 2009), "
+        "whose terms allow research and teaching that are not commercial. No image of it is in this file or "
+        "package. The weights are under the package's MIT licence as far as rights in weights exist."
+    ),
     "digits": (
         "*Optical Recognition of Handwritten Digits* (Alpaydin and Kaynak 1998) is under CC BY 4.0. The "
         "weights are under the package's MIT licence as far as rights in weights exist."
@@ -110,10 +115,12 @@ def publish(
     asked = ["--data", data, "--features", features, "--protocol", protocol, *options]
     measured = subprocess.run(  # noqa: S603
         [sys.executable, "-m", "projgan", "evaluate", str(path), *asked, "--json"],
-        check=True,
         stdout=subprocess.PIPE,
         text=True,
     )
+    if measured.returncode:
+        path.unlink()
+        raise UserError(f"{name} was not measured, so it is not published; the reason is above")
     rows = [MetricRow.model_validate(row) for row in json.loads(measured.stdout)]
     shown = ["projgan", "evaluate", name, *(re.sub(r"(^|[:=])/.*/", r"\1", word) for word in asked)]
     facts = {

@@ -165,6 +165,17 @@ def test_numbers_of_the_pretrained_discriminator_are_those_that_were_measured() 
         assert " in place of ".join(both) in guide, metric
 
 
+def test_numbers_of_a_published_model_in_words_are_those_of_its_card() -> None:
+    guide = " ".join((ROOT / "docs/guides/projected.md").read_text("utf-8").split())
+    card = (ROOT / "src/projgan/models/dogs-cats.md").read_text("utf-8")
+    fd, intra_fd, recall, accuracy = (
+        float(re.findall(rf"\| `{name}` \| ([0-9.]+) \|", card)[0])
+        for name in ("fd", "intra_fd", "recall", "accuracy_top1")
+    )
+    assert f"recognises {listed([accuracy], 3, 1)} of the images" in guide
+    assert f"`fd` {fd:.1f}, `intra_fd` {intra_fd:.1f}, recall {listed([recall], 3, 1)}." in guide
+
+
 def listed(values: list[float], digits: int, cut: int) -> str:
     """`.12, .13 and .15`, without the first `cut` characters of each."""
     words = [f"{value:.{digits}f}"[cut:] for value in values]

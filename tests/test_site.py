@@ -76,12 +76,13 @@ def test_the_reference_has_every_command_setting_preset_and_model(site: Path) ->
         ("help/faq", "../reference/models"),
         ("reference/files", "metrics"),
         ("guides/python", "../reference/api"),
+        ("results/quality", "../reference/models.html#cifar10"),
     ],
 )
 def test_links_to_what_a_page_is_made_from_lead_to_that_page(site: Path, page: str, target: str) -> None:
     text = (site / f"{page}.html").read_text("utf-8")
     body = text[text.index("<article") : text.index("</article>")]  # beside it is the navigation
-    assert f'href="{target}.html"' in body
+    assert f'href="{target if "#" in target else target + ".html"}"' in body
 
 
 def test_no_page_asks_another_machine_for_anything(site: Path) -> None:

@@ -41,6 +41,7 @@ MADE_FROM = {
     "../src/projgan/config/sections.py": "reference/settings.md",
     "../src/projgan/report/metric_words.py": "reference/metrics.md",
     "../src/projgan/__init__.py": "reference/api.md",
+    **{f"../src/projgan/models/{name}.md": f"reference/models.md#{name}" for name in model_names()},
 }
 """In a checkout a link leads to what a page is made from, in the site to that page."""
 

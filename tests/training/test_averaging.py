@@ -1,4 +1,5 @@
 import copy
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -126,6 +127,26 @@ def test_statistics_are_measured_once_after_it_moved_and_not_again() -> None:
     average.update(generator, 1)
     assert average.ready(batches) is average.ready(batches)
     assert asked == [1]
+
+
+def test_what_fails_while_they_are_measured_leaves_a_network_that_can_be_sampled() -> None:
+    generator = tiny()
+    average = GeneratorAverage(generator, 0.9)
+    average.update(generator, 1)
+
+    def batches() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        yield some_batches()[0]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        average.ready(batches)
+    assert not average.generator.training
+    assert average.generator.blocks[0].norm1.momentum == 0.1
+    again = average.ready(some_batches).state_dict()
+    other = GeneratorAverage(generator, 0.9)
+    other.update(generator, 1)
+    for name, value in other.ready(some_batches).state_dict().items():
+        torch.testing.assert_close(again[name], value, rtol=0, atol=0)
 
 
 def test_a_generator_without_statistics_is_averaged_too() -> None:

@@ -100,13 +100,15 @@ def measure_statistics(network: nn.Module, batches: Iterable[tuple[Tensor, Tenso
     if not norms:
         return
     network.train()
-    for count, batch in enumerate(batches, start=1):
+    try:
+        for count, batch in enumerate(batches, start=1):
+            for norm in norms:
+                norm.momentum = 1 / count  # the mean so far, exactly
+            network(*batch)
+    finally:
+        network.eval()
         for norm in norms:
-            norm.momentum = 1 / count  # the mean so far, exactly
-        network(*batch)
-    network.eval()
-    for norm in norms:
-        norm.momentum = BatchNorm2d.momentum
+            norm.momentum = BatchNorm2d.momentum
 
 
 class UnconditionalBatchNorm2d(UnconditionalAffine, BatchNorm2d):
