@@ -107,6 +107,38 @@ def test_a_run_that_was_stopped_has_the_numbers_of_one_that_was_not(classifier: 
     assert numbers(changed) == numbers(rows_of(tmp_path / "whole"))
 
 
+@pytest.mark.parametrize("condition", ["projection", "unconditional"])
+def test_checkpoints_of_an_average_with_foreign_statistics_are_measured_with_its_own(
+    classifier: Path, tmp_path: Path, condition: str
+) -> None:
+    """As version 0.1 wrote them, and as a signal leaves them."""
+    run, metrics = tmp_path / "run", ("fd",)
+    changes = {"evaluation.metrics": metrics, "discriminator.condition": condition}
+    if condition == "unconditional":
+        changes["generator.condition"] = "none"
+    train_small(run, measured(classifier, **changes))
+    (path,) = [path for path in (run / "checkpoints").glob("*.pt") if "20" in path.name]
+    state = torch.load(path, weights_only=True)
+    for name, tensor in state["average"].items():
+        if name.endswith("running_mean"):
+            tensor += 3
+    settings = EvaluationConfig(features=f"classifier:{classifier}", generated_images=60, metrics=metrics)
+
+    def distance(**marks: bool) -> MetricRow:
+        torch.save({key: value for key, value in state.items() if key != "average_is_measured"} | marks, path)
+        return evaluate(run, None, settings, ONE_RANK, checkpoints=True)[-1]
+
+    foreign, mended, stopped = (
+        distance(average_is_measured=True),
+        distance(),
+        distance(average_is_measured=False),
+    )
+    expected = rows_of(run)[2].value
+    assert mended.value == stopped.value == pytest.approx(expected, rel=0.05)
+    assert foreign.value != pytest.approx(expected, rel=0.2)
+    assert mended.subject.sha256 not in (foreign.subject.sha256, rows_of(run)[2].subject.sha256)
+
+
 def test_what_was_not_measured_then_is_measured_when_the_run_is_resumed(
     classifier: Path, tmp_path: Path
 ) -> None:

@@ -95,15 +95,33 @@ def test_a_checkpoint_of_an_average_with_foreign_statistics_is_mended_at_its_fir
     whole, resumed = _trainer(), _trainer()
     for _ in range(3):
         whole.advance()
+    own = copy.deepcopy(dict(whole.sampling_generator.state_dict()))
     state = copy.deepcopy(whole.state_dict())
-    own = dict(state["average"])
+    assert state.pop("average_is_measured") is True
     statistics = [name for name in own if name.endswith(("running_mean", "running_var"))]
     assert statistics
     assert differences({n: own[n] for n in statistics}, {n: state["generator"][n] for n in statistics}) != []
     state["average"] = own | {name: state["generator"][name] for name in statistics}
     resumed.load_state_dict(state)
-    assert differences(dict(resumed.state_dict()["average"]), own) == []
     assert differences(dict(resumed.sampling_generator.state_dict()), own) == []
+
+
+def test_a_state_is_taken_without_a_measurement_which_is_kept_where_there_was_one() -> None:
+    """A signal leaves seconds to write a checkpoint; a finished run's generator stays what it was."""
+    whole, resumed = _trainer(), _trainer()
+    for _ in range(3):
+        whole.advance()
+    early = copy.deepcopy(whole.state_dict())
+    assert early["average_is_measured"] is False
+    whole.prepare_samples()
+    own = copy.deepcopy(dict(whole.sampling_generator.state_dict()))
+    assert differences(dict(early["average"]), own) != []
+    resumed.load_state_dict(early)
+    assert differences(dict(resumed.sampling_generator.state_dict()), own) == []
+    late = copy.deepcopy(whole.state_dict())
+    late["average"]["blocks.0.norm1.running_mean"] += 1  # to see that it is taken as it is
+    resumed.load_state_dict(late)
+    assert differences(dict(resumed.sampling_generator.state_dict()), dict(late["average"])) == []
 
 
 def test_the_data_go_on_where_they_stopped(tmp_path: Path) -> None:

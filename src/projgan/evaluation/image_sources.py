@@ -15,6 +15,7 @@ from projgan.data.standardization import Standardization
 from projgan.evaluation.protocol import Protocol, choose_labels
 from projgan.evaluation.rows import Subject
 from projgan.generation.sampling import sample
+from projgan.networks.batch_norm import STATISTICS_BATCH, STATISTICS_IMAGES, measure_statistics
 from projgan.networks.resnet import Generator
 from projgan.randomness import generator_at
 from projgan.storage.network_description import NetworkDescription
@@ -101,6 +102,7 @@ class GeneratorImages(ImageSource):
         kind: of the condition, a name in `CONDITION_KINDS`.
         standardization: of the vectors it was trained with, or None.
         never_seen: labels of which it has seen no image.
+        unmeasured: its batch norms have no statistics of its weights; they are measured at the first draw.
     """
 
     def __init__(
@@ -112,7 +114,9 @@ class GeneratorImages(ImageSource):
         kind: str = "class",
         standardization: Standardization | None = None,
         never_seen: tuple[int, ...] = (),
+        unmeasured: bool = False,
     ) -> None:
+        self._unmeasured = unmeasured
         self.generator, self.subject, self.truncation, self.kind = generator, subject, truncation, kind
         self.standardization = standardization
         self.class_names = class_names if generator.num_classes and kind == "class" else None
@@ -122,6 +126,8 @@ class GeneratorImages(ImageSource):
 
     def draw(self, protocol: Protocol, real: RealConditions, seed: int) -> Draw:
         """Choose classes by the protocol, or real conditions at random; image i has the seed `seed + i`."""
+        if self._unmeasured:
+            self._measure_statistics(real, seed)
         labels = choose_labels(protocol, real.labels, real.classes, seed)
         conditions = labels if self.generator.num_classes else None
         if self.kind != "class":
@@ -135,6 +141,22 @@ class GeneratorImages(ImageSource):
 
         labels_are = protocol.labels if self.kind == "class" else "as-real"
         return Draw(labels if self.class_names else torch.zeros_like(labels), labels_are, read)
+
+    def _measure_statistics(self, real: RealConditions, seed: int) -> None:
+        """Do as training does before it samples an average: classes with equal shares, or real conditions."""
+        if self.kind == "class":
+            conditions = real.classes[torch.arange(STATISTICS_IMAGES) % len(real.classes)]
+        else:
+            assert real.vectors is not None, "the data was opened for one class per image"
+            conditions = _draw_rows(real.vectors, STATISTICS_IMAGES, seed)
+        source = generator_at(seed, "statistics", 0)
+        latents = torch.randn(STATISTICS_IMAGES, self.generator.latent_size, generator=source)
+        device = next(self.generator.parameters()).device
+        mixed = conditions[torch.randperm(STATISTICS_IMAGES, generator=source)]
+        parts = (tensor.to(device).split(STATISTICS_BATCH) for tensor in (latents, mixed))
+        measure_statistics(self.generator, zip(*parts, strict=True))
+        self.subject = self.subject.model_copy(update={"sha256": weights_sha256(self.generator)})
+        self._unmeasured = False
 
 
 def _draw_rows(vectors: Tensor, count: int, seed: int) -> Tensor:
@@ -167,6 +189,7 @@ def generator_images(
     description: NetworkDescription,
     name: str,
     truncation: float | None = None,
+    unmeasured: bool = False,
 ) -> GeneratorImages:
     """Return the images of a generator read from a file, under a name without a path."""
     known = description.provenance
@@ -181,4 +204,5 @@ def generator_images(
         kind,
         description.standardization,
         description.empty_classes,
+        unmeasured,
     )

@@ -85,4 +85,10 @@ def _checkpoints(run: Path, truncation: float | None, device: torch.device) -> I
             }
         )
         described = description.model_copy(update={"provenance": at_step})
-        yield generator_images(generator.to(device).eval(), described, run.resolve().name, truncation)
+        yield generator_images(
+            generator.to(device).eval(),
+            described,
+            run.resolve().name,
+            truncation,
+            unmeasured=averaged and not state.get("average_is_measured", False),
+        )

@@ -7,8 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from projgan.arithmetic import in_float32
 from projgan.networks.normalization import ClassAffine, LinearAffine, Norm2d, UnconditionalAffine
 from projgan.networks.rectified_norm import normalize_scale_rectify
+
+STATISTICS_IMAGES = 1024
+"""So many are generated to measure the statistics of weights that have none of their own."""
+STATISTICS_BATCH = 64
+"""At once, whatever the training's batches and number of processes, in the memory that sampling needs."""
 
 
 class BatchNorm2d(Norm2d):
@@ -101,10 +107,11 @@ def measure_statistics(network: nn.Module, batches: Iterable[tuple[Tensor, Tenso
         return
     network.train()
     try:
-        for count, batch in enumerate(batches, start=1):
-            for norm in norms:
-                norm.momentum = 1 / count  # the mean so far, exactly
-            network(*batch)
+        with in_float32():
+            for count, batch in enumerate(batches, start=1):
+                for norm in norms:
+                    norm.momentum = 1 / count  # the mean so far, exactly
+                network(*batch)
     finally:
         network.eval()
         for norm in norms:

@@ -1,8 +1,8 @@
 """A run from its configuration to its generator file: the plain loop."""
 
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -215,13 +215,21 @@ class _Run:
         step = self.trainer.step
         if step % self.settings.log_every == 0:
             self._log()
-        every, at_the_end = self.sampling.every, step == self.settings.steps
-        if self.ranks.is_first and every and (step % every == 0 or at_the_end):
+        if self.ranks.is_first:
+            with self._off_the_clock():
+                self._draw_where_due()
+                at_the_end = step == self.settings.steps
+                if not stopping and (self.loop.is_due(step) or at_the_end):
+                    self.trainer.prepare_samples()  # so that the checkpoint has what is sampled here
+        if not stopping:
+            self._measure_where_due()
+
+    def _draw_where_due(self) -> None:
+        every, step = self.sampling.every, self.trainer.step
+        if every and (step % every == 0 or step == self.settings.steps):
             write_samples(self.trainer, self.config, self.directory, self.conditions)
             for journal in self.journals:
                 journal.picture(step, self.directory.samples_at(step))
-        if not stopping:
-            self._measure_where_due()
 
     def _measure_where_due(self) -> None:
         """Measure at the cadence and at the end, unless a run that was stopped here has done so."""
@@ -230,14 +238,13 @@ class _Run:
             return
         if self.ranks.largest(int(self.ranks.is_first and self.directory.has_metrics_at(step))):
             return
-        start = time.perf_counter()
-        rows = self.evaluator.measure(self.trainer)
-        if self.ranks.is_first:
-            self.directory.append_metrics([row.model_dump(mode="json") for row in rows])
-            for journal in self.journals:
-                journal.numbers(step, {row.metric: row.value for row in rows})
-        self.listener.said(numbers_of(rows))
-        self.clock += time.perf_counter() - start  # not training
+        with self._off_the_clock():
+            rows = self.evaluator.measure(self.trainer)
+            if self.ranks.is_first:
+                self.directory.append_metrics([row.model_dump(mode="json") for row in rows])
+                for journal in self.journals:
+                    journal.numbers(step, {row.metric: row.value for row in rows})
+            self.listener.said(numbers_of(rows))
 
     def _log(self) -> None:
         self.loop.check_losses()
@@ -256,6 +263,13 @@ class _Run:
             for journal in self.journals:
                 journal.numbers(self.trainer.step, numbers)
         self._restart_clock()
+
+    @contextmanager
+    def _off_the_clock(self) -> Iterator[None]:
+        """What is done in here is not training: it does not count in images per second."""
+        start = time.perf_counter()
+        yield
+        self.clock += time.perf_counter() - start
 
     def _restart_clock(self) -> None:
         self.clock, self.clock_images = time.perf_counter(), self.trainer.images_seen

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from projgan.errors import UserError
+from projgan.networks.batch_norm import STATISTICS_BATCH, STATISTICS_IMAGES
 from projgan.networks.resnet import Generator
 from projgan.process.ranks import Ranks
 from projgan.training.fake_batches import fake_batches, updates_at_once
@@ -15,11 +16,6 @@ from projgan.training.graphs import STEPS, suitable_steps
 from projgan.training.optimization import load_moments, set_learning_rate
 from projgan.training.parts import Parts
 from projgan.training.steps import discriminator_step, fake_images, generator_step
-
-STATISTICS_IMAGES = 1024
-"""At least so many are generated to measure the batch norms of the moving average."""
-LEAST_STATISTICS_BATCH = 16
-"""So many at a time where the generator's batches are smaller, which would take long."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +60,15 @@ class Trainer:
         """The generator to make samples with: the average if one is kept, else the trained one."""
         return self.average.ready(self._statistics_batches) if self.average else self.generator
 
+    def prepare_samples(self) -> None:
+        """Measure what the average's batch norms need for sampling, unless it is known."""
+        if self.average:
+            self.average.ready(self._statistics_batches)
+
     def _statistics_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Draw what the average's statistics are measured over: the same on every rank, at every step."""
-        size = max(LEAST_STATISTICS_BATCH, self.schedule.generator_batch_size // self.ranks.size)
-        for position in range(-(-STATISTICS_IMAGES // size)):
-            yield self.parts.fakes.draw_whole("statistics", position, size)
+        for position in range(STATISTICS_IMAGES // STATISTICS_BATCH):
+            yield self.parts.fakes.draw_whole("statistics", position, STATISTICS_BATCH)
 
     @property
     def is_averaged(self) -> bool:
@@ -184,7 +184,8 @@ class Trainer:
             "step": self.step,
             "generator": self.generator.state_dict(),
             "discriminator": self.discriminator.state_dict(),
-            "average": self.sampling_generator.state_dict() if self.average else None,
+            "average": self.average.generator.state_dict() if self.average else None,
+            "average_is_measured": not (self.average and self.average.has_moved),
             "generator_optimizer": self.optimizers[0].state_dict(),
             "discriminator_optimizer": self.optimizers[1].state_dict(),
             "pending": torch.stack(self.pending) if self.pending else None,
@@ -201,7 +202,8 @@ class Trainer:
         self.discriminator.load_state_dict(state["discriminator"])
         if self.average:
             self.average.generator.load_state_dict(state["average"])
-            self.average.has_moved = True  # 0.1 kept the statistics of the generator
+            # Without a word of it the statistics are those of the trained generator, as 0.1 kept them.
+            self.average.has_moved = not state.get("average_is_measured", False)
         if self.anchors:
             self.anchors.load_state_dict(state["anchors"])
         load_moments(self.optimizers[0], state["generator_optimizer"])
