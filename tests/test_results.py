@@ -165,6 +165,26 @@ def test_numbers_of_the_pretrained_discriminator_are_those_that_were_measured() 
         assert " in place of ".join(both) in guide, metric
 
 
+def test_curves_of_three_precisions_are_those_that_were_measured() -> None:
+    page = (ROOT / "docs/understand/performance.md").read_text("utf-8")
+    lines = (ROOT / "docs/results/precision-digits/curves.jsonl").read_text("utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    measured = {(row["run"], row["step"], row["metric"]): row["value"] for row in rows}
+    for run in ("float32", "bfloat16", "float32, plain"):
+        label = "float32, `--training.acceleration none`" if "plain" in run else run
+        cells = [
+            ", ".join(f"{measured[f'{run}, seed {seed}', step, 'fd']:.1f}" for seed in range(3))
+            for step in range(250, 1501, 250)
+        ]
+        assert f"| {label} | {' | '.join(cells)} |\n" in page
+        within = [measured[f"{run}, seed {seed}", 1500, "intra_fd"] for seed in range(3)]
+        assert listed(within, 1, 0) in " ".join(page.split()), (run, within)
+    accuracies = [
+        value for (_, step, name), value in measured.items() if (step, name) == (1500, "accuracy_top1")
+    ]
+    assert (len(accuracies), min(accuracies), round(max(accuracies), 3)) == (9, 0.990, 0.999)
+
+
 def test_numbers_of_a_published_model_in_words_are_those_of_its_card() -> None:
     guide = " ".join((ROOT / "docs/guides/projected.md").read_text("utf-8").split())
     card = (ROOT / "src/projgan/models/dogs-cats.md").read_text("utf-8")
