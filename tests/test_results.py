@@ -185,6 +185,35 @@ def test_curves_of_three_precisions_are_those_that_were_measured() -> None:
     assert (len(accuracies), min(accuracies), round(max(accuracies), 3)) == (9, 0.990, 0.999)
 
 
+def test_the_table_of_a_guided_generator_is_what_was_measured() -> None:
+    page = (ROOT / "docs/guides/finetuning.md").read_text("utf-8")
+    lines = (ROOT / "docs/results/finetuning-dogs-cats/guided.jsonl").read_text("utf-8").splitlines()
+    measured = {(row["run"], row["metric"]): row for row in map(json.loads, lines)}
+    places = {"accuracy_top1": 3, "precision": 3, "recall": 3, "density": 2, "coverage": 3}
+    places |= {"within_class_ms_ssim": 3, "fd": 1, "intra_fd": 1}
+
+    def words(row: dict[str, float], digits: int) -> str:
+        return " ± ".join(
+            f"{number:.{digits}f}".removeprefix("0")
+            for number in (row["value"], 1.96 * row["standard_error"])
+        )
+
+    for run, label in [
+        ("before", "none"),
+        *((f"weight {w}", f"weight {w}") for w in ("0", "0.1", "1", "10")),
+    ]:
+        cells = [words(measured[run, metric], digits) for metric, digits in places.items()]
+        assert f"| {label} | {' | '.join(cells)} |\n" in page
+    for metric, digits, said in (
+        ("accuracy_top1", 3, "from {} to {} at weight 1 and {} at weight 10"),
+        ("intra_fd", 1, "from {} to {} and {}"),
+        ("within_class_ms_ssim", 3, "from {} to {} and {}"),
+        ("recall", 3, "{}, {}, {}"),
+    ):
+        values = [measured[f"weight {w}", metric]["value"] for w in (0, 1, 10)]
+        assert said.format(*(f"{value:.{digits}f}".removeprefix("0") for value in values)) in page, metric
+
+
 def test_numbers_of_a_published_model_in_words_are_those_of_its_card() -> None:
     guide = " ".join((ROOT / "docs/guides/projected.md").read_text("utf-8").split())
     card = (ROOT / "src/projgan/models/dogs-cats.md").read_text("utf-8")
