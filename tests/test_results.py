@@ -133,7 +133,8 @@ def test_numbers_of_the_pretrained_discriminator_are_those_that_were_measured() 
     rows = [json.loads(line) for line in (folder / "later.jsonl").read_text("utf-8").splitlines()]
     later = {(row["run"], row["step"], row["metric"]): row["value"] for row in rows}
     first, second = "projected-32, seed 0", "projected-32, seed 1"
-    other_rate = f"{first}, discriminator_learning_rate 4e-4 from step 4,550"
+    faster = [f"projected-32, seed {seed}, discriminator_learning_rate 4e-4" for seed in range(3)]
+    falling = f"{first}, discriminator_learning_rate 4e-4 and learning rates falling to zero from step 4,550"
     for runs, text in (
         (
             ((first, 3050), (second, 2900)),
@@ -144,10 +145,13 @@ def test_numbers_of_the_pretrained_discriminator_are_those_that_were_measured() 
             "at step 4,550 (41 and 43 minutes) `fd` {fd}, accuracy {accuracy}, recall {recall};",
         ),
         (((first, 6100),), "after step 6,100 (`fd` {fd})"),
+        ([(run, 3000) for run in faster], "At step 3,000: `fd` {fd}, recall {recall}."),
         (
-            ((f"{first}, discriminator_learning_rate 4e-4", 3000),),
-            "`fd` {fd}, recall {recall} and accuracy {accuracy} at step 3,000",
+            [(run, 8000) for run in faster],
+            "At the end: `fd` {fd}, `intra_fd` {intra_fd}, accuracy {accuracy}, recall {recall}.",
         ),
+        (((f"{first}, discriminator_learning_rate 4e-4 from step 4,550", 6100),), "at 4e-4, has `fd` {fd},"),
+        (((falling, 6100),), "and {fd} where both rates fall to zero."),
         ((("usual discriminator, same settings, seed 0", 2900),), "19 minutes: `fd` {fd} ±"),
     ):
         values = {
@@ -160,9 +164,22 @@ def test_numbers_of_the_pretrained_discriminator_are_those_that_were_measured() 
             )
         }
         assert text.format(**values) in guide, text.format(**values)
-    for metric, digits, cut in (("fd", 1, 0), ("recall", 3, 1), ("accuracy_top1", 3, 1)):
-        both = [listed([later[run, 6100, metric]], digits, cut) for run in (other_rate, first)]
-        assert " in place of ".join(both) in guide, metric
+    ends = {
+        metric: sorted(
+            [later[run, 8000, metric] for run in faster]
+            + [seed["value"] for method in measured[metric][:1] for seed in method["seeds"]]
+        )
+        for metric in ("fd", "intra_fd", "accuracy_top1", "recall")
+    }
+    assert [len(values) for values in ends.values()] == [5] * 4
+    said = "the worst has `fd` {:.1f} and `intra_fd` {:.1f}, the best {:.1f} and {:.1f}"
+    assert said.format(ends["fd"][-1], ends["intra_fd"][-1], ends["fd"][0], ends["intra_fd"][0]) in guide
+    for metric, words in (
+        ("accuracy_top1", "Accuracy is {} to {}."),
+        ("recall", "Recall, {} to {}, differs"),
+    ):
+        shown = [f"{value:.3f}"[1:] for value in (ends[metric][0], ends[metric][-1])]
+        assert words.format(*shown) in guide
 
 
 def test_curves_of_three_precisions_are_those_that_were_measured() -> None:
