@@ -145,6 +145,10 @@ def test_numbers_of_the_pretrained_discriminator_are_those_that_were_measured() 
             "at step 4,550 (41 and 43 minutes) `fd` {fd}, accuracy {accuracy}, recall {recall};",
         ),
         (((first, 6100),), "after step 6,100 (`fd` {fd})"),
+        (
+            (("cifar10-small, 8,000 steps, seed 0", 8000),),
+            "seed 0), had `fd` {fd}, `intra_fd` {intra_fd}, accuracy {accuracy} and recall {recall};",
+        ),
         ([(run, 3000) for run in faster], "At step 3,000: `fd` {fd}, recall {recall}."),
         (
             [(run, 8000) for run in faster],
