@@ -120,6 +120,14 @@ def test_an_unknown_name_is_told_the_known_ones(
     assert "digits" in line
 
 
+def test_a_name_has_no_checkpoints_to_go_on_from(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["finetune", "digits", "--classifier", "imagenet"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "projgan: digits: a published model is a generator alone; this needs a run of your"
+    )
+
+
 def test_a_name_is_morphed_and_measured(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["morph", "digits", "--classes", "3", "8", "--rows", "1", "--columns", "3", "--out", "m.png"]
     assert run_command(words) == 0

@@ -24,11 +24,19 @@ def _read_new(kind: Any, words: Any) -> Path:
 def _read_run(kind: Any, words: Any) -> Path:
     run = _read(kind, words)
     if not run.exists():
-        from projgan.hub.names import is_hub_name
-
-        cause = "no such file or run" if not is_hub_name(run) else "this needs a whole run, not a shared one"
-        raise UserError(f"{run}: {cause}")
+        raise UserError(f"{run}: {_why_no_run(run)}")
     return run
+
+
+def _why_no_run(name: Path) -> str:
+    from projgan.hub.names import is_hub_name
+    from projgan.storage.published_models import model_path
+
+    if is_hub_name(name):
+        return "this needs a whole run, not a shared one"
+    if model_path(str(name)):
+        return "a published model is a generator alone; this needs a run of your own with its checkpoints"
+    return "no such file or run"
 
 
 def _read_run_or_model(kind: Any, words: Any) -> Path:
