@@ -23,9 +23,10 @@ from projgan.pictures.grids import grid
 from projgan.pictures.pillow import to_pil
 from projgan.process.ranks import choose_device
 from projgan.request import named_as_arguments
+from projgan.storage.checkpoint_generators import open_generator
 from projgan.storage.hub_models import known_as
 from projgan.storage.network_description import NetworkDescription
-from projgan.storage.network_file import generator_path, load_generator
+from projgan.storage.network_file import generator_path
 from projgan.storage.pairs import discriminator_of
 
 Classes = str | Sequence[str] | Mapping[str, float] | None
@@ -260,7 +261,7 @@ class GAN:
 
 
 def load(source: str | Path | Any, *, device: str = "auto") -> GAN:
-    """Open a generator: a published model by name, one of the hub, a run directory, or a generator's file.
+    """Open a generator: a published model by name, one of the hub, a run, a checkpoint of one, or its file.
 
     Args:
         source: as `projgan models` lists it, `hf:USER/NAME`, or a path, or what `projgan.train` returned.
@@ -270,7 +271,7 @@ def load(source: str | Path | Any, *, device: str = "auto") -> GAN:
         UserError: there is none, or it is damaged. Nothing in a file is ever executed.
     """
     path = generator_path(path_of(source))
-    generator, description = load_generator(path, choose_device(device))
+    generator, description = open_generator(path, choose_device(device))
     return GAN(generator, description, path)
 
 

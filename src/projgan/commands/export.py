@@ -42,14 +42,15 @@ def export(
     """
     from projgan.export.examples import example
     from projgan.export.exporting import SUFFIXES, export
-    from projgan.storage.network_file import generator_path, load_generator
+    from projgan.storage.checkpoint_generators import open_generator
+    from projgan.storage.network_file import generator_path
 
     out = out or Path(f"{_name_of(run)}{SUFFIXES[to]}")
     if out.suffix != SUFFIXES[to]:
         raise UserError(f"--out {out}: a file for {to} ends in {SUFFIXES[to]}")
     if out.exists() and not overwrite:
         raise UserError(f"{out} is there already; give another --out, or --overwrite")
-    generator, description = load_generator(generator_path(run))
+    generator, description = open_generator(generator_path(run))
     labels = condition == "labels"
     difference = export(generator, description, out, kind=to, labels=labels)
     if json:

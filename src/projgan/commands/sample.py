@@ -22,7 +22,8 @@ def sample(
     Parameters
     ----------
     run
-        A run directory, a `generator.safetensors`, a model that `projgan models` lists, or `hf:USER/NAME`.
+        A run directory, a `generator.safetensors`, a checkpoint that a run has kept, a model that `projgan
+        models` lists, or `hf:USER/NAME`.
     device
         auto takes a GPU where there is one.
     json

@@ -13,9 +13,10 @@ from projgan.explore.found import FoundImage, found_in
 from projgan.files import names_apart
 from projgan.generation.sampling import LARGEST_VECTOR_ROWS, ROWS
 from projgan.networks.resnet import Discriminator, Generator
+from projgan.storage.checkpoint_generators import open_generator
 from projgan.storage.latents_file import load_latents
 from projgan.storage.network_description import NetworkDescription
-from projgan.storage.network_file import generator_path, load_generator
+from projgan.storage.network_file import generator_path
 from projgan.storage.pairs import discriminator_of
 from projgan.storage.run_directory import RunDirectory
 
@@ -107,7 +108,7 @@ def _open(path: Path, name: str, device: torch.device | str) -> Subject:
         why = "it has no generator yet; start this page again after its first checkpoint"
         return Subject(name, str(path), None, None, "", run, config, why)
     file = generator_path(path)
-    generator, description = load_generator(file, device)
+    generator, description = open_generator(file, device)
     pair = discriminator_of(file, generator, description)
     method = str(pair[1].network["condition"]) if pair else ""
     return Subject(name, str(path), _maker(generator, description), pair and pair[0], method, run, config)

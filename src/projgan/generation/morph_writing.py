@@ -29,9 +29,10 @@ from projgan.networks.resnet import Generator
 from projgan.overwriting import refuse_foreign
 from projgan.pictures.animation import there_and_back, write_gif, write_mp4
 from projgan.pictures.grids import enlargement, grid, write_png
+from projgan.storage.checkpoint_generators import open_generator
 from projgan.storage.latents_file import Latents, load_latents
 from projgan.storage.network_description import NetworkDescription
-from projgan.storage.network_file import generator_path, load_generator, weights_sha256
+from projgan.storage.network_file import generator_path, weights_sha256
 
 MOST_BYTES = 2**29
 """Of pixels as they are drawn, latents and weights."""
@@ -87,7 +88,7 @@ def write_morph(
     if is_video and ffmpeg is None:
         raise UserError(f"--out {request.out}: no program ffmpeg is found; install it, or give FILE.gif")
     path = generator_path(run)
-    generator, description = load_generator(path, device)
+    generator, description = open_generator(path, device)
     found = None if request.latents is None else latents_found(request.latents, generator)
     labels = _labels(run, request, generator, description, found)
     if request.classes == ("all",) and description.words_on_empty:

@@ -18,8 +18,9 @@ from projgan.networks.resnet import Discriminator, Generator
 from projgan.overwriting import claim_folder, refuse_foreign
 from projgan.pictures.grids import grid, write_png
 from projgan.pictures.pillow import to_pil
+from projgan.storage.checkpoint_generators import open_generator
 from projgan.storage.network_description import NetworkDescription
-from projgan.storage.network_file import generator_path, load_generator, weights_sha256
+from projgan.storage.network_file import generator_path, weights_sha256
 from projgan.storage.pairs import discriminator_of
 
 LARGEST_GRID = 10_000
@@ -74,7 +75,7 @@ def write_images(
             be.
     """
     path = generator_path(run)
-    generator, description = load_generator(path, device)
+    generator, description = open_generator(path, device)
     names, folders, conditions = _rows(run, request, generator, description)
     if not request.mix and request.classes in (None, ("all",)) and description.words_on_empty:
         said(description.words_on_empty)

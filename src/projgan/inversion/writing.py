@@ -27,9 +27,10 @@ from projgan.listening import Count
 from projgan.networks.resnet import Generator
 from projgan.overwriting import refuse_foreign
 from projgan.pictures.grids import between_names, write_png
+from projgan.storage.checkpoint_generators import open_generator
 from projgan.storage.latents_file import LATENTS, Latents, LatentsDescription, load_latents, save_latents
 from projgan.storage.network_description import NetworkDescription
-from projgan.storage.network_file import generator_path, load_generator, weights_sha256
+from projgan.storage.network_file import generator_path, weights_sha256
 from projgan.storage.pairs import discriminator_of
 
 PICTURE = "comparison.png"
@@ -92,7 +93,7 @@ def write_inversion(
     if not 1 <= len(images) <= MOST_IMAGES:
         raise UserError(f"{len(images)} images are given; from 1 to {MOST_IMAGES} are taken at once")
     path = generator_path(run)
-    generator, description = load_generator(path, device)
+    generator, description = open_generator(path, device)
     settings = settings_of(request, generator, description, path)
     how = request.fit or fit_of(description.provenance.settings)
     targets = torch.stack([_read(image, generator, how) for image in images])

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from projgan.config import RunConfig
 from projgan.errors import UserError, printable
 from projgan.hub.names import is_hub_name
+from projgan.storage.checkpoint_generators import open_generator
 from projgan.storage.hub_models import known_as
-from projgan.storage.network_file import generator_path, load_generator
+from projgan.storage.network_file import generator_path
 from projgan.storage.pairs import discriminator_of
 from projgan.storage.run_networks import build_networks
 from projgan.training.trainer import Trainer
@@ -56,7 +57,7 @@ def start_from(trainer: Trainer, config: RunConfig, names: Sequence[str]) -> lis
     given = config.training.start_from
     assert given is not None
     place = generator_path(Path(given))
-    source, description = load_generator(place, trainer.ranks.device)
+    source, description = open_generator(place, trainer.ranks.device)
     pair = discriminator_of(place, source, description)
     rows = class_rows(config, len(names))
     theirs = description.class_names if source.condition == "class" else ()
