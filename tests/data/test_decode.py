@@ -196,6 +196,15 @@ def test_a_truncated_file_is_named(kind):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", [b"heic", b"mif1", b"avif"])
+def test_a_phones_picture_under_the_name_of_a_jpeg_is_named_with_the_remedy(kind):
+    words = r"^a\.jpg: HEIC or AVIF, which is not read: convert it to JPEG$"
+    with pytest.raises(UnreadableImageError, match=words):
+        open_image(b"\0\0\0\x18ftyp" + kind, "a.jpg")
+    with pytest.raises(UnreadableImageError, match="not an image of a known format"):
+        open_image(b"\0\0\0\x18ftypmp42", "a.jpg")
+
+
 @pytest.mark.parametrize("content", [b"", b"no image", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"])
 def test_what_is_no_image_is_named(content):
     with pytest.raises(UnreadableImageError, match=r"a\.png: not an image of a known format"):

@@ -33,7 +33,8 @@ def mixed(png):
 LINES = (
     "8 images, 2 classes (cat, dog) from the names of folders",
     "1 images beside the class folders are ignored (such as stray.png)",
-    "10 files that are not images by name are ignored (9 .heic, 1 .md)",
+    "pictures in a format that is not read are ignored (9 .heic); convert them to JPEG",
+    "1 files that are not images by name are ignored (1 .md)",
     "folders of the system are passed over (#recycle, @eaDir, __MACOSX, lost+found)",
 )
 
@@ -49,8 +50,18 @@ def test_folders_and_archives_say_the_same(make, mixed, form):
 def test_a_class_of_pictures_that_are_not_read_does_not_vanish(make, png, form):
     source = open_source(make(form, {"cat/a.png": png(), "dog/b.heic": b"x", "emu/c.AVIF": b"x"}))
     assert source.class_names == ("cat", "dog", "emu")
-    assert len(source.problems) == 2
-    assert "class folder 'dog' is empty" in source.problems[0]
+    words = "class folder {} holds no images in a format that is read, but {}; convert them to JPEG"
+    for problem, *shown in zip(source.problems, ("'dog'", "'emu'"), ("1 .heic", "1 .avif"), strict=True):
+        assert problem.endswith(words.format(*shown))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("names", [("cat/a.HEIC", "cat/b.heic", "dog/c.dng"), ("a.heic", "b.heic", "c.dng")])
+def test_pictures_none_of_which_is_read_are_counted_with_the_remedy(make, form, names):
+    files = dict.fromkeys((*names, "notes.txt"), b"x")
+    words = r"holds no images in a format that is read, but 2 \.heic, 1 \.dng; convert them to JPEG$"
+    with pytest.raises(UserError, match=words):
+        open_source(make(form, files))
 
 
 def test_describe_and_every_training_say_the_same(make, mixed, tmp_path, capsys):
@@ -64,7 +75,7 @@ def test_describe_and_every_training_say_the_same(make, mixed, tmp_path, capsys)
     assert [f"note: {line}" for line in LINES] == capsys.readouterr().out.splitlines()[-len(LINES) :]
     assert run_command(["data", "describe", str(path), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert (printed["classes_from"], printed["remarks"][:3]) == (LINES[0], list(LINES[1:]))
+    assert (printed["classes_from"], printed["remarks"][: len(LINES) - 1]) == (LINES[0], list(LINES[1:]))
 
     data = ["--data", str(path), "--data.cache", str(tmp_path / "cache")]
     for words in (

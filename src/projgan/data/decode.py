@@ -20,6 +20,8 @@ IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_PIXELS = 64 * 2**20
 """Images with more pixels than this are refused from their header, before any is decoded."""
 
+_BRANDS_OF_HEIF = (b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")
+"""What HEIC and AVIF files have behind `ftyp`; phones also write them under the name of a JPEG."""
 _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 _ORIENTATION_TAG = 0x0112
 
@@ -57,6 +59,8 @@ def open_image(content: bytes, name: str) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UnreadableImageError(name, f"more than the {MAX_PIXELS:,} pixels accepted") from None
     except UnidentifiedImageError:
+        if content[4:8] == b"ftyp" and content[8:12] in _BRANDS_OF_HEIF:
+            raise UnreadableImageError(name, "HEIC or AVIF, which is not read: convert it to JPEG") from None
         formats = ", ".join(IMAGE_FORMATS)
         raise UnreadableImageError(name, f"not an image of a known format ({formats})") from None
     except Exception as error:  # Pillow's parsers raise many kinds on damaged files

@@ -39,8 +39,10 @@ def test_nested_folders_hidden_files_and_other_files(write_files, png):
     source = open_source(folder)
     assert names(source) == ["cat/young/small/a.PNG", "dog/b.jpeg"]
     assert source.class_names == ("cat", "dog")
-    assert "2 files that are not images by name are ignored" in source.remarks[0]
-    assert ".heic" in source.remarks[0]
+    assert source.remarks[:2] == (
+        "pictures in a format that is not read are ignored (1 .heic); convert them to JPEG",
+        "1 files that are not images by name are ignored (1 .txt)",
+    )
 
 
 def test_classes_named_by_numbers_sort_by_value(write_files, png):

@@ -18,7 +18,6 @@ from projgan.data.sources.listing import (
     is_hidden,
     is_image_name,
     is_system_name,
-    is_unread_picture,
 )
 from projgan.errors import UserError
 
@@ -73,11 +72,10 @@ class ArchiveListing(Listing):
                 self.files[member.name] = File(member.size, member.identity)
         self.folders = {name for name in archive.folders if self._is_seen(name)}
         # Few archives list their folders: a class is not to vanish with pictures that are not read.
-        unread = [name for name in self.files if is_unread_picture(name)]
         self.links_out = sorted(name for name in archive.links_out if not is_hidden(name))
         self.specials = [name for name in archive.specials if not is_hidden(name)]
         linked = [name for name in self.links_out if is_image_name(name)]
-        self.folders |= {str(PurePosixPath(name).parent) for name in (*unread, *linked)} - {"."}
+        self.folders |= {str(PurePosixPath(name).parent) for name in (*self.unread_pictures, *linked)} - {"."}
 
     def _is_seen(self, name: str) -> bool:
         if not is_hidden(name):

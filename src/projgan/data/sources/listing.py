@@ -3,7 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -32,7 +32,8 @@ SYSTEM_NAMES = frozenset(
 _UNREAD_PICTURES = frozenset(
     {
         *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".tga", ".ppm", ".pgm", ".pbm", ".pnm", ".jfif"),
-        *(".ico", ".psd", ".dng", ".cr2", ".nef", ".arw", ".exr", ".hdr", ".dcm"),
+        *(".ico", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".exr", ".hdr"),
+        ".dcm",
     }
 )
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
@@ -104,6 +105,11 @@ class Listing(ABC):
         return [name for name in self.files if is_image_name(name)]
 
     @cached_property
+    def unread_pictures(self) -> list[str]:
+        """Names of the files that are pictures by name, in formats that are not read."""
+        return [name for name in self.files if is_unread_picture(name)]
+
+    @cached_property
     def folders_of_images(self) -> set[str]:
         """Names of all folders with an image in them or below."""
         found: set[str] = set()
@@ -124,17 +130,19 @@ class Listing(ABC):
 
     def passed_over(self, used: Collection[str] = ()) -> tuple[str, ...]:
         """Say what is no image and was not `used`, a line for each kind."""
-        others = Counter(
-            PurePosixPath(name).suffix.lower()
-            for name in self.files
-            if not is_image_name(name) and name not in used
-        )
+        left = [name for name in self.files if not is_image_name(name) and name not in used]
+        pictures = [name for name in left if is_unread_picture(name)]
+        others = [name for name in left if not is_unread_picture(name)]
         remarks = []
-        if others:
-            kinds = ", ".join(
-                f"{count} {suffix or 'without suffix'}" for suffix, count in others.most_common(_SHOWN)
+        if pictures:
+            kinds = _by_suffix(pictures)
+            remarks.append(
+                f"pictures in a format that is not read are ignored ({kinds}); convert them to JPEG"
             )
-            remarks.append(f"{others.total()} files that are not images by name are ignored ({kinds})")
+        if others:
+            remarks.append(
+                f"{len(others)} files that are not images by name are ignored ({_by_suffix(others)})"
+            )
         if self.system:
             names = sorted({PurePosixPath(name).name for name in self.system})
             more = ", …" if len(names) > _SHOWN else ""
@@ -155,6 +163,16 @@ def is_image_name(name: str) -> bool:
 def is_unread_picture(name: str) -> bool:
     """Return whether a file's name ends like that of a picture in a form that is not read."""
     return PurePosixPath(name).suffix.lower() in _UNREAD_PICTURES
+
+
+def unread_words(pictures: Sequence[str]) -> str:
+    """Say what a place holds in which there are pictures, but none in a format that is read."""
+    return f"holds no images in a format that is read, but {_by_suffix(pictures)}; convert them to JPEG"
+
+
+def _by_suffix(names: Sequence[str]) -> str:
+    counts = Counter(PurePosixPath(name).suffix.lower() for name in names)
+    return ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in counts.most_common(_SHOWN))
 
 
 def is_hidden(name: str) -> bool:

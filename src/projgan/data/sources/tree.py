@@ -1,6 +1,6 @@
 """Classes and splits read off the folders that images lie in."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from projgan.data.class_folders import class_of_folder
 from projgan.data.decode import IMAGE_SUFFIXES
 from projgan.data.sources.arrangement import Arrangement
 from projgan.data.sources.base import natural_order
-from projgan.data.sources.listing import Listing
+from projgan.data.sources.listing import Listing, unread_words
 from projgan.data.sources.splits import choose_split, is_split_name, share_one_name, split_of_folder
 from projgan.errors import UserError
 
@@ -46,6 +46,8 @@ def arrange_by_folders(listing: Listing, split: str | None = None) -> Arrangemen
     if not names:
         if listing.links_out:
             raise NoClassesError(f"{place} holds no images of its own: {listing.links_line()}")
+        if listing.unread_pictures:
+            raise NoClassesError(f"{place} {unread_words(listing.unread_pictures)}")
         raise NoClassesError(f"{place} holds no images; {_ACCEPTED_LAYOUT}")
     paths = [tuple(name.split("/")) for name in names]
     directories = {tuple(name.split("/")) for name in listing.folders}
@@ -248,7 +250,8 @@ def _arrangement(
         order = labels.argsort(kind="stable")
         names, labels = [names[index] for index in order.tolist()], labels[order]
     problems = tuple(
-        f"{listing.place}: class folder {name!r} is empty; add images or remove the folder"
+        f"{listing.place}: class folder {name!r} "
+        + _emptiness(listing, [folder for folder, called in class_of.items() if called == name])
         for name in class_names
         if name not in filled
     )
@@ -262,3 +265,11 @@ def _arrangement(
         problems=problems,
         remarks=remarks,
     )
+
+
+def _emptiness(listing: Listing, folders: Collection[str]) -> str:
+    """Say what the folders of a class without images hold, and the remedy."""
+    pictures = [name for name in listing.unread_pictures if not {*name.split("/")[:-1]}.isdisjoint(folders)]
+    if pictures:
+        return unread_words(pictures)
+    return "is empty; add images or remove the folder"
