@@ -97,6 +97,22 @@ def test_seeds_that_the_words_name_are_those_that_were_measured() -> None:
             )
 
 
+def test_real_images_beside_the_methods_are_those_that_were_measured() -> None:
+    page = " ".join((ROOT / "docs/results/projection.md").read_text("utf-8").split())
+    lines = (ROOT / "docs/results/conditions-cifar10-small/real.jsonl").read_text("utf-8").splitlines()
+    real = {(row["features"], row["metric"]): row["value"] for row in map(json.loads, lines)}
+    ours = "classifier:classifier-cifar10"
+    distances = "`fd` {:.1f}, `intra_fd` {:.1f}"
+    assert distances.format(real["imagenet", "fd"], real["imagenet", "intra_fd"]) in page
+    shares = (
+        f"{name} {real[ours, metric]:.3f}".replace(" 0.", " .")
+        for name, metric in (("accuracy", "accuracy_top1"), ("precision", "precision"), ("recall", "recall"))
+    )
+    words = [distances.format(real[ours, "fd"], real[ours, "intra_fd"]), *shares]
+    assert f"{', '.join(words)} and within-class MS-SSIM .079" in page
+    assert f"{real[ours, 'within_class_ms_ssim']:.3f}" == "0.079"
+
+
 def test_agreement_of_two_networks_is_that_of_their_ranks() -> None:
     folder = ROOT / "docs/results/conditions-cifar10-small"
     words = " ".join((ROOT / "docs/guides/evaluation.md").read_text("utf-8").split())
