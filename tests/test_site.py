@@ -1,5 +1,7 @@
 """The site is built strictly: a missing page, a dead link or a warning fails it."""
 
+import html
+import json
 import re
 import subprocess
 import sys
@@ -38,9 +40,15 @@ def test_every_page_of_the_docs_is_in_the_navigation(site: Path) -> None:
             assert (site / name).with_suffix(".html").is_file(), name
 
 
-def test_the_notebook_is_linked_from_the_start(site: Path) -> None:
+def test_the_notebook_is_a_page_that_is_linked_from_the_start(site: Path) -> None:
     for page in ("index.html", "guides/python.html"):  # the latter by the navigation alone
-        assert re.search(r'href="[./]*quickstart\.ipynb"', (site / page).read_text("utf-8")), page
+        assert re.search(r'href="[./]*notebook\.html"', (site / page).read_text("utf-8")), page
+    page = (site / "notebook.html").read_text("utf-8")
+    assert '<a href="quickstart.ipynb"' in page
+    shown = html.unescape(text_of(site / "notebook.html"))
+    for cell in json.loads((ROOT / "docs/quickstart.ipynb").read_bytes())["cells"]:
+        if cell["cell_type"] == "code":
+            assert "".join(cell["source"]) in shown
     assert (site / "quickstart.ipynb").read_bytes() == (ROOT / "docs/quickstart.ipynb").read_bytes()
     assert "(docs/quickstart.ipynb)" in (ROOT / "README.md").read_text("utf-8")
 
@@ -77,12 +85,26 @@ def test_the_reference_has_every_command_setting_preset_and_model(site: Path) ->
         ("reference/files", "metrics"),
         ("guides/python", "../reference/api"),
         ("results/quality", "../reference/models.html#cifar10"),
+        ("index", "notebook"),
+        ("start/quickstart", "../notebook"),
     ],
 )
 def test_links_to_what_a_page_is_made_from_lead_to_that_page(site: Path, page: str, target: str) -> None:
     text = (site / f"{page}.html").read_text("utf-8")
     body = text[text.index("<article") : text.index("</article>")]  # beside it is the navigation
     assert f'href="{target if "#" in target else target + ".html"}"' in body
+
+
+def test_a_link_to_the_source_becomes_its_path(site: Path) -> None:
+    text = (site / "understand/paper-map.html").read_text("utf-8")
+    assert "<code>Projection</code> (<code>src/projgan/networks/conditions.py</code>)" in text
+    assert "<td><code>src/projgan/losses.py</code></td>" in text
+
+
+def test_code_in_a_table_has_bars_without_a_backslash(site: Path) -> None:
+    assert "<code>r(y|x): NAME</code>" in (site / "guides/inspection.html").read_text("utf-8")
+    for page in site.rglob("*.html"):
+        assert not re.search(r"<td[^>]*>[^<]*<code>[^<]*\\\|", page.read_text("utf-8")), page
 
 
 def test_no_page_asks_another_machine_for_anything(site: Path) -> None:

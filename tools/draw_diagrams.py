@@ -12,7 +12,9 @@ mpl.rcParams["svg.hashsalt"] = "projgan"  # the same drawing is the same file
 INK, SOFT, LABEL = "#1b3a4b", "#d7ecf0", "#ffe8c2"
 
 
-def box(axes: Axes, x: float, y: float, words: str, width: float = 1.9, colour: str = SOFT) -> None:
+def box(
+    axes: Axes, x: float, y: float, words: str, width: float = 1.9, colour: str = SOFT, size: float = 11
+) -> None:
     """A rounded box with its centre at (x, y)."""
     height = 0.62
     axes.add_patch(
@@ -26,7 +28,7 @@ def box(axes: Axes, x: float, y: float, words: str, width: float = 1.9, colour: 
             lw=1.2,
         )
     )
-    axes.text(x, y, words, ha="center", va="center", color=INK, fontsize=11)
+    axes.text(x, y, words, ha="center", va="center", color=INK, fontsize=size)
 
 
 def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -42,26 +44,26 @@ def canvas(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def projection() -> Figure:
-    """Equation 3: two terms of one logit."""
-    figure, axes = canvas(9.6, 3.4)
-    box(axes, 1.1, 1.7, "image x", 1.5)
-    box(axes, 3.4, 1.7, "trunk\nφ(x)", 1.5)
-    box(axes, 5.9, 2.7, "ψ: one number", 1.9)
-    box(axes, 5.9, 1.5, "inner product", 1.9)
-    box(axes, 3.4, 0.45, "class y", 1.5, LABEL)
-    box(axes, 5.9, 0.45, "vector y'V", 1.9, LABEL)
-    box(axes, 8.5, 2.1, "f(x, y)", 1.4)
-    axes.text(7.15, 2.82, "marginal", fontsize=9, color=INK, ha="left")
-    axes.text(7.15, 1.42, "conditional", fontsize=9, color=INK, ha="left")
-    axes.text(8.5, 1.52, "their sum", fontsize=9, color=INK, ha="center")
+    """Equation 3: two terms of one logit; narrow, so that a phone shows its words in a size to read."""
+    figure, axes = canvas(6.4, 4.7)
+    left, right, middle = 1.6, 4.8, 3.2
+    box(axes, left, 4.25, "image x", 2.3, size=14)
+    box(axes, left, 3.1, "trunk φ(x)", 2.3, size=14)
+    box(axes, left, 1.75, "ψ: one number", 2.3, size=14)
+    box(axes, right, 4.25, "class y", 2.3, LABEL, size=14)
+    box(axes, right, 3.1, "vector y'V", 2.3, LABEL, size=14)
+    box(axes, right, 1.75, "inner product", 2.3, size=14)
+    box(axes, middle, 0.4, "sum: f(x, y)", 2.3, size=14)
+    axes.text(1.75, 1.0, "marginal", fontsize=12, color=INK, ha="right", va="center")
+    axes.text(4.65, 1.0, "conditional", fontsize=12, color=INK, ha="left", va="center")
     for start, end in (
-        ((1.92, 1.7), (2.56, 1.7)),
-        ((4.22, 1.85), (4.88, 2.6)),
-        ((4.22, 1.65), (4.88, 1.52)),
-        ((4.22, 0.45), (4.88, 0.45)),
-        ((5.9, 0.84), (5.9, 1.12)),
-        ((6.92, 2.66), (7.72, 2.25)),
-        ((6.92, 1.54), (7.72, 1.95)),
+        ((left, 3.88), (left, 3.47)),
+        ((right, 3.88), (right, 3.47)),
+        ((left, 2.73), (left, 2.12)),
+        ((right, 2.73), (right, 2.12)),
+        ((2.81, 2.85), (3.7, 2.12)),
+        ((left + 0.2, 1.38), (middle - 0.4, 0.77)),
+        ((right - 0.2, 1.38), (middle + 0.4, 0.77)),
     ):
         arrow(axes, start, end)
     return figure

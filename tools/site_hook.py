@@ -1,9 +1,10 @@
-"""What mkdocs does beside rendering: pages made from the code, and links that leave the site.
+"""What mkdocs does beside rendering: pages made from other files, and links that leave the site.
 
 The command line, the settings and the models' cards are read from the package, so they cannot drift.
 """
 
 import io
+import json
 import posixpath
 import re
 from pathlib import Path
@@ -35,7 +36,9 @@ A preset is a starting point for any images, not only for those in its name. On 
 ([results](super-resolution.md#measured)). The others are not.
 """
 
+DOWNLOAD = '<a href="quickstart.ipynb" download>Download the notebook.</a> Its cells, without their pictures:'
 MADE_FROM = {
+    "quickstart.ipynb": "notebook.md",
     "../src/projgan/presets": "guides/presets.md",
     "../src/projgan/models": "reference/models.md",
     "../src/projgan/config/sections.py": "reference/settings.md",
@@ -47,8 +50,9 @@ MADE_FROM = {
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that are made from the code."""
+    """Add the pages that are made from the code and from the notebook."""
     pages = {
+        "notebook.md": notebook(),
         "reference/cli.md": command_line(),
         "reference/settings.md": settings(),
         "reference/api.md": python_api(),
@@ -62,7 +66,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Turn links to files outside of the site into their names; leave generated tables out of the search."""
+    """Turn links to files outside of the site into their paths; leave generated tables out of the search."""
     if posixpath.basename(page.file.src_path) == "table.md":
         page.meta["search"] = {"exclude": True}
 
@@ -74,10 +78,47 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         inside = posixpath.normpath(posixpath.join(folder, target))
         if inside in MADE_FROM:
             return f"[{words}]({posixpath.relpath(MADE_FROM[inside], folder)})"
+        if inside.startswith("../"):
+            return _outside(words, inside.removeprefix("../"))
         found = (ROOT / "docs" / inside).is_file() or files.get_file_from_path(inside) is not None
-        return match[0] if not inside.startswith("..") and found else words
+        return match[0] if found else words
 
-    return re.sub(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)", link, markdown)
+    linked = re.sub(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)", link, markdown)
+    return re.sub(r"^\|.*", _with_bars, linked, flags=re.M)
+
+
+def _outside(words: str, path: str) -> str:
+    """The path of a file of the repository, behind the words of its link if they say something else."""
+    known = path == words or posixpath.basename(path).startswith(words)
+    return f"`{path}`" if known else f"{words} (`{path}`)"
+
+
+def _with_bars(row: re.Match[str]) -> str:
+    r"""A table's row with a plain | in code, where GitHub wants \| and mkdocs would show the backslash."""
+    return re.sub(r"`[^`]*`", lambda code: code[0].replace("\\|", "|"), row[0])
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Keep words with a hyphen whole where a command is broken into lines: not `--` here and `out` there."""
+
+    def words(text: re.Match[str]) -> str:
+        return re.sub(r"\S*-\S*", r'<span class="whole">\g<0></span>', text[0])
+
+    def command(block: re.Match[str]) -> str:
+        return re.sub(r"(?<=>)[^<]+", words, block[0])
+
+    return re.sub(r'<div class="language-sh highlight">.*?</div>', command, html, flags=re.S)
+
+
+def notebook() -> str:
+    """The cells of the notebook, which a browser would show as JSON."""
+    cells = json.loads((ROOT / "docs/quickstart.ipynb").read_text(encoding="utf-8"))["cells"]
+    texts = [
+        text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```"
+        for cell in cells
+        for text in ["".join(cell["source"])]
+    ]
+    return "\n\n".join([texts[0], DOWNLOAD, *texts[1:]]) + "\n"
 
 
 def command_line() -> str:
@@ -91,7 +132,7 @@ def command_line() -> str:
 
 def _help_of(command: str) -> str:
     text = io.StringIO()
-    app.help_print(command.split(), console=Console(file=text, width=84, force_terminal=False, no_color=True))
+    app.help_print(command.split(), console=Console(file=text, width=80, force_terminal=False, no_color=True))
     shown = text.getvalue().strip("\n")
     if command != "train":
         return f"```text\n{shown}\n```"
