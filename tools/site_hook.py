@@ -29,11 +29,12 @@ PRESETS_OPENING = """# Choose a preset
 projgan train PRESET --data FOLDER --dry-run  # memory and time on your machine
 ```
 
-A preset is a starting point for any images, not only for those in its name. On a CPU, take `projected-32` or
-`projected-64`; [your own photos](../start/your-photos.md) goes through it. On a GPU, `projected-128`, or
-`dogs-cats-64` with the paper's settings. Trained to their end with this code: `demo`, `cifar10-small`,
-`projected-32` ([results](../results/quality.md)) and `super-resolution-16-64-small`
-([results](super-resolution.md#measured)). The others are not.
+A preset is a starting point for any images, not only for those in its name. For photos take `projected-64`,
+on a CPU or a GPU; [your own photos](../start/your-photos.md) goes through it. `projected-128` and
+`dogs-cats-64`, which has the paper's settings, are for tens of thousands of photos and days of a GPU. Trained
+to their end with this code: `demo`, `cifar10-small`, `projected-32` ([results](../results/quality.md)) and
+`super-resolution-16-64-small` ([results](super-resolution.md#measured)); `projected-64`
+[nearly](projected.md#64-pixels). The others are not.
 """
 
 DOWNLOAD = '<a href="quickstart.ipynb" download>Download the notebook.</a> Its cells, without their pictures:'

@@ -16,7 +16,7 @@ def finetune(
     run_dir: NewPath | None = None,
     json: Json = False,
 ) -> int:
-    """Train a run further while a frozen classifier guides its generator: sharper images, less diverse ones.
+    """Train a run further while a frozen classifier guides its generator: clearer classes, less variety.
 
     The generator's loss gains the classifier's cross-entropy, as in the paper's last updates. The result is
     a run directory of its own, which every other command takes; the same command again resumes.
