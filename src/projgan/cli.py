@@ -49,8 +49,8 @@ COMMANDS = {
     "invert": "Find the latent and the class from which a generator makes an image that is given.",
     "export": "Write a generator as ONNX or as a torch program, checked against torch on every class first.",
     "share": "Put a run's networks on the Hugging Face hub, with a card, for use as `hf:USER/NAME`.",
-    "finetune": "Train a run further while a frozen classifier guides its generator: sharper images, less "
-    "diverse ones.",
+    "finetune": "Train a run further while a frozen classifier guides its generator: clearer classes, "
+    "less variety.",
     "super-resolve": "Enlarge images four times in height and width, or measure how well a run does it.",
     "inverter": "Train a generator that turns a classifier's features back into images, for "
     "`projgan plug-and-play`.",
