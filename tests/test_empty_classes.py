@@ -181,3 +181,14 @@ def test_columns_that_no_image_has_are_no_rows_of_a_grid(cli, place: Path) -> No
     assert json.loads(out)["rows"] == ["beard", "smile"]
     _, err = cli("sample several --mix beard=1,hat=1 --out o.png", code=2)
     assert "class 'hat' had no images" in err
+
+
+def test_a_class_of_pictures_that_are_not_read_is_named_before_the_class_that_is_left(
+    cli, place: Path
+) -> None:
+    for name, kind in (("cat", "png"), ("dog", "heic")):
+        (place / "phone" / name).mkdir(parents=True)
+        Image.new("L", (8, 8)).save(place / "phone" / name / f"1.{kind}", format="png")
+    for more in ("", " --dry-run"):
+        _, err = cli(f"train demo --data phone --run-dir none {SMALL}{more}", code=2)
+        assert "holds no images in a format that is read, but 1 .heic; convert them to JPEG" in err

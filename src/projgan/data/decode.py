@@ -15,7 +15,7 @@ from projgan.pictures.pillow import from_pil
 DECODE_VERSION = 1
 """Part of every fingerprint: raise it when the same file would give other pixels than before."""
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_PIXELS = 64 * 2**20
 """Images with more pixels than this are refused from their header, before any is decoded."""

@@ -12,6 +12,7 @@ from projgan.config import RunConfig
 from projgan.data import PackedImages, load_images, open_source, reading_of
 from projgan.data.conditions import CONDITION_KINDS
 from projgan.data.configured import cache_folder, condition_request
+from projgan.data.packing import refuse_problems
 from projgan.data.tensors import as_tensor
 from projgan.data.verification import Verify
 from projgan.errors import is_out_of_memory
@@ -101,6 +102,7 @@ def read_data(
         UserError: nothing there, unreadable images, one class only where a condition is to be learned.
     """
     source = open_source(data_location(config), config.data.split, condition_request(config.data))
+    refuse_problems(source)
     refuse_one_class(config, source)
     data = load_images(
         source,

@@ -30,6 +30,7 @@ def test_nested_folders_hidden_files_and_other_files(write_files, png):
             "cat/young/small/a.PNG": png(1),
             "cat/.hidden.png": b"x",
             "dog/b.jpeg": png(2, kind="JPEG"),
+            "dog/c.jfif": png(3, kind="JPEG"),
             ".git/c.png": b"x",
             "dog/.thumbs/d.png": b"x",
             "dog/notes.txt": b"x",
@@ -37,7 +38,7 @@ def test_nested_folders_hidden_files_and_other_files(write_files, png):
         }
     )
     source = open_source(folder)
-    assert names(source) == ["cat/young/small/a.PNG", "dog/b.jpeg"]
+    assert names(source) == ["cat/young/small/a.PNG", "dog/b.jpeg", "dog/c.jfif"]
     assert source.class_names == ("cat", "dog")
     assert source.remarks[:2] == (
         "pictures in a format that is not read are ignored (1 .heic); convert them to JPEG",

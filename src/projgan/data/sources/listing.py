@@ -31,7 +31,7 @@ SYSTEM_NAMES = frozenset(
 
 _UNREAD_PICTURES = frozenset(
     {
-        *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".tga", ".ppm", ".pgm", ".pbm", ".pnm", ".jfif"),
+        *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".tga", ".ppm", ".pgm", ".pbm", ".pnm"),
         *(".ico", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".exr", ".hdr"),
         ".dcm",
     }
