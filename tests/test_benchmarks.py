@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+import colours
 import conditions
 import runs
 from projgan.config import load_config
@@ -72,3 +74,14 @@ def test_methods_are_trained_measured_and_reported(tmp_path: Path, monkeypatch: 
     subprocess.run(words, check=True, capture_output=True)
     assert kept.stat().st_mtime_ns == before
     assert json.loads((tmp_path / "runs" / "report" / "report.json").read_text()) == report
+
+
+def test_the_spread_of_colours_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, pair in (("a", ((10, 0, 0), (30, 0, 0))), ("b", ((5, 5, 1), (5, 5, 9)))):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for number, colour in enumerate(pair):
+            Image.new("RGB", (4, 4), colour).save(tmp_path / "set" / name / f"{number}.png")
+    colours.colours(tmp_path / "set", Path("cifar10"), count=2)
+    ours, published = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert ours == {"subject": "set", "colour_spread": (10 + 0 + 0 + 4) / 4, "images_per_class": 2}
+    assert 0 < published["colour_spread"] < 60

@@ -162,9 +162,11 @@ def test_numbers_of_the_pretrained_discriminator_are_those_that_were_measured() 
         ),
         (((first, 6100),), "after step 6,100 (`fd` {fd})"),
         (
-            (("cifar10-small, 8,000 steps, seed 0", 8000),),
-            "seed 0), had `fd` {fd}, `intra_fd` {intra_fd}, accuracy {accuracy} and recall {recall};",
+            (("projected-32, seed 0, image_head", 1500),),
+            "At step 1,500, same seed: `fd` {fd} instead of",
         ),
+        (((first, 1500),), "instead of {fd}, recall .189 instead of {recall}, colours 4.8"),
+        ((("projected-32, seed 2", 1500),), "(another seed without: {fd}, {recall} and 2.5)"),
         ([(run, 3000) for run in faster], "At step 3,000: `fd` {fd}, recall {recall}."),
         (
             [(run, 8000) for run in faster],
@@ -191,7 +193,7 @@ def test_numbers_of_the_pretrained_discriminator_are_those_that_were_measured() 
         )
         for metric in ("fd", "intra_fd", "accuracy_top1", "recall")
     }
-    assert [len(values) for values in ends.values()] == [5] * 4
+    assert [len(values) for values in ends.values()] == [6] * 4
     said = "the worst has `fd` {:.1f} and `intra_fd` {:.1f}, the best {:.1f} and {:.1f}"
     assert said.format(ends["fd"][-1], ends["intra_fd"][-1], ends["fd"][0], ends["intra_fd"][0]) in guide
     for metric, words in (
@@ -200,6 +202,20 @@ def test_numbers_of_the_pretrained_discriminator_are_those_that_were_measured() 
     ):
         shown = [f"{value:.3f}"[1:] for value in (ends[metric][0], ends[metric][-1])]
         assert words.format(*shown) in guide
+
+
+def test_colours_of_generated_images_vary_as_was_measured() -> None:
+    guide = " ".join((ROOT / "docs/guides/projected.md").read_text("utf-8").split())
+    lines = (ROOT / "docs/results/projected-cifar10/colours.jsonl").read_text("utf-8").splitlines()
+    spreads = {row["run"]: row["colour_spread"] for row in map(json.loads, lines)}
+    usual, pretrained = (
+        listed([value for run, value in spreads.items() if run.startswith(name) and "1500" not in run], 1, 0)
+        for name in ("cifar10-small", "projected-32")
+    )
+    real = f"{spreads['real test images']:.1f}"
+    assert (
+        f"{real} grey levels for real images, {usual} with the usual discriminator, and {pretrained}" in guide
+    )
 
 
 def test_curves_of_three_precisions_are_those_that_were_measured() -> None:

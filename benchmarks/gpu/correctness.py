@@ -59,7 +59,8 @@ def ways() -> Iterator[tuple[str, Changes]]:
     yield "plain", {"training.acceleration": "none"}
     with suppress(UserError):  # its weights are an extra
         imagenet_file()
-        yield "projected", {"discriminator.architecture": "projected", "discriminator.input_size": 64}
+        looking = {"discriminator.architecture": "projected", "discriminator.input_size": 64}
+        yield "projected", looking | {"discriminator.image_head": True}
 
 
 def _inputs(place: Place, changes: Changes) -> dict[str, Inputs]:

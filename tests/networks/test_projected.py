@@ -54,28 +54,29 @@ def test_mixing_is_the_published_chain_of_random_convolutions() -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
-def test_the_logit_is_linear_in_the_pooled_features() -> None:
+@pytest.mark.parametrize("heads", [4, 5])
+def test_the_logit_is_linear_in_the_pooled_features(heads: int) -> None:
     """f = y'V phi + psi(phi), with V and psi read off the weights: equation 3 of the paper."""
-    network = projected()
+    network = projected(image_head=heads == 5)
     settle(network)
     images, labels = torch.rand(4, 3, 8, 8) * 2 - 1, torch.tensor([2, 0, 1, 2])
     output = network(images, labels)
     phi = network.features(images)
-    assert phi.shape == (4, 4 * 32)
+    assert phi.shape == (4, heads * 32)
     meeting = network.condition
     rows = [
         meeting.classes.detach() @ (layer.weight / torch.linalg.matrix_norm(layer.weight, 2)).T
         for layer in meeting.maps
     ]
     psi = [layer.weight / layer.weight.norm() for layer in meeting.marginals]
-    marginal = phi @ torch.cat(psi, dim=1)[0] / 4
-    conditional = (torch.cat(rows, dim=1)[labels] * phi).sum(dim=1) / 4
+    marginal = phi @ torch.cat(psi, dim=1)[0] / heads
+    conditional = (torch.cat(rows, dim=1)[labels] * phi).sum(dim=1) / heads
     assert conditional.abs().max() > 0.01
     torch.testing.assert_close(output.marginal, marginal, rtol=0.02, atol=2e-3)
     torch.testing.assert_close(output.conditional, conditional, rtol=0.02, atol=2e-3)
     torch.testing.assert_close(output.logits, output.marginal + output.conditional, rtol=1e-5, atol=1e-6)
     assert output.votes is not None
-    assert output.votes.shape == (4, 4 * 2 * 2)
+    assert output.votes.shape == (4, heads * 2 * 2)
     torch.testing.assert_close(output.votes.mean(dim=1), output.logits, rtol=1e-5, atol=1e-6)
     met = meeting(phi, labels)
     torch.testing.assert_close(met.logits, output.logits, rtol=1e-4, atol=1e-5)
@@ -83,12 +84,32 @@ def test_the_logit_is_linear_in_the_pooled_features() -> None:
     torch.testing.assert_close(mixed.logits, output.logits, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("size", [32, 96])
+def test_the_fifth_head_judges_the_image_and_not_through_the_network(size: int) -> None:
+    """By convolutions of NumPy's shape on means of pixels; every head has as many places."""
+    network = projected(image_head=True, resolution=48, input_size=size)
+    images = torch.rand(2, 3, 48, 48) * 2 - 1
+    side = 8 * size // 32
+    hidden = F.interpolate(images, size=side, mode="area")
+    for layer in network.image_head.layers[::2]:
+        hidden = F.leaky_relu(F.conv2d(hidden, layer.normalized_weight(), layer.bias, 2, 1), 0.2)
+    expected = hidden.flatten(2).transpose(1, 2)
+    *through, own = network.places(images)
+    assert own.shape == through[0].shape == (2, (size // 32) ** 2, 32)
+    torch.testing.assert_close(own, expected, rtol=1e-5, atol=1e-6)
+    without = projected(resolution=48, input_size=size)
+    without.load_state_dict(network.state_dict(), strict=False)
+    assert "image_head.layers.0.weight" not in without.state_dict()
+    for head, same in zip(through, without.places(images), strict=True):
+        torch.testing.assert_close(head, same)
+
+
 def test_every_trained_layer_is_normalised() -> None:
-    network = projected()
+    network = projected(image_head=True)
     settle(network)
     layers = [module for module in network.modules() if hasattr(module, "normalized_weight")]
-    assert len(layers) == 3 + 2 + 1 + 1 + 4 + 4
-    assert sum(isinstance(layer, Halving) for layer in layers) == 6
+    assert len(layers) == 3 + 2 + 1 + 1 + 3 + 5 + 5
+    assert sum(isinstance(layer, Halving) for layer in layers) == 9
     for layer in layers:
         sigma = torch.linalg.matrix_norm(layer.normalized_weight().flatten(1), 2).item()
         assert sigma == pytest.approx(1, abs=0.05)  # a power iteration comes from above

@@ -24,6 +24,7 @@ PROJECTED: dict[str, Any] = {
     "discriminator.architecture": "projected",
     "discriminator.width": 16,
     "discriminator.input_size": 32,
+    "discriminator.image_head": True,
     "training.steps": 4,
     "training.discriminator_updates": 1,
     "training.checkpoint_every": 2,
@@ -113,7 +114,7 @@ def test_inspect_splits_it_and_learns_the_posterior(run: Path) -> None:
     torch.testing.assert_close(found.marginal + own, logits, rtol=1e-4, atol=1e-5)
     assert found.class_scores.std(dim=1).min() > 0
     posterior = label_posterior_of(generator, discriminator, 2)
-    assert posterior.weight.shape == (10, 4 * 16)
+    assert posterior.weight.shape == (10, 5 * 16)
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,25 @@ class Head(nn.Module):
         return hidden.flatten(2).transpose(1, 2)
 
 
+class ImageHead(nn.Module):
+    """Judges the image itself, reduced to eight pixels a place, by three halvings without norms.
+
+    Through the frozen network alone, generators lose the variety of colours: see docs/guides/projected.md.
+    """
+
+    def __init__(self, channels: int, width: int, side: int) -> None:
+        super().__init__()
+        self.side = 8 * side
+        self.layers = nn.Sequential()
+        for before in (channels, width, width):
+            self.layers.extend([Halving(before, width), nn.LeakyReLU(0.2, inplace=True)])
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[N, channels, H, W] -> features [N, side * side, width]."""
+        hidden: Tensor = self.layers(F.adaptive_avg_pool2d(images, self.side))
+        return hidden.flatten(2).transpose(1, 2)
+
+
 class HeadMarginals(nn.Module):
     """psi of each head, and no condition."""
 
@@ -180,6 +199,7 @@ class ProjectedDiscriminator(nn.Module):
         num_classes: classes or columns of the condition.
         width: features of a head at each place.
         input_size: height and width at which the frozen network sees images, a multiple of 32.
+        image_head: whether a fifth head judges the image itself (not in the papers).
 
     The frozen network is no part of its state: see `FrozenConv2d`.
     """
@@ -194,6 +214,7 @@ class ProjectedDiscriminator(nn.Module):
         num_classes: int,
         width: int | None = None,
         input_size: int,
+        image_head: bool = False,
     ) -> None:
         super().__init__()
         self.resolution, self.channels, self.input_size = resolution, channels, input_size
@@ -203,8 +224,10 @@ class ProjectedDiscriminator(nn.Module):
         self.heads = nn.ModuleList(
             Head(mixed, width, halvings) for halvings, mixed in zip((3, 2, 1, 0), MIXED_CHANNELS, strict=True)
         )
-        shape = ConditionShape(num_classes=num_classes, num_features=width * len(self.heads))
-        self.condition = HEAD_CONDITIONS[condition](shape, len(self.heads))
+        self.image_head = ImageHead(channels, width, input_size // 32) if image_head else None
+        heads = len(self.heads) + image_head
+        shape = ConditionShape(num_classes=num_classes, num_features=width * heads)
+        self.condition = HEAD_CONDITIONS[condition](shape, heads)
 
     def places(self, images: Tensor) -> list[Tensor]:
         """Images [N, channels, R, R] in [-1, 1] -> features of each head, [N, places, width]."""
@@ -213,7 +236,8 @@ class ProjectedDiscriminator(nn.Module):
         with torch.autocast("cpu", enabled=False):
             maps = self.network.maps(seen.float())
         mixed = self.mixing(maps)
-        return [head(part) for head, part in zip(self.heads, mixed, strict=True)]
+        features = [head(part) for head, part in zip(self.heads, mixed, strict=True)]
+        return [*features, self.image_head(images)] if self.image_head else features
 
     def features(self, images: Tensor, condition: Tensor | None = None) -> Tensor:
         """phi(x): images [N, channels, R, R] in [-1, 1] -> [N, num_features]; no condition is met here."""

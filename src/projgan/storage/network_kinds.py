@@ -54,6 +54,7 @@ class ProjectedDiscriminatorArguments(Checked):
     num_classes: Count
     width: Annotated[int, Field(gt=0, le=4096)] | None
     input_size: Annotated[int, Field(gt=0, le=1024)]
+    image_head: bool = False
 
 
 class ClassifierArguments(Checked):

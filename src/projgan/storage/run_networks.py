@@ -62,6 +62,7 @@ def _projected_arguments(config: RunConfig, num_classes: int) -> Arguments:
         "num_classes": num_classes,
         "width": config.discriminator.width,
         "input_size": config.discriminator.input_size,
+        "image_head": config.discriminator.image_head,
     }
     return generator, discriminator
 
