@@ -148,25 +148,26 @@ def test_numbers_of_the_pretrained_discriminator_are_those_that_were_measured() 
         assert " against ".join(shown) in guide, name
     rows = [json.loads(line) for line in (folder / "later.jsonl").read_text("utf-8").splitlines()]
     later = {(row["run"], row["step"], row["metric"]): row["value"] for row in rows}
-    first, second = "projected-32, seed 0", "projected-32, seed 1"
+    first, second, third = (f"projected-32, seed {seed}" for seed in range(3))
+    with_head = f"{first}, image_head"
     faster = [f"projected-32, seed {seed}, discriminator_learning_rate 4e-4" for seed in range(3)]
     falling = f"{first}, discriminator_learning_rate 4e-4 and learning rates falling to zero from step 4,550"
     for runs, text in (
         (
-            ((first, 3050), (second, 2900)),
-            "`fd` {fd}, `intra_fd` {intra_fd}, accuracy {accuracy}, recall {recall} (steps 3,050",
+            ((first, 3050), (second, 2900), (third, 3000)),
+            "`fd` {fd}, `intra_fd` {intra_fd}, accuracy {accuracy}, recall {recall} (steps 3,050, 2,900",
         ),
         (
             ((first, 4550), (second, 4550)),
             "at step 4,550 (41 and 43 minutes) `fd` {fd}, accuracy {accuracy}, recall {recall};",
         ),
         (((first, 6100),), "after step 6,100 (`fd` {fd})"),
+        (((with_head, 1500),), "At step 1,500, seed 0: `fd` {fd}, recall {recall};"),
+        (((first, 1500), (third, 1500)), "without it, seeds 0 and 2: `fd` {fd}, recall {recall}."),
         (
-            (("projected-32, seed 0, image_head", 1500),),
-            "At step 1,500, same seed: `fd` {fd} instead of",
+            ((with_head, 3000),),
+            "At step 3,000: `fd` {fd}, `intra_fd` {intra_fd}, accuracy {accuracy}, recall {recall}, where",
         ),
-        (((first, 1500),), "instead of {fd}, recall .189 instead of {recall}, colours 4.8"),
-        ((("projected-32, seed 2", 1500),), "(another seed without: {fd}, {recall} and 2.5)"),
         ([(run, 3000) for run in faster], "At step 3,000: `fd` {fd}, recall {recall}."),
         (
             [(run, 8000) for run in faster],
@@ -209,9 +210,19 @@ def test_colours_of_generated_images_vary_as_was_measured() -> None:
     lines = (ROOT / "docs/results/projected-cifar10/colours.jsonl").read_text("utf-8").splitlines()
     spreads = {row["run"]: row["colour_spread"] for row in map(json.loads, lines)}
     usual, pretrained = (
-        listed([value for run, value in spreads.items() if run.startswith(name) and "1500" not in run], 1, 0)
+        listed(
+            [
+                value
+                for run, value in spreads.items()
+                if run.startswith(name) and not run.endswith(("1500", "3000"))
+            ],
+            1,
+            0,
+        )
         for name in ("cifar10-small", "projected-32")
     )
+    with_head, without = (spreads[f"projected-32, seed {seed}, step 3000"] for seed in ("0, image_head", "2"))
+    assert f"vary hardly more ({with_head:.1f} against {without:.1f} of seed 2)" in guide
     real = f"{spreads['real test images']:.1f}"
     assert (
         f"{real} grey levels for real images, {usual} with the usual discriminator, and {pretrained}" in guide

@@ -135,7 +135,7 @@ class DiscriminatorConfig(Section):
     input_size: Annotated[int, Field(ge=32, le=512, multiple_of=32)] = 224
     """Height and width to which images are brought for that network."""
     image_head: bool = False
-    """Let a fifth head of `projected` judge the image itself, reduced: more variety of colours."""
+    """Let a fifth head of `projected` judge the image itself, reduced, beside those that look through it."""
     augmentation: Annotated[tuple[Augmentation, ...] | None, MayBeOff] = None
     """Random changes of real and generated images alike before the discriminator sees them, in this order."""
     augmentation_strength: Annotated[float, Field(ge=0, le=2)] = 1.0

@@ -100,10 +100,7 @@ class Head(nn.Module):
 
 
 class ImageHead(nn.Module):
-    """Judges the image itself, reduced to eight pixels a place, by three halvings without norms.
-
-    Through the frozen network alone, generators lose the variety of colours: see docs/guides/projected.md.
-    """
+    """Judges the image itself, reduced to eight pixels a place, by three halvings without norms."""
 
     def __init__(self, channels: int, width: int, side: int) -> None:
         super().__init__()
