@@ -49,7 +49,7 @@ RUN_BEFORE: set[str] = set()
 """Commands that a page before has run, in the same folder."""
 
 BLOCK = re.compile(
-    r"^(?:<!-- not run: (?P<reason>.+) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```", re.M | re.S
+    r"^(?:<!-- not run: (?P<reason>[^\n]+) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```", re.M | re.S
 )
 """A block of code; one that cannot be run here has its reason above it."""
 
@@ -60,6 +60,12 @@ def blocks(page: Path, language: str) -> list[str]:
         for block in BLOCK.finditer(page.read_text(encoding="utf-8"))
         if block["language"] == language and not block["reason"]
     ]
+
+
+def test_a_reason_exempts_its_own_block_alone(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- not run: a -->\n```sh\nb\n```\n```sh\nc\n```\n<!-- not run: d -->\n```sh\ne\n```\n")
+    assert blocks(page, "sh") == ["c\n"]
 
 
 def commands(page: Path) -> list[str]:

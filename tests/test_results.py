@@ -168,6 +168,10 @@ def test_numbers_of_the_pretrained_discriminator_are_those_that_were_measured() 
             ((with_head, 3000),),
             "At step 3,000: `fd` {fd}, `intra_fd` {intra_fd}, accuracy {accuracy}, recall {recall}, where",
         ),
+        (
+            ((with_head, 4250),),
+            "At step 4,250: `fd` {fd}, `intra_fd` {intra_fd}, accuracy {accuracy}, recall {recall}, no",
+        ),
         ([(run, 3000) for run in faster], "At step 3,000: `fd` {fd}, recall {recall}."),
         (
             [(run, 8000) for run in faster],
@@ -222,7 +226,7 @@ def test_colours_of_generated_images_vary_as_was_measured() -> None:
         for name in ("cifar10-small", "projected-32")
     )
     with_head, without = (spreads[f"projected-32, seed {seed}, step 3000"] for seed in ("0, image_head", "2"))
-    assert f"vary hardly more ({with_head:.1f} against {without:.1f} of seed 2)" in guide
+    assert f"vary hardly more ({with_head:.1f} against {without:.1f} of seed 2, step 3,000)" in guide
     real = f"{spreads['real test images']:.1f}"
     assert (
         f"{real} grey levels for real images, {usual} with the usual discriminator, and {pretrained}" in guide
