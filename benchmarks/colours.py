@@ -51,7 +51,7 @@ def colours(*subjects: Path, count: int = 200) -> None:
     """
     for subject in subjects:
         number = spread(images_of(subject, count))
-        print(json.dumps({"subject": subject.name, "colour_spread": number, "images_per_class": count}))
+        print(json.dumps({"subject": str(subject), "colour_spread": number, "images_per_class": count}))
 
 
 if __name__ == "__main__":

@@ -83,5 +83,9 @@ def test_the_spread_of_colours_by_hand(tmp_path: Path, capsys: pytest.CaptureFix
             Image.new("RGB", (4, 4), colour).save(tmp_path / "set" / name / f"{number}.png")
     colours.colours(tmp_path / "set", Path("cifar10"), count=2)
     ours, published = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    assert ours == {"subject": "set", "colour_spread": (10 + 0 + 0 + 4) / 4, "images_per_class": 2}
+    assert ours == {
+        "subject": str(tmp_path / "set"),
+        "colour_spread": (10 + 0 + 0 + 4) / 4,
+        "images_per_class": 2,
+    }
     assert 0 < published["colour_spread"] < 60
