@@ -25,7 +25,16 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path[:0] = [str(HERE), str(ROOT / "src")]
 
-CHECKS = {"facts": 30, "correctness": 110, "graphs": 90, "ranks": 40, "commands": 110, "timings": 100}
+CHECKS = {
+    "facts": 30,
+    "correctness": 110,
+    "graphs": 90,
+    "ranks": 40,
+    "commands": 110,
+    "timings": 100,
+    "presets": 100,
+    "compiled": 200,
+}
 """Modules of `gpu` by name, and seconds that each may take."""
 MODULES = {"pillow": "PIL", "pyyaml": "yaml"}
 """Packages that are imported by another name."""

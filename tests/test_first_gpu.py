@@ -47,7 +47,7 @@ def test_checks_are_lines_at_once_a_file_and_a_table(tmp_path: Path) -> None:
 def test_every_check_runs_on_a_cpu(tmp_path: Path, check: str) -> None:
     code, lines, said = script(*QUICK, "--only", check, "--out", str(tmp_path))
     assert code == 0, said[-3000:]
-    assert len(lines) >= 9
+    assert len(lines) >= (3 if check == "compiled" else 9)
 
 
 def test_no_check_takes_the_others_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,11 +64,13 @@ class Place:
     device: torch.device
     quick: bool
     folder: Path
+    full_size: str = "cifar10"
+    """Preset of the runs where there is room for them."""
 
     @property
     def preset(self) -> str:
         """Of the runs."""
-        return "demo" if self.quick else "cifar10"
+        return "demo" if self.quick else self.full_size
 
     def config(self, changes: Changes) -> RunConfig:
         """Return the settings of a run, with dotted keys changed."""

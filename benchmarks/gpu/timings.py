@@ -34,7 +34,7 @@ def check(place: Place, notes: Notes) -> None:
     ]
     for name, how, changes in cases:
         with notes.case(name) as facts, fakes_apart(name == APART):
-            _time(facts, place, how, changes)
+            time_steps(facts, place, how, changes)
     with notes.case("kernels of bf16, graph") as facts:
         facts["ms"] = _kernels(place)
     with notes.case("data") as facts:
@@ -44,8 +44,9 @@ def check(place: Place, notes: Notes) -> None:
     _other_rates(place, notes)
 
 
-def _time(facts: dict[str, Any], place: Place, how: str, changes: Changes) -> None:
-    count = 2 if place.quick else 50
+def time_steps(facts: dict[str, Any], place: Place, how: str, changes: Changes, count: int = 50) -> None:
+    """Note ms of an iteration, many launched at once and one by one, and memory beside what was foreseen."""
+    count = 2 if place.quick else count
     if place.device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(place.device)
