@@ -27,6 +27,7 @@ sys.path[:0] = [str(HERE), str(ROOT / "src")]
 
 CHECKS = {
     "facts": 30,
+    "kernels": 60,
     "correctness": 110,
     "graphs": 90,
     "ranks": 40,

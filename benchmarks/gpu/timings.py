@@ -44,10 +44,11 @@ def check(place: Place, notes: Notes) -> None:
     _other_rates(place, notes)
 
 
-def time_steps(facts: dict[str, Any], place: Place, how: str, changes: Changes, count: int = 50) -> None:
+def time_steps(facts: dict[str, Any], place: Place, how: str, changes: Changes, count: int = 20) -> None:
     """Note ms of an iteration, many launched at once and one by one, and memory beside what was foreseen."""
     count = 2 if place.quick else count
     if place.device.type == "cuda":
+        torch.cuda.init()  # the first case may be the first to use the device
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(place.device)
     before = _memory(place)

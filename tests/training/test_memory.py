@@ -1,10 +1,12 @@
 """What a run takes of a GPU is foreseen from a few images; where it is too much, one line says what fits."""
 
+import weakref
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from projgan.cli import run_command
 from projgan.errors import UserError, is_out_of_memory
@@ -43,6 +45,20 @@ def test_a_few_images_foresee_many() -> None:
     # Activations go with the images; sums, weights normalised and the like do not.
     assert few.at(32) == pytest.approx(all_of_them.at(32), rel=0.1)
     assert few.maps < 0.3 * all_of_them.maps
+
+
+def test_what_was_counted_is_free_again() -> None:
+    """Or what adds up gradients stays where it was made, and a GPU refuses to record the run's steps."""
+    images = torch.zeros(8, 1, 8, 8, dtype=torch.uint8)
+    trainer = build_trainer(small_config(), images, torch.arange(8) % 4, 4, ONE_RANK)
+    seen: list[weakref.ref[torch.Tensor]] = []
+    for network in (trainer.generator, trainer.discriminator):
+        for layer in network.modules():
+            if isinstance(layer, nn.Linear):
+                layer.register_forward_hook(lambda *given: seen.append(weakref.ref(given[2])))
+    memory_need(trainer)
+    assert len(seen) > 2
+    assert [kept for kept in seen if kept() is not None] == []
 
 
 @pytest.fixture

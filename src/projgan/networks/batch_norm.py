@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from projgan.arithmetic import in_float32
+from projgan.networks import fused
+from projgan.networks.layers import Convolving
 from projgan.networks.normalization import ClassAffine, LinearAffine, Norm2d, UnconditionalAffine
 from projgan.networks.rectified_norm import normalize_scale_rectify
 
@@ -61,10 +63,25 @@ class BatchNorm2d(Norm2d):
         """ReLU of the norm: [N, C, H, W] -> [N, C, H, W]."""
         if not self.fused or self.average_over_ranks is not None:
             return super().rectified(images, condition)
+        return self._rectified(images, condition, None)
+
+    def rectified_after(
+        self, convolution: Convolving, images: Tensor, condition: Tensor | None = None
+    ) -> Tensor:
+        """The same of what a convolution makes of images; the mean of a batch takes its bias away again."""
+        by_batch = self.training and self.fused and self.average_over_ranks is None
+        if not by_batch or not fused.suits(images):
+            return super().rectified_after(convolution, images, condition)
+        hidden, shift = convolution.apart(images)
+        return self._rectified(hidden, condition, shift)
+
+    def _rectified(self, images: Tensor, condition: Tensor | None, shift: Tensor | None) -> Tensor:
         gain, bias = self.gain_and_bias(condition)
         statistics = self.running_mean, self.running_var
         momentum = self.momentum if self.training else None
-        return normalize_scale_rectify(images, gain, bias, *statistics, momentum, self.epsilon, self.parts)
+        return normalize_scale_rectify(
+            images, gain, bias, *statistics, momentum, self.epsilon, self.parts, shift
+        )
 
     def _normalize_over_ranks(self, images: Tensor, average: Callable[[Tensor], Tensor]) -> Tensor:
         # The mean first, then the variance about it: two messages, but no cancellation.

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from projgan.networks.convolutions import Convolution, conv2d, upsample_conv2d
+from projgan.networks.convolutions import Convolution, conv2d, conv2d_1x1, upsample_conv2d
 
 
 def select(table: Tensor, condition: Tensor | None) -> Tensor:
@@ -43,6 +43,29 @@ class Convolving(nn.Module):
     """Mixed into a convolution: `convolve` computes it, and is a key of `PLAIN` unless made plain."""
 
     convolve: Convolution
+    weight: Tensor
+    bias: Tensor | None
+
+    def kernel(self) -> Tensor:
+        """What images are convolved with: the weight, or what is made of it."""
+        return self.weight
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[N, in, H, W] -> [N, out, H, W], or twice or half as high and wide."""
+        return self.convolve(images, self.kernel(), self.bias)
+
+    def apart(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The same without the bias, and the bias [out]."""
+        assert self.bias is not None
+        return self.convolve(images, self.kernel(), None), self.bias
+
+
+class Conv1x1(Convolving, nn.Conv2d):
+    """A 1x1 convolution."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        nn.Conv2d.__init__(self, in_channels, out_channels, 1)
+        self.convolve = conv2d_1x1
 
 
 class Conv3x3(Convolving, nn.Conv2d):
@@ -51,10 +74,6 @@ class Conv3x3(Convolving, nn.Conv2d):
     def __init__(self, in_channels: int, out_channels: int) -> None:
         nn.Conv2d.__init__(self, in_channels, out_channels, 3, padding=1)
         self.convolve = conv2d
-
-    def forward(self, images: Tensor) -> Tensor:
-        """[N, in, H, W] -> [N, out, H, W]."""
-        return self.convolve(images, self.weight, self.bias)
 
 
 class UpsampleConv2d(Conv3x3):

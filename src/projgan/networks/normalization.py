@@ -6,19 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from projgan.networks.layers import select
+from projgan.networks.finishing import Fusing
+from projgan.networks.layers import Convolving, select
 
 
-class Norm2d(nn.Module, ABC):
-    """A norm of feature maps; one subclass says how it normalises, another where gain and bias come from.
-
-    `fused` computes `rectified` in fewer passes over the maps; without it, it is computed as written.
-    """
+class Norm2d(Fusing, ABC):
+    """A norm of feature maps; one subclass says how it normalises, another where gain and bias come from."""
 
     def __init__(self, num_features: int) -> None:
         super().__init__()
         self.num_features = num_features
-        self.fused = True
 
     @abstractmethod
     def normalize(self, images: Tensor) -> Tensor:
@@ -36,6 +33,12 @@ class Norm2d(nn.Module, ABC):
     def rectified(self, images: Tensor, condition: Tensor | None = None) -> Tensor:
         """ReLU of the norm, which follows every norm of a generator: [N, C, H, W] -> [N, C, H, W]."""
         return F.relu_(self(images, condition))
+
+    def rectified_after(
+        self, convolution: Convolving, images: Tensor, condition: Tensor | None = None
+    ) -> Tensor:
+        """The same of what a convolution makes of images [N, in, H, W]."""
+        return self.rectified(convolution(images), condition)
 
 
 class UnconditionalAffine(Norm2d):

@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from projgan.networks import fused
+from projgan.networks.fused_weights import NormalizeWeights
 from projgan.networks.spectral_norm import SpectralNorm, as_matrix, as_weight
 
 
@@ -27,7 +29,7 @@ def normalized_together(layers: Sequence[SpectralNorm]) -> Iterator[None]:
             alike = layer.weight.shape, layer.weight.stride(), layer.training
             groups.setdefault(alike, []).append(layer)
     for group in groups.values():
-        if len(group) > 1:
+        if len(group) > 1 or _suits(group):
             _normalize(group)
     try:
         yield
@@ -41,13 +43,23 @@ def _normalize(group: Sequence[SpectralNorm]) -> None:
     first, training = group[0].weight, group[0].training
     with torch.autocast(first.device.type, enabled=False):
         matrices = torch.stack([as_matrix(layer.weight) for layer in group])
-        with torch.no_grad():
-            u = torch.stack([layer.u for layer in group])
-            u, v, sigma = _iterate(matrices, u, training)
-            if training:
+        u = torch.stack([layer.u for layer in group])
+        if _suits(group):
+            normalized, u = NormalizeWeights.apply(matrices, u)
+        else:
+            with torch.no_grad():
+                u, v, sigma = _iterate(matrices, u, training)
+            normalized = _Quotients.apply(matrices, u, v, sigma)
+        if training:
+            with torch.no_grad():
                 torch._foreach_copy_([layer.u for layer in group], list(u.unbind()))
-        for layer, matrix in zip(group, _Quotients.apply(matrices, u, v, sigma).unbind(), strict=True):
+        for layer, matrix in zip(group, normalized.unbind(), strict=True):
             layer.given = as_weight(matrix, layer.weight)
+
+
+def _suits(group: Sequence[SpectralNorm]) -> bool:
+    """Whether kernels do it: they are for a power iteration in float32."""
+    return group[0].training and group[0].weight.dtype == torch.float32 and fused.suits(group[0].weight.data)
 
 
 def _iterate(matrices: Tensor, u: Tensor, training: bool) -> tuple[Tensor, Tensor, Tensor]:

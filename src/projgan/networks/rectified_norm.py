@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from projgan.networks import fused
+
 
 def normalize_scale_rectify(
     images: Tensor,
@@ -21,6 +23,7 @@ def normalize_scale_rectify(
     momentum: float | None,
     epsilon: float,
     parts: int = 1,
+    shift: Tensor | None = None,
 ) -> Tensor:
     """max(0, gain (x - mean) / sqrt(variance + epsilon) + bias).
 
@@ -33,6 +36,8 @@ def normalize_scale_rectify(
         momentum: in [0, 1]; None normalises by the running statistics and leaves them alone.
         epsilon: added to the variance.
         parts: so many equal parts of the images have statistics each, and move the running ones in turn.
+        shift: [C], a bias that the images still lack, which only the running mean is told of; None with
+            running statistics, and where `fused.suits` says no.
 
     Returns:
         [N, C, H, W]. With the statistics of the batch its gradient cannot be differentiated again.
@@ -40,11 +45,18 @@ def normalize_scale_rectify(
     Raises:
         ValueError: one value per channel or none, and the statistics were to be those of the batch.
     """
+    on_gpu = fused.suits(images)
+    if momentum is None and on_gpu and not torch.is_grad_enabled():
+        return fused.normalize_rectify(images, gain, bias, running_mean[None], running_var[None], epsilon)
     if momentum is None:
         factor = gain * (running_var + epsilon).rsqrt()
         return _scale_rectify(images, factor, bias - running_mean * factor)
     if images.numel() <= images.shape[1] * parts:
         raise ValueError("batch norm learns nothing of a single value per channel: give it more images")
+    if on_gpu:
+        moved = running_mean, running_var, momentum
+        mean, variance = fused.batch_statistics(images, *moved, parts, shift)
+        return _rectified(images, gain, bias, mean, variance, epsilon, shift)
     with torch.no_grad():
         found = [
             torch.batch_norm_update_stats(part, running_mean, running_var, momentum)
@@ -79,9 +91,18 @@ def of_each_in_parts(images: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor
 
 
 def _rectified(
-    images: Tensor, gain: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: float
+    images: Tensor,
+    gain: Tensor,
+    bias: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    epsilon: float,
+    shift: Tensor | None = None,
 ) -> Tensor:
     """With the images' own statistics: [parts, C], from [1, C] of them all to [N, C] of each."""
+    if fused.suits(images):
+        found: Tensor = fused.NormalizeRectify.apply(images, gain, bias, mean, variance, epsilon, shift)
+        return found
     result: Tensor = _ByOwnStatistics.apply(images, gain, bias, mean, (variance + epsilon).rsqrt())
     return result
 

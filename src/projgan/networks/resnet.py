@@ -14,9 +14,16 @@ from torch import Tensor, nn
 
 from projgan.networks.condition_method import ConditionShape, DiscriminatorOutput
 from projgan.networks.conditions import CONDITIONS
-from projgan.networks.convolutions import downsample, upsample
+from projgan.networks.finishing import Finishing
 from projgan.networks.generator_norms import GENERATOR_NORMS
-from projgan.networks.layers import RESIDUAL_GAIN, Conv3x3, UpsampleConv2d, global_sum_pool, initialize
+from projgan.networks.layers import (
+    RESIDUAL_GAIN,
+    Conv1x1,
+    Conv3x3,
+    UpsampleConv2d,
+    global_sum_pool,
+    initialize,
+)
 from projgan.networks.normalization import Norm2d
 from projgan.networks.normalizing_together import normalized_together
 from projgan.networks.shapes import DISCRIMINATORS, GENERATORS
@@ -27,7 +34,7 @@ from projgan.networks.spectral_norm import (
 )
 
 
-class GeneratorBlock(nn.Module):
+class GeneratorBlock(Finishing):
     """(Conditional) norm, ReLU, upsample, 3x3; again without upsampling; plus a 1x1 shortcut."""
 
     def __init__(self, in_channels: int, out_channels: int, norm: Callable[[int], Norm2d]) -> None:
@@ -35,17 +42,17 @@ class GeneratorBlock(nn.Module):
         self.norm1, self.norm2 = norm(in_channels), norm(out_channels)
         self.conv1 = UpsampleConv2d(in_channels, out_channels)
         self.conv2 = Conv3x3(out_channels, out_channels)
-        self.shortcut = nn.Conv2d(in_channels, out_channels, 1)
+        self.shortcut = Conv1x1(in_channels, out_channels)
         initialize(self.conv1, RESIDUAL_GAIN)
         initialize(self.conv2, RESIDUAL_GAIN)
         initialize(self.shortcut)
 
     def forward(self, images: Tensor, condition: Tensor | None) -> Tensor:
         """[N, in, H, W] -> [N, out, 2H, 2W]."""
-        hidden = self.conv1(self.norm1.rectified(images, condition))
-        hidden = self.conv2(self.norm2.rectified(hidden, condition))
+        hidden = self.norm1.rectified(images, condition)
+        hidden = self.norm2.rectified_after(self.conv1, hidden, condition)
         # A 1x1 convolution commutes with repeating pixels; before it there are four times fewer.
-        return hidden.add_(upsample(self.shortcut(images)))
+        return self.add(self.conv2, hidden, self.shortcut, images, doubled=True)
 
 
 class Generator(nn.Module):
@@ -105,11 +112,7 @@ class Generator(nn.Module):
         return torch.tanh(self.conv(self.norm.rectified(hidden)))
 
 
-def _identity(images: Tensor) -> Tensor:
-    return images
-
-
-class DiscriminatorFirstBlock(nn.Module):
+class DiscriminatorFirstBlock(Finishing):
     """The block that meets the image: no ReLU before its first convolution, always halves."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -123,11 +126,11 @@ class DiscriminatorFirstBlock(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """[N, in, H, W] -> [N, out, H/2, W/2]."""
-        hidden = self.conv2(F.relu_(self.conv1(images)))
-        return hidden.add_(self.shortcut(downsample(images)))
+        hidden = self.rectify(self.conv1, images)
+        return self.add(self.conv2, hidden, self.shortcut, self.halve(images))
 
 
-class DiscriminatorBlock(nn.Module):
+class DiscriminatorBlock(Finishing):
     """ReLU, 3x3 that keeps the width, ReLU, 3x3, average pooling if halving; plus the shortcut."""
 
     def __init__(self, in_channels: int, out_channels: int, *, halve: bool) -> None:
@@ -140,7 +143,7 @@ class DiscriminatorBlock(nn.Module):
         )
         initialize(self.conv1, RESIDUAL_GAIN)
         initialize(self.conv2, RESIDUAL_GAIN)
-        self.resample = downsample if halve else _identity
+        self.halves = halve
         self.shortcut: nn.Module = nn.Identity()
         if halve or in_channels != out_channels:
             self.shortcut = SpectralNormConv2d(in_channels, out_channels, 1)
@@ -148,9 +151,9 @@ class DiscriminatorBlock(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """[N, in, H, W] -> [N, out, H/2, W/2], or [N, out, H, W] where the block does not halve."""
-        hidden = self.conv2(F.relu_(self.conv1(F.relu(images))))
+        hidden = self.rectify(self.conv1, F.relu(images))
         # A 1x1 convolution commutes with average pooling; after it there are four times fewer pixels.
-        return hidden.add_(self.shortcut(self.resample(images)))
+        return self.add(self.conv2, hidden, self.shortcut, self.halve(images) if self.halves else images)
 
 
 class Discriminator(nn.Module):

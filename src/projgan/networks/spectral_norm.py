@@ -118,9 +118,9 @@ class SpectralNormConv2d(SpectralNorm, Convolving, nn.Conv2d):
         self.convolve = {1: conv2d_1x1, 3: conv2d}[kernel_size]
         self.start_power_iteration()
 
-    def forward(self, images: Tensor) -> Tensor:
-        """[N, in, H, W] -> [N, out, H, W]."""
-        return self.convolve(images, self.normalized_weight(), self.bias)
+    def kernel(self) -> Tensor:
+        """The normalised weight: each call is one power iteration."""
+        return self.normalized_weight()
 
 
 class SpectralNormConv2dDownsample(SpectralNormConv2d):

@@ -65,7 +65,7 @@ def build_parts(
         torch.set_num_threads(training.cpu_threads)
     compute(tf32=training.precision == "tf32")
     generator, discriminator = build_networks(config, num_classes)
-    start_from_elsewhere(config, discriminator, images, conditions)
+    start_from_elsewhere(config, discriminator, images, conditions, ranks.device)
     place(generator, ranks.device, training.acceleration)
     place(discriminator, ranks.device, training.acceleration)
     # Before the precision wraps the generator: a copy would keep the wrapper of this one.

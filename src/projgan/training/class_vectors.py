@@ -28,7 +28,11 @@ def refuse_missing_network(config: RunConfig) -> None:
 
 
 def start_from_elsewhere(
-    config: RunConfig, discriminator: nn.Module, images: Tensor, conditions: Tensor
+    config: RunConfig,
+    discriminator: nn.Module,
+    images: Tensor,
+    conditions: Tensor,
+    device: torch.device = torch.device("cpu"),  # noqa: B008
 ) -> None:
     """Give a projected discriminator its frozen network, and let its classes be as that sees the data.
 
@@ -39,6 +43,7 @@ def start_from_elsewhere(
         discriminator: as built, on the CPU.
         images: uint8 [N, C, S, S], those of the run.
         conditions: labels int64 [N], or float [N, K].
+        device: where the frozen network looks at them.
 
     Raises:
         UserError: the frozen network is not to be had.
@@ -50,7 +55,7 @@ def start_from_elsewhere(
     if isinstance(meeting, HeadProjections):
         rows = _rows(conditions, config.training.seed)
         side = max(SMALLEST_SIDE, discriminator.input_size)
-        features = _deepest_features(discriminator.network, images[rows], side)
+        features = _deepest_features(discriminator.network.to(device), images[rows], side)
         meeting.start_classes(slopes(class_weights(conditions[rows], len(meeting.classes)), features))
 
 
@@ -78,8 +83,8 @@ def _rows(conditions: Tensor, seed: int) -> Tensor:
 
 @torch.inference_mode()
 def _deepest_features(network: EfficientNetLite0, images: Tensor, side: int) -> Tensor:
-    parts = []
+    parts, device = [], next(network.buffers()).device
     for part in images.split(32):
-        seen = resized(to_float(part), side)
+        seen = resized(to_float(part.to(device)), side)
         parts.append(network.maps(seen.contiguous(memory_format=torch.channels_last))[-1].mean(dim=(2, 3)))
-    return torch.cat(parts)
+    return torch.cat(parts).cpu()

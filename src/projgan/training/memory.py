@@ -85,21 +85,25 @@ def _largest_maps(trainer: Trainer, generated: int, judged: int) -> int:
         for parameter in network.parameters()
     }
     kept: dict[int, int] = {}
+    held: list[Tensor] = []
 
-    def pack(tensor: Tensor) -> Tensor:
+    def pack(tensor: Tensor) -> None:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in own:
+            held.append(tensor.detach())  # so that no other comes to lie there
             kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
+        # Nothing is handed on: a result that its own graph holds would never be freed, and the gradients'
+        # accumulators would stay on this stream, from which a graph of the run could not be recorded.
 
     def measure(images: Tensor, condition: Tensor) -> int:
         logits = trainer.discriminator(images, condition).logits  # the graph must be alive while counted
         total = sum(kept.values()) + 2 * max(kept.values())
         kept.clear()
+        held.clear()
         del logits
         return total
 
-    with saved_tensors_hooks(pack, lambda tensor: tensor):
+    with saved_tensors_hooks(pack, lambda nothing: nothing):
         given = conditions(generated, draws)
         latents = torch.randn(generated, generator.latent_size, device=device)
         for_generator = measure(generator(latents, given), given)

@@ -1,0 +1,48 @@
+"""What follows a convolution in a block: bias and ReLU, or bias and shortcut."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from projgan.networks import fused
+from projgan.networks.convolutions import downsample, upsample
+from projgan.networks.layers import Convolving
+
+
+class Fusing(nn.Module):
+    """Where `fused`, what can be is done in fewer passes over the maps; without, all is as written."""
+
+    fused = True
+
+
+class Finishing(Fusing):
+    """Mixed into a residual block, for what stands between its convolutions."""
+
+    def rectify(self, convolution: Convolving, images: Tensor) -> Tensor:
+        """ReLU of a convolution: images [N, in, H, W] -> [N, out, ...]."""
+        if self.fused and fused.suits(images):
+            return fused.add_rectify(*convolution.apart(images))
+        return F.relu_(convolution(images))
+
+    def add(
+        self,
+        convolution: Convolving,
+        hidden: Tensor,
+        shortcut: nn.Module,
+        images: Tensor,
+        *,
+        doubled: bool = False,
+    ) -> Tensor:
+        """A convolution of `hidden`, plus the shortcut of images; `doubled` repeats that one's pixels."""
+        if self.fused and fused.suits(hidden):
+            main, bias = convolution.apart(hidden)
+            if isinstance(shortcut, Convolving):
+                beside, other = shortcut.apart(images)
+                return fused.add_shortcut(main, beside, bias, other, doubled=doubled)
+            return fused.add_shortcut(main, images, bias)
+        result = convolution(hidden)
+        beside = shortcut(images)
+        return result.add_(upsample(beside) if doubled else beside)
+
+    def halve(self, images: Tensor) -> Tensor:
+        """Average 2x2 pixels: [N, C, H, W] -> [N, C, H/2, W/2]."""
+        return fused.downsample(images) if self.fused and fused.suits(images) else downsample(images)
