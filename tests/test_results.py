@@ -253,6 +253,48 @@ def test_curves_of_three_precisions_are_those_that_were_measured() -> None:
     assert (len(accuracies), min(accuracies), round(max(accuracies), 3)) == (9, 0.990, 0.999)
 
 
+def test_times_of_a_gpu_are_those_that_were_measured() -> None:
+    folder, page = (
+        ROOT / "docs/results/gpu-h200",
+        (ROOT / "docs/understand/performance.md").read_text("utf-8"),
+    )
+    rows = [json.loads(line) for line in (folder / "first-gpu.jsonl").read_text("utf-8").splitlines()]
+    found = {(row["code"], row["check"], row["case"]): row for row in rows}
+    now, before, between = "kernels for maps and weights", "before kernels", "kernels for maps"
+    for label, case in (
+        ("**`--training.precision bf16`**", "bf16, graph"),
+        ("the same, every operation launched by itself", "bf16, eager"),
+        ("`tf32`", "tf32, graph"),
+        ("`fp32` (the preset's)", "fp32, graph"),
+        ("`fp32` with `--training.acceleration none`", "fp32, plain"),
+    ):
+        row = found[now, "timings", case]
+        mark = "**" if "**" in label else ""
+        assert f"| {label} | {mark}{row['ms']:.1f}{mark} | {row['mib']:,} MiB |\n" in page
+    for code, label in ((before, "torch's operations"), (between, "norms, biases, ReLUs and shortcuts")):
+        row = found[code, "parts", "bf16, graph"]
+        cells = f"{row['ms']:.1f} | {row['ms_generator_update']:.1f} | {row['ms_images_of_five_updates']:.1f}"
+        assert re.search(re.escape(label) + r"[^|]*\| " + re.escape(cells), page), cells
+        assert f"| {row['ms_discriminator_update']:.2f} |" in page
+    compiled = found[before, "compiled", "bf16, plain, compiled, graph"]
+    assert f"{min(compiled['ms'])}, after {compiled['compiling_seconds']:.0f} s of compiling" in page
+    at_64 = [
+        found[now, "presets", f"cifar10, {kind}, graph, generator_batch_size 64"] for kind in ("bf16", "tf32")
+    ]
+    assert [f"{row['ms']:.1f}" for row in at_64] == re.findall(r"\| projgan, `\w+` \| (.+) \|", page)
+    peers = [json.loads(line) for line in (folder / "peers.jsonl").read_text("utf-8").splitlines()]
+    shown = {(row["name"], row["variant"].split(" (")[0]): f"{row['ms_per_iteration']:.1f}" for row in peers}
+    assert f"its `cudnn.benchmark` | {shown['studiogan', 'float32, cudnn.benchmark']} |" in page
+    assert (
+        f"mixed precision | {shown['studiogan', 'mixed_precision, cudnn.benchmark']} (two iterations" in page
+    )
+    assert f"mimicry, float32 | {shown['mimicry', 'float32, cudnn.benchmark']} |" in page
+    failed = [row["case"] for row in rows if not row["ok"]]
+    assert failed == ["(320, 256, 32, 5, 320), float32"]  # the page says why
+    bits = [row for row in rows if row["check"] == "graphs"]
+    assert (len(bits), sum(row["differ"] for row in bits)) == (8, 0)
+
+
 def test_the_table_of_a_guided_generator_is_what_was_measured() -> None:
     page = (ROOT / "docs/guides/finetuning.md").read_text("utf-8")
     lines = (ROOT / "docs/results/finetuning-dogs-cats/guided.jsonl").read_text("utf-8").splitlines()

@@ -1,8 +1,10 @@
 import math
+import warnings
 
 import pytest
 from scipy import stats
 
+from projgan.report.charts import draw_intervals
 from projgan.report.intervals import Spread, spread_of, student_t_quantile
 
 
@@ -54,3 +56,15 @@ def test_overlap(one: tuple[float, float], other: tuple[float, float], overlap: 
 def test_nothing_is_told_apart_without_an_interval() -> None:
     assert Spread(1.0, 0.1, "student-t", 3).overlaps(Spread(9.0, None, None, 1))
     assert Spread(1.0, None, None, 1).overlaps(Spread(9.0, 0.1, "student-t", 3))
+
+
+def test_long_names_of_methods_leave_a_chart_its_place() -> None:
+    settings = (
+        "discriminator width 128, input size 64, adversarial hinge, batch size 32, discriminator updates 1"
+    )
+    names = [f"generator width {width}, {settings}" for width in (64, 96)]
+    results = [(name, spread_of([5.0], [1.0]), [5.0]) for name in names]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        svg = draw_intervals("Fréchet distance", results, names)
+    assert svg.count(b"generator width") >= 2

@@ -95,7 +95,9 @@ def draw_intervals(
         results: name, spread and values of each method, from the top.
         methods: every method of the report, for the colours.
     """
-    with _figure(5.0, 0.75 + 0.32 * len(results)) as figure:
+    longest = max(len(name) for name, _, _ in results)
+    width = 5.0 + 0.065 * max(0, longest - 24)  # inches a letter, so that the rows keep their place
+    with _figure(width, 0.75 + 0.32 * len(results)) as figure:
         axes = figure.subplots()
         for place, (name, spread, values) in enumerate(results):
             colour = colour_of(methods.index(name))
