@@ -253,6 +253,32 @@ def test_curves_of_three_precisions_are_those_that_were_measured() -> None:
     assert (len(accuracies), min(accuracies), round(max(accuracies), 3)) == (9, 0.990, 0.999)
 
 
+def test_what_each_choice_gains_is_what_was_measured() -> None:
+    lines = (ROOT / "docs/results/projected-cifar10/ablation.jsonl").read_text("utf-8").splitlines()
+    measured: dict[str, dict[str, float]] = {}
+    for row in map(json.loads, lines):
+        measured.setdefault(f"{row['row']} {row['step']:,}", {})[row["metric"]] = row["value"]
+    guide = (ROOT / "docs/guides/projected.md").read_text("utf-8")
+    names = ("fd", "intra_fd", "accuracy_top1", "recall")
+    shown = re.findall(
+        r"^\| (.+) \| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", guide, re.M
+    )
+    rows = {f"{label.replace('`', '')} {step}": cells for label, step, *cells in shown}
+    of_table = {name: values for name, values in measured.items() if not name.startswith("on a GPU")}
+    assert rows.keys() == of_table.keys()
+    for name, values in of_table.items():
+        digits = zip(names, (1, 1, 3, 3), rows[name], strict=True)
+        assert all(f"{values[metric]:.{places}f}".lstrip("0") == cell for metric, places, cell in digits), (
+            name
+        )
+    on_gpu = [values for name, values in measured.items() if name.startswith("on a GPU")]
+    text = "`fd` {fd:.1f}, `intra_fd` {intra_fd:.1f}, accuracy {accuracy_top1:.3f}, recall {recall:.3f}"
+    for values in on_gpu:
+        said = text.format(**{name: values[name] for name in names}).replace(" 0.", " .")
+        assert said in " ".join(guide.split()), said
+    assert len(on_gpu) == 3
+
+
 def test_times_of_a_gpu_are_those_that_were_measured() -> None:
     folder, page = (
         ROOT / "docs/results/gpu-h200",
