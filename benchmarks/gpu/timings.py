@@ -1,5 +1,6 @@
 """What an iteration takes, recorded and not, in each precision; memory; the largest kernels; other rates."""
 
+import re
 import time
 from typing import Any
 
@@ -84,13 +85,19 @@ def _kernels(place: Place) -> dict[str, list[float]]:
             trainer.advance()
             if place.device.type == "cuda":
                 torch.cuda.synchronize(place.device)
-    rows = []
+    rows: dict[str, list[float]] = {"all": [0, 0]}
     for event in found.key_averages():
         spent = event.self_device_time_total if place.device.type == "cuda" else event.self_cpu_time_total
-        rows.append((spent / 1000, event.count, event.key))
-    rows.sort(reverse=True)
-    largest = {key[:60]: [round(spent, 3), count] for spent, count, key in rows[:KERNELS]}
-    return {"all": [round(sum(row[0] for row in rows), 3), sum(row[1] for row in rows)], **largest}
+        for name in ("all", _short(event.key)):
+            row = rows.setdefault(name, [0, 0])
+            row[0], row[1] = row[0] + spent / 1000, row[1] + event.count
+    largest = sorted(rows, key=lambda name: rows[name][0], reverse=True)[:KERNELS]
+    return {name: [round(rows[name][0], 3), rows[name][1]] for name in largest}
+
+
+def _short(kernel: str) -> str:
+    """The name of a kernel without what they all share; kernels of one beginning are counted together."""
+    return re.sub(r"at::native::|\(anonymous namespace\)::|void ", "", kernel)[:70]
 
 
 def _other_rates(place: Place, notes: Notes) -> None:
