@@ -33,7 +33,7 @@ CHECKS = {
     "ranks": 40,
     "commands": 110,
     "timings": 100,
-    "presets": 100,
+    "sizes": 100,
     "compiled": 200,
 }
 """Modules of `gpu` by name, and seconds that each may take."""

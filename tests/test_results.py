@@ -305,7 +305,7 @@ def test_times_of_a_gpu_are_those_that_were_measured() -> None:
     compiled = found[before, "compiled", "bf16, plain, compiled, graph"]
     assert f"{min(compiled['ms'])}, after {compiled['compiling_seconds']:.0f} s of compiling" in page
     at_64 = [
-        found[now, "presets", f"cifar10, {kind}, graph, generator_batch_size 64"] for kind in ("bf16", "tf32")
+        found[now, "sizes", f"cifar10, {kind}, graph, generator_batch_size 64"] for kind in ("bf16", "tf32")
     ]
     assert [f"{row['ms']:.1f}" for row in at_64] == re.findall(r"\| projgan, `\w+` \| (.+) \|", page)
     peers = [json.loads(line) for line in (folder / "peers.jsonl").read_text("utf-8").splitlines()]
