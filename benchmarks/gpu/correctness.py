@@ -32,13 +32,16 @@ def check(place: Place, notes: Notes) -> None:
     found = _gradients(place, small, inputs, place.device, exactly)
     with notes.case("against cpu, in float64") as facts:
         _compare(facts, found, wanted, CLOSE)
+    plain = {**small, "training.acceleration": "none"}
     with notes.case("against plain, in float64") as facts:
-        plain = {**small, "training.acceleration": "none"}
         _compare(facts, found, _gradients(place, plain, inputs, place.device, exactly), CLOSE)
     for precision, alike in ALIKE.items():
         with notes.case(f"{precision} against float64") as facts:
             changes = {**small, "training.precision": precision}
             _compare(facts, _gradients(place, changes, inputs, place.device), wanted, alike)
+    with notes.case("fast against plain, in fp32") as facts:
+        fast, written = (_gradients(place, changes, inputs, place.device) for changes in (small, plain))
+        _compare(facts, fast, written, ALIKE["fp32"])
     for name, changes in ways():
         for precision in ("fp32", "bf16"):
             with notes.case(f"{name}, {precision}") as facts:

@@ -37,12 +37,20 @@ def check(place: Place, notes: Notes) -> None:
 
     On a CPU Triton's interpreter runs the kernels.
     """
-    if not fused.has_triton():
-        notes.write("fused", True, 0.0, {"skipped": "Triton is not here"})
-        return
     if place.device.type == "cpu":
         os.environ["TRITON_INTERPRET"] = "1"
         fused.DEVICES.add("cpu")
+    reason = fused.refusal(place.device.type)
+    if reason:
+        notes.write("fused", place.device.type == "cpu", 0.0, {"skipped": reason})
+        return
+    with notes.case("what is no number stays none") as facts:
+        maps, none = (
+            torch.full((1, 2, 2, 2), float("nan"), device=place.device),
+            torch.zeros(2, device=place.device),
+        )
+        kept = [fused.add_rectify(maps, none), fused.normalize_rectify(maps, *[none[None]] * 4, EPSILON)]
+        facts["ok"] = all(bool(found.isnan().all()) for found in kept)
     for shape in [*SHAPES, *([] if place.quick else LARGE)]:
         for dtype, limit in LIMITS.items():
             with notes.case(f"{shape}, {str(dtype).removeprefix('torch.')}") as facts:

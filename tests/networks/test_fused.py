@@ -15,7 +15,7 @@ from projgan.networks.spectral_norm import SpectralNormConv2d, SpectralNormConv2
 def test_only_maps_of_a_gpu_in_short_types_are_left_to_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     maps = torch.zeros(1, 2, 2, 2)
     assert not fused.suits(maps)
-    monkeypatch.setattr(fused, "has_triton", lambda: True)
+    monkeypatch.setattr(fused, "refusal", lambda kind: None)
     assert not fused.suits(maps)
     monkeypatch.setattr(fused, "DEVICES", {"cpu"})
     assert fused.suits(maps)
@@ -25,8 +25,24 @@ def test_only_maps_of_a_gpu_in_short_types_are_left_to_kernels(monkeypatch: pyte
     assert not fused.suits(nn.Parameter(maps))  # a type of its own may only pretend to have memory
     with FakeTensorMode():
         assert not fused.suits(torch.zeros(1, 2, 2, 2))
-    monkeypatch.setattr(fused, "has_triton", lambda: False)
+    monkeypatch.setattr(fused, "refusal", lambda kind: "no compiler")
     assert not fused.suits(maps)
+
+
+def test_a_triton_that_does_not_work_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cannot(*given: object) -> None:
+        raise RuntimeError("Failed to find C compiler. Please specify one\nmore")
+
+    fused.refusal.cache_clear()
+    monkeypatch.setattr(fused, "_summed", cannot)
+    monkeypatch.setattr(fused.importlib.util, "find_spec", lambda name: object())
+    try:
+        assert fused.refusal("cpu") == "Failed to find C compiler. Please specify one"
+        fused.refusal.cache_clear()
+        monkeypatch.setattr(fused.importlib.util, "find_spec", lambda name: None)
+        assert fused.refusal("cpu") == "Triton is not installed"
+    finally:
+        fused.refusal.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -81,6 +97,13 @@ def test_blocks_are_finished_alike_by_kernels_and_as_written(
     monkeypatch.setattr(fused, "downsample", lambda maps: nn.functional.avg_pool2d(maps, 2))
     for found, right in zip(finish(), written, strict=True):
         torch.testing.assert_close(found, right)
+    hidden.requires_grad_()
+    seen: list[str] = []
+    main.register_forward_hook(lambda *given: seen.append("main"))
+    shortcut.register_forward_pre_hook(lambda *given: seen.append("shortcut"))
+    for found, right in zip(finish(), written, strict=True):  # whoever looks at a layer sees it called
+        torch.testing.assert_close(found, right)
+    assert seen == ["main", "main", "shortcut", "main"]
     block.fused = False
     monkeypatch.setattr(fused, "add_rectify", None)
     assert torch.equal(block.rectify(main, hidden), written[0])

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gpu.tape import Tape
 from projgan.errors import UserError
+from projgan.networks import fused
 from projgan.networks.classifier import Classifier
 from projgan.training import graphs, optimization
 from projgan.training import trainer as trainer_module
@@ -278,8 +279,13 @@ def test_a_gpu_is_asked_to_wait_on_both_sides_and_both_graphs_share_their_memory
     assert rest == ["step", "end", "replay"]
 
 
-def test_several_processes_on_gpus_are_told_once_that_they_are_not_recorded() -> None:
+def test_what_a_gpu_cannot_do_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu, gpu = torch.device("cpu"), torch.device("cuda", 0)
+    monkeypatch.setattr(fused, "refusal", lambda kind: "no compiler" if kind == "cuda" else None)
+    assert "Triton does not work here (no compiler)" in (remark_on_steps(gpu, 1, "auto") or "")
+    for facts in ((gpu, 1, "none"), (cpu, 1, "auto")):
+        assert remark_on_steps(*facts) is None
+    monkeypatch.setattr(fused, "refusal", lambda kind: None)
     assert "one process alone" in (remark_on_steps(gpu, 2, "auto") or "")
     for facts in ((gpu, 1, "auto"), (gpu, 2, "none"), (cpu, 2, "auto")):
         assert remark_on_steps(*facts) is None

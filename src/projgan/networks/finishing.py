@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from projgan.networks import fused
 from projgan.networks.convolutions import downsample, upsample
-from projgan.networks.layers import Convolving
+from projgan.networks.layers import Convolving, is_separable
 
 
 class Fusing(nn.Module):
@@ -19,7 +19,7 @@ class Finishing(Fusing):
 
     def rectify(self, convolution: Convolving, images: Tensor) -> Tensor:
         """ReLU of a convolution: images [N, in, H, W] -> [N, out, ...]."""
-        if self.fused and fused.suits(images):
+        if self.fused and fused.suits(images) and is_separable(convolution):
             return fused.add_rectify(*convolution.apart(images))
         return F.relu_(convolution(images))
 
@@ -33,16 +33,15 @@ class Finishing(Fusing):
         doubled: bool = False,
     ) -> Tensor:
         """A convolution of `hidden`, plus the shortcut of images; `doubled` repeats that one's pixels."""
-        if self.fused and fused.suits(hidden):
+        if self.fused and fused.suits(hidden) and is_separable(convolution):
             main, bias = convolution.apart(hidden)
-            if isinstance(shortcut, Convolving):
-                beside, other = shortcut.apart(images)
-                return fused.add_shortcut(main, beside, bias, other, doubled=doubled)
-            return fused.add_shortcut(main, images, bias)
+            beside, other = shortcut.apart(images) if is_separable(shortcut) else (shortcut(images), None)
+            return fused.add_shortcut(main, beside, bias, other, doubled=doubled)
         result = convolution(hidden)
         beside = shortcut(images)
         return result.add_(upsample(beside) if doubled else beside)
 
     def halve(self, images: Tensor) -> Tensor:
         """Average 2x2 pixels: [N, C, H, W] -> [N, C, H/2, W/2]."""
-        return fused.downsample(images) if self.fused and fused.suits(images) else downsample(images)
+        is_even = images.shape[2] % 2 == images.shape[3] % 2 == 0
+        return (fused.downsample if self.fused and is_even and fused.suits(images) else downsample)(images)

@@ -23,14 +23,25 @@ MOST_CHUNKS = 256
 def suits(images: Tensor) -> bool:
     """Whether maps can be treated here: where they lie, and their type."""
     # Tensors that only pretend to be on a GPU are of a type of their own.
-    is_real = type(images) is Tensor
-    return is_real and images.device.type in DEVICES and images.dtype in TYPES and has_triton()
+    if type(images) is not Tensor or images.device.type not in DEVICES or images.dtype not in TYPES:
+        return False
+    # Triton launches on the current GPU, wherever the maps lie.
+    if images.device.type == "cuda" and images.device.index != torch.cuda.current_device():
+        return False
+    is_traced = torch.jit.is_tracing()  # type: ignore[attr-defined]
+    return not is_traced and refusal(images.device.type) is None
 
 
 @cache
-def has_triton() -> bool:
-    """Whether Triton is there."""
-    return importlib.util.find_spec("triton") is not None
+def refusal(kind: str) -> str | None:
+    """Why the kernels cannot run on a kind of device, or None: one is compiled and run to see."""
+    if importlib.util.find_spec("triton") is None:
+        return "Triton is not installed"
+    try:
+        _summed(torch.ones(1, 1, device=kind), torch.float32)
+    except Exception as error:  # of a compiler, a driver or a disk: whatever it is, there is another way
+        return (str(error).splitlines() or [type(error).__name__])[0][:120]
+    return None
 
 
 def _kernels() -> ModuleType:
@@ -57,7 +68,7 @@ def _over(count: int, block: int) -> int:
 def _chunks(rows: int, parts: int = 1) -> tuple[int, int]:
     """In how many chunks rows are summed, and the rows of a chunk."""
     chunks = max(1, min(MOST_CHUNKS // min(parts, 4), rows // 64))
-    count = _over(rows, chunks)
+    count = max(1, _over(rows, chunks))
     return _over(rows, count), count
 
 
@@ -88,7 +99,12 @@ def batch_statistics(
         momentum: in [0, 1].
         parts: of the images, one after another.
         shift: [C] or None.
+
+    Raises:
+        ValueError: images that cannot be shared equally among the parts.
     """
+    if len(images) % parts:
+        raise ValueError(f"{len(images)} images are not {parts} equal parts")
     kernels, images = _kernels(), _rows(images)
     channels = images.shape[1]
     rows = images.numel() // channels // parts
@@ -124,7 +140,8 @@ def normalize_rectify(
     channels, pixels = images.shape[1], images.shape[2] * images.shape[3]
     result = torch.empty_like(images)
     blocks = _blocks(channels, 4096)
-    programs = _over(pixels, blocks["BLOCK_R"]), len(images), _over(channels, blocks["BLOCK_C"])
+    gain, bias = _alike(gain, bias)
+    programs = len(images), _over(pixels, blocks["BLOCK_R"]), _over(channels, blocks["BLOCK_C"])
     kernels.normalize_rectify[programs](
         images, result, *_alike(gain, bias), mean, variance, epsilon,
         pixels, channels, _stride(gain), len(images) // len(mean), **blocks,
@@ -133,7 +150,9 @@ def normalize_rectify(
 
 
 def _alike(gain: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    return gain.contiguous(), bias.contiguous()
+    """Both of one row, or both of a row for each image."""
+    rows = max(len(gain), len(bias))
+    return gain.expand(rows, -1).contiguous(), bias.expand(rows, -1).contiguous()
 
 
 def _stride(gain: Tensor) -> int:
@@ -175,7 +194,7 @@ class NormalizeRectify(torch.autograd.Function):
             images, gradient, for_bias, for_gain, gain, bias, mean, variance, epsilon, *sizes, **blocks
         )
         few = _blocks(channels, 2048, 32)
-        kernels.slopes[(_over(channels, few["BLOCK_C"]), len(mean))](
+        kernels.slopes[(len(mean), _over(channels, few["BLOCK_C"]))](
             for_bias,
             for_gain,
             gain,
@@ -190,7 +209,7 @@ class NormalizeRectify(torch.autograd.Function):
         )
         for_images = torch.empty_like(images)
         blocks = _blocks(channels, 4096)
-        programs = _over(pixels, blocks["BLOCK_R"]), count, _over(channels, blocks["BLOCK_C"])
+        programs = count, _over(pixels, blocks["BLOCK_R"]), _over(channels, blocks["BLOCK_C"])
         kernels.normalize_rectify_backward[programs](
             images,
             gradient,

@@ -3,7 +3,7 @@
 Torch's own take types that differ, and a bias along channels, number by number: on an H200 at a fifth of the
 rate of a copy. Maps are [rows, channels] here, in the order of memory that `torch.channels_last` gives: a row
 is one pixel of one image. Numbers are float32 inside, whatever the maps are. No sum is taken in an order that
-chance decides, so the same input gives the same bits.
+chance decides, so the same input gives the same bits. ReLU is a choice, not a maximum, so that NaN stays NaN.
 """
 
 # Triton reads the body of a kernel: `~` and bare names are its own.
@@ -56,8 +56,8 @@ def statistics(
     known = channel < channels
     chunk = tl.arange(0, BLOCK_K)
     within = (chunk < chunks)[:, None] & known[None, :]
-    moving_mean = tl.load(running_mean + channel, mask=known, other=0)
-    moving_variance = tl.load(running_variance + channel, mask=known, other=0)
+    moving_mean = tl.load(running_mean + channel, mask=known, other=0).to(tl.float32)
+    moving_variance = tl.load(running_variance + channel, mask=known, other=0).to(tl.float32)
     bias = tl.zeros([BLOCK_C], dtype=tl.float32)
     if SHIFTED:
         bias = tl.load(shift + channel, mask=known, other=0).to(tl.float32)
@@ -68,7 +68,8 @@ def statistics(
         second = tl.sum(tl.load(place + channels, mask=within, other=0), axis=0) / rows
         found = tl.load(pivots, mask=known, other=0).to(tl.float32) + first
         pivots += numbers
-        spread = tl.maximum(second - first * first, 0.0)
+        spread = second - first * first
+        spread = tl.where(spread < 0, 0.0, spread)
         tl.store(mean + part * channels + channel, found, mask=known)
         tl.store(variance + part * channels + channel, spread, mask=known)
         moving_mean += momentum * (found + bias - moving_mean)
@@ -92,18 +93,19 @@ def normalize_rectify(
     maps, result, gain, bias, mean, variance, epsilon, pixels, channels, stride, images_of_part,
     BLOCK_R: tl.constexpr, BLOCK_C: tl.constexpr,
 ):  # fmt: skip
-    """max(0, x a + c): programs are [pixels, images, channels]; gain and bias [N, channels] or one row."""
-    image = tl.program_id(1)
+    """max(0, x a + c): programs are [images, pixels, channels]; gain and bias [N, channels] or one row."""
+    image = tl.program_id(0)
     channel = tl.program_id(2) * BLOCK_C + tl.arange(0, BLOCK_C)
     known = channel < channels
     factor, offset, _, _ = _affine(
         image, image // images_of_part, channel, known, gain, bias, mean, variance, epsilon, channels, stride
     )
-    pixel = tl.program_id(0) * BLOCK_R + tl.arange(0, BLOCK_R)
+    pixel = tl.program_id(1) * BLOCK_R + tl.arange(0, BLOCK_R)
     within = (pixel < pixels)[:, None] & known[None, :]
     place = (image.to(tl.int64) * pixels + pixel)[:, None] * channels + channel[None, :]
     number = tl.load(maps + place, mask=within, other=0).to(tl.float32)
-    number = tl.maximum(number * factor[None, :] + offset[None, :], 0.0)
+    number = number * factor[None, :] + offset[None, :]
+    number = tl.where(number < 0, 0.0, number)
     tl.store(result + place, number.to(result.dtype.element_ty), mask=within)
 
 
@@ -127,7 +129,7 @@ def gradient_sums(
         place = (image.to(tl.int64) * pixels + pixel)[:, None] * channels + channel[None, :]
         number = tl.load(maps + place, mask=within, other=0).to(tl.float32)
         passed = tl.load(gradient + place, mask=within, other=0).to(tl.float32)
-        passed = tl.where(number * factor[None, :] + offset[None, :] > 0, passed, 0.0)
+        passed = tl.where(number * factor[None, :] + offset[None, :] <= 0, 0.0, passed)
         passed_sum += passed
         product_sum += passed * (number - middle[None, :])
     tl.store(for_bias + image * channels + channel, tl.sum(passed_sum, axis=0), mask=known)
@@ -141,10 +143,10 @@ def slopes(
 ):  # fmt: skip
     """How the gradient of a part's maps depends on them through mean and variance; scales `for_gain`.
 
-    Programs are [channels, parts]; `numbers` are those of one channel of a part.
+    Programs are [parts, channels]; `numbers` are those of one channel of a part.
     """
-    channel = tl.program_id(0) * BLOCK_C + tl.arange(0, BLOCK_C)
-    part = tl.program_id(1)
+    channel = tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C)
+    part = tl.program_id(0)
     known = channel < channels
     middle = tl.load(mean + part * channels + channel, mask=known, other=0)
     scale = 1 / tl.sqrt_rn(tl.load(variance + part * channels + channel, mask=known, other=1) + epsilon)
@@ -175,7 +177,7 @@ def normalize_rectify_backward(
     pixels, channels, stride, images_of_part, BLOCK_R: tl.constexpr, BLOCK_C: tl.constexpr,
 ):  # fmt: skip
     """What passes the ReLU times a, plus x times the slope of its part, plus a constant of it."""
-    image = tl.program_id(1)
+    image = tl.program_id(0)
     part = image // images_of_part
     channel = tl.program_id(2) * BLOCK_C + tl.arange(0, BLOCK_C)
     known = channel < channels
@@ -184,12 +186,12 @@ def normalize_rectify_backward(
     )
     rise = tl.load(slope + part * channels + channel, mask=known, other=0)
     level = tl.load(constant + part * channels + channel, mask=known, other=0)
-    pixel = tl.program_id(0) * BLOCK_R + tl.arange(0, BLOCK_R)
+    pixel = tl.program_id(1) * BLOCK_R + tl.arange(0, BLOCK_R)
     within = (pixel < pixels)[:, None] & known[None, :]
     place = (image.to(tl.int64) * pixels + pixel)[:, None] * channels + channel[None, :]
     number = tl.load(maps + place, mask=within, other=0).to(tl.float32)
     passed = tl.load(gradient + place, mask=within, other=0).to(tl.float32)
-    passed = tl.where(number * factor[None, :] + offset[None, :] > 0, passed, 0.0)
+    passed = tl.where(number * factor[None, :] + offset[None, :] <= 0, 0.0, passed)
     found = passed * factor[None, :] + number * rise[None, :] + level[None, :]
     tl.store(result + place, found.to(result.dtype.element_ty), mask=within)
 
@@ -204,7 +206,8 @@ def add_rectify(maps, bias, result, rows, channels, BLOCK_R: tl.constexpr, BLOCK
     place = row.to(tl.int64)[:, None] * channels + channel[None, :]
     added = tl.load(bias + channel, mask=known, other=0).to(tl.float32)
     number = tl.load(maps + place, mask=within, other=0).to(tl.float32)
-    number = tl.maximum(number + added[None, :], 0.0)
+    number += added[None, :]
+    number = tl.where(number < 0, 0.0, number)
     tl.store(result + place, number.to(result.dtype.element_ty), mask=within)
 
 
@@ -223,7 +226,7 @@ def add_rectify_backward(
         within = (row < last)[:, None] & known[None, :]
         place = row.to(tl.int64)[:, None] * channels + channel[None, :]
         passed = tl.load(gradient + place, mask=within, other=0)
-        passed = tl.where(tl.load(rectified + place, mask=within, other=0) > 0, passed, 0.0)
+        passed = tl.where(tl.load(rectified + place, mask=within, other=0) <= 0, 0.0, passed)
         tl.store(result + place, passed, mask=within)
         total += passed.to(tl.float32)
     tl.store(partial + chunk * channels + channel, tl.sum(total, axis=0), mask=known)

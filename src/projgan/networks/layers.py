@@ -1,6 +1,7 @@
 """Layers both networks are made of: convolutions, pooling, initialisation, the table that meets a label."""
 
 import math
+from typing import TypeGuard
 
 import torch
 import torch.nn.functional as F
@@ -58,6 +59,13 @@ class Convolving(nn.Module):
         """The same without the bias, and the bias [out]."""
         assert self.bias is not None
         return self.convolve(images, self.kernel(), None), self.bias
+
+
+def is_separable(layer: nn.Module) -> TypeGuard[Convolving]:
+    """Whether a layer's bias may be added later: it is a convolution, and nothing waits for what it gives."""
+    if not isinstance(layer, Convolving) or layer.bias is None:
+        return False
+    return not (layer._forward_hooks or layer._forward_pre_hooks)
 
 
 class Conv1x1(Convolving, nn.Conv2d):

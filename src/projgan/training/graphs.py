@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from projgan.errors import UserError
+from projgan.networks import fused
 
 Step = Callable[..., Tensor]
 """Tensors, always of the same shapes and types -> one, detached: an update's loss, or generated images."""
@@ -147,6 +148,11 @@ def suitable_steps(device: torch.device, processes: int, acceleration: str) -> s
 
 def remark_on_steps(device: torch.device, processes: int, acceleration: str) -> str | None:
     """Return what a person should know of how the steps are called, or None."""
+    if device.type == "cuda" and acceleration == "auto" and fused.refusal("cuda"):
+        return (
+            f"a step takes about twice as long as it might, for Triton does not work here "
+            f"({fused.refusal('cuda')}); it needs a C compiler and Python's headers"
+        )
     if device.type == "cuda" and processes > 1 and acceleration == "auto":
         return "several processes launch every operation by itself; one process alone would record its steps"
     return None
