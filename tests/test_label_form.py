@@ -1,0 +1,65 @@
+"""The two combinations of a label's form and place that no method has, and the command around them."""
+
+import re
+
+import pytest
+import torch
+from torch import Tensor
+
+import label_form
+import runs
+from projgan.networks.condition_method import ConditionShape
+from projgan.networks.conditions import CONDITIONS
+from projgan.storage.run_networks import build_networks
+
+SHAPE = ConditionShape(num_classes=3, num_features=8, embedding_size=5, hidden_block=1)
+LABELS = torch.tensor([0, 2])
+
+
+@pytest.fixture
+def maps() -> Tensor:
+    """Two images of two channels."""
+    return torch.arange(2 * 2 * 4 * 4.0).view(2, 2, 4, 4)
+
+
+def test_the_vector_joins_the_pixels_alone(maps: Tensor) -> None:
+    method = label_form.VectorAtPixels(SHAPE).eval()
+    assert [method.added_channels(SHAPE, block) for block in range(3)] == [5, 0, 0]
+    joined = method.join(maps, LABELS, 0)
+    torch.testing.assert_close(joined[:, :2], maps)
+    expected = method.embedding.normalized_weight()[LABELS][:, :, None, None].expand(-1, -1, 4, 4)
+    torch.testing.assert_close(joined[:, 2:], expected)
+    assert method.join(maps, LABELS, 1) is maps
+
+
+def test_the_planes_join_after_the_block_alone(maps: Tensor) -> None:
+    method = label_form.PlanesAfterBlock(SHAPE)
+    assert [method.added_channels(SHAPE, block) for block in range(3)] == [0, 3, 0]
+    joined = method.join(maps, LABELS, 1)
+    torch.testing.assert_close(joined[:, :2], maps)
+    expected = torch.tensor([[1.0, 0, 0], [0, 0, 1]])[:, :, None, None].expand(-1, -1, 4, 4)
+    torch.testing.assert_close(joined[:, 2:], expected)
+    assert method.join(maps, LABELS, 0) is maps
+
+
+def parameters_of_the_discriminator() -> int:
+    config = runs.configure("demo", {"discriminator.condition": "hidden-concat"})
+    return sum(parameter.numel() for parameter in build_networks(config, 10)[1].parameters())
+
+
+@pytest.mark.parametrize("form", label_form.FORMS)
+def test_the_command_trains_with_the_form(
+    form: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(CONDITIONS, "hidden-concat", CONDITIONS["hidden-concat"])
+    stock = parameters_of_the_discriminator()
+    assert label_form.main([form, "train", "demo", "--dry-run"]) == 0
+    count = parameters_of_the_discriminator()
+    assert re.search(rf"discriminator +{count:,} parameters", capsys.readouterr().out)
+    assert count != stock
+    assert CONDITIONS["hidden-concat"] is label_form.FORMS[form]
+
+
+def test_an_unknown_form_is_told_of() -> None:
+    with pytest.raises(SystemExit, match="FORM is one of vector-at-pixels, planes-after-block"):
+        label_form.main(["vector", "train"])
