@@ -117,7 +117,8 @@ def compare_weights(count: int, rows: int, columns: int, device: torch.device) -
     direction = torch.randn(count, rows, columns, generator=draws).to(device)
     u = F.normalize(torch.randn(count, rows, generator=draws), dim=1).to(device)
     ours = weights.clone().requires_grad_()
-    normalized, moved = NormalizeWeights.apply(ours, u)
+    moved = u.clone()
+    normalized = NormalizeWeights.apply(ours, moved)
     found = [normalized.detach(), moved, *torch.autograd.grad(normalized, ours, direction)]
     exact = weights.double().requires_grad_()
     with torch.no_grad():

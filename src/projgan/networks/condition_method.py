@@ -1,8 +1,8 @@
 """What a way of meeting the condition offers the discriminator, and the one that does nothing."""
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -35,17 +35,20 @@ class DiscriminatorOutput:
 
     def split(self, first: int) -> tuple["DiscriminatorOutput", "DiscriminatorOutput"]:
         """Cut into the outputs of the first `first` images and of the rest."""
-        return self._map(lambda tensor: tensor[:first]), self._map(lambda tensor: tensor[first:])
+        sizes = [first, len(self.logits) - first]
+        parts = [(None, None) if part is None else part.split(sizes) for part in self._parts()]
+        one, other = (DiscriminatorOutput(*cut) for cut in zip(*parts, strict=True))
+        return one, other
 
     def float(self) -> "DiscriminatorOutput":
         """The same in float32."""
-        return self._map(Tensor.float)
-
-    def _map(self, change: Callable[[Tensor], Tensor]) -> "DiscriminatorOutput":
-        logits, *parts = (getattr(self, field.name) for field in dataclasses.fields(self))
+        logits, *parts = self._parts()
         return DiscriminatorOutput(
-            change(logits), *(None if part is None else change(part) for part in parts)
+            logits.float(), *(None if part is None else part.float() for part in parts)
         )
+
+    def _parts(self) -> list[Any]:
+        return [getattr(self, field.name) for field in dataclasses.fields(self)]
 
 
 @dataclass(frozen=True)

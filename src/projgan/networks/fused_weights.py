@@ -35,13 +35,13 @@ def _tiles(rows: int, columns: int) -> tuple[tuple[int, int], dict[str, int]]:
 
 
 class NormalizeWeights(torch.autograd.Function):
-    """One power iteration each of weights [count, R, C]: `u` [count, R] -> W / sigma and the new `u`.
+    """W / sigma of weights [count, R, C] after one power iteration each, which moves their `u` [count, R].
 
     `u`, `v` and sigma are constants of the graph but for W in sigma = u'Wv.
     """
 
     @staticmethod
-    def forward(context: Any, weights: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(context: Any, weights: Tensor, u: Tensor) -> Tensor:
         """See the class."""
         kernels, (count, rows, columns) = _kernels(), weights.shape
         left, v = (weights.new_empty((count, columns)) for _ in range(2))
@@ -57,15 +57,15 @@ class NormalizeWeights(torch.autograd.Function):
         )
         programs, blocks = _tiles(rows, columns)
         kernels.divide[(count, *programs)](
-            weights, product, moved, sigma, normalized, rows, columns, BLOCK_ALL=_power(rows), **blocks
+            weights, product, u, moved, sigma, normalized, rows, columns, BLOCK_ALL=_power(rows), **blocks
         )
-        context.mark_non_differentiable(moved)
+        # `u` may be that of the layer, which moves on with the next forward.
         context.save_for_backward(normalized, moved, v, sigma)
-        return normalized, moved
+        return normalized
 
     @staticmethod
     @once_differentiable
-    def backward(context: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, None]:
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
         """(G - <G, W / sigma> u v') / sigma."""
         normalized, u, v, sigma = context.saved_tensors
         kernels, (count, rows, columns) = _kernels(), normalized.shape

@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from projgan.networks import fused
 from projgan.networks.fused_weights import NormalizeWeights
 from projgan.networks.spectral_norm import SpectralNorm, as_matrix, as_weight
 
@@ -29,7 +28,7 @@ def normalized_together(layers: Sequence[SpectralNorm]) -> Iterator[None]:
             alike = layer.weight.shape, layer.weight.stride(), layer.training
             groups.setdefault(alike, []).append(layer)
     for group in groups.values():
-        if len(group) > 1 or _suits(group):
+        if len(group) > 1:
             _normalize(group)
     try:
         yield
@@ -44,8 +43,8 @@ def _normalize(group: Sequence[SpectralNorm]) -> None:
     with torch.autocast(first.device.type, enabled=False):
         matrices = torch.stack([as_matrix(layer.weight) for layer in group])
         u = torch.stack([layer.u for layer in group])
-        if _suits(group):
-            normalized, u = NormalizeWeights.apply(matrices, u)
+        if group[0].suits_kernels():
+            normalized = NormalizeWeights.apply(matrices, u)
         else:
             with torch.no_grad():
                 u, v, sigma = _iterate(matrices, u, training)
@@ -55,11 +54,6 @@ def _normalize(group: Sequence[SpectralNorm]) -> None:
                 torch._foreach_copy_([layer.u for layer in group], list(u.unbind()))
         for layer, matrix in zip(group, normalized.unbind(), strict=True):
             layer.given = as_weight(matrix, layer.weight)
-
-
-def _suits(group: Sequence[SpectralNorm]) -> bool:
-    """Whether kernels do it: they are for a power iteration in float32."""
-    return group[0].training and group[0].weight.dtype == torch.float32 and fused.suits(group[0].weight.data)
 
 
 def _iterate(matrices: Tensor, u: Tensor, training: bool) -> tuple[Tensor, Tensor, Tensor]:

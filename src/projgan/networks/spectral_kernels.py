@@ -58,16 +58,17 @@ def times_right(
 
 @triton.jit
 def divide(
-    weights, product, u, sigma, result, rows, columns,
+    weights, product, u, kept, sigma, result, rows, columns,
     BLOCK_ALL: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_C: tl.constexpr,
 ):  # fmt: skip
-    """sigma = |Wv|, u = Wv / sigma and W / sigma: programs are [count, rows, columns]."""
+    """sigma = |Wv|, u = Wv / sigma in two places, and W / sigma: programs are [count, rows, columns]."""
     which, block, across = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     entries = tl.arange(0, BLOCK_ALL)
     whole = tl.load(product + which * rows + entries, mask=entries < rows, other=0)
     length = tl.sqrt_rn(tl.sum(whole * whole, axis=0))
     if (block == 0) & (across == 0):
         tl.store(u + which * rows + entries, whole / length, mask=entries < rows)
+        tl.store(kept + which * rows + entries, whole / length, mask=entries < rows)
         tl.store(sigma + which, length)
     row = block * BLOCK_R + tl.arange(0, BLOCK_R)
     column = across * BLOCK_C + tl.arange(0, BLOCK_C)

@@ -14,7 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from projgan.networks import fused
 from projgan.networks.convolutions import conv2d, conv2d_1x1, conv2d_downsample
+from projgan.networks.fused_weights import NormalizeWeights
 from projgan.networks.layers import Convolving
 
 
@@ -84,7 +86,7 @@ class SpectralNorm(nn.Module):
 
     `u` is a buffer, so checkpoints hold it. A layer must use `normalized_weight()` wherever it would
     have used `weight`, and ask for it once per forward: each call in training is one power iteration. Where
-    `grouped`, layers of one shape can be normalised together.
+    `grouped`, layers of one shape can be normalised together, and a GPU takes few launches for one.
     """
 
     weight: Tensor
@@ -96,11 +98,18 @@ class SpectralNorm(nn.Module):
         """Create `u`, a random unit vector with one entry per row of the weight."""
         self.register_buffer("u", F.normalize(torch.randn(self.weight.shape[0]), dim=0))
 
+    def suits_kernels(self) -> bool:
+        """Whether kernels of a GPU do it: they are for a power iteration in float32."""
+        return self.training and self.weight.dtype == torch.float32 and fused.suits(self.weight.data)
+
     def normalized_weight(self) -> Tensor:
         """Return weight / sigma, in the shape and precision of the weight."""
         if self.given is not None:
             return self.given
         with torch.autocast(self.weight.device.type, enabled=False):
+            if self.grouped and self.suits_kernels():
+                alone: Tensor = NormalizeWeights.apply(as_matrix(self.weight)[None], self.u[None])
+                return as_weight(alone.squeeze(0), self.weight)
             iterate = power_iteration if self.training else half_iteration
             with torch.no_grad():
                 u, v, sigma = iterate(as_matrix(self.weight), self.u)
