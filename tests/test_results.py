@@ -64,6 +64,21 @@ def test_both_forms_of_measurements_are_read(tmp_path: Path) -> None:
     assert fill_tables.read(path) == {"a": {"fd": Number(2.0, 0.5, 2)}}
 
 
+def test_lines_of_runs_are_read_over_their_seeds(tmp_path: Path) -> None:
+    line = {"metric": "fd", "step": 9, "standard_error": 0.1}
+    lines = [line | {"run": f"a, seed {seed}", "value": value} for seed, value in enumerate((1.0, 2.0, 3.0))]
+    lines.append(line | {"run": "b, seed 0", "value": 5.0})
+    path = tmp_path / "lines.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    rows = fill_tables.read(path)
+    # Student's t of two degrees of freedom is 4.303, the deviation of 1, 2 and 3 is 1.
+    assert rows["a"]["fd"] == Number(2.0, pytest.approx(4.303 / 3**0.5, rel=1e-3), 3)
+    assert rows["b"]["fd"] == Number(5.0, pytest.approx(0.196, rel=1e-3), 1)
+    path.write_text("\n".join(map(json.dumps, [*lines, lines[0] | {"step": 8}])))
+    with pytest.raises(ValueError, match=r"unequal steps: \[8, 9\]"):
+        fill_tables.read(path)
+
+
 def test_runs_that_were_not_measured_at_the_same_step_are_no_table(tmp_path: Path) -> None:
     method = {"method": "a", "mean": 2.0, "lower": 1.5, "upper": 2.5, "seeds": [{"step": 9}, {"step": 8}]}
     path = tmp_path / "report.json"
@@ -314,7 +329,9 @@ def test_times_of_a_gpu_are_those_that_were_measured() -> None:
     assert (
         f"mixed precision | {shown['studiogan', 'mixed_precision, cudnn.benchmark']} (two iterations" in page
     )
-    assert f"mimicry, float32 | {shown['mimicry', 'float32, cudnn.benchmark']} |" in page
+    without = shown["mimicry", "float32, torch defaults"]
+    tuned = shown["mimicry", "float32, cudnn.benchmark"]
+    assert f"mimicry, float32 with `cudnn.benchmark` | {tuned} ({without} without) |" in page
     failed = [row["case"] for row in rows if not row["ok"]]
     assert failed == ["(320, 256, 32, 5, 320), float32"]  # the page says why
     bits = [row for row in rows if row["check"] == "graphs"]

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from projgan.report.intervals import spread_of
 from projgan.report.metric_words import metric_named
 from projgan.report.numbers import with_error
 
@@ -51,11 +52,15 @@ Rows = dict[str, dict[str, Number]]
 
 
 def read(path: Path, *, unequal: bool = False) -> Rows:
-    """Rows of `report.json` of `projgan compare`, or of `table.json` of `benchmarks/reproduce.py`.
+    """Rows of `report.json` of `projgan compare`, of `table.json` of `benchmarks/reproduce.py`, or of lines.
+
+    Lines (`.jsonl`) are those of `metrics.jsonl`, each with the name of its run: `METHOD, seed N`.
 
     Raises:
         ValueError: runs measured at unequal steps; with `unequal` only runs of one method.
     """
+    if path.suffix == ".jsonl":
+        return _of_lines([json.loads(line) for line in path.read_text("utf-8").splitlines()])
     found = json.loads(path.read_bytes())
     return _of_report(found, unequal) if "metrics" in found else _of_table(found)
 
@@ -85,6 +90,21 @@ def _of_table(table: dict[str, Any]) -> Rows:
         if line["value"] is not None:
             number = Number(line["value"], line["half_width"], len(line["seeds"]))
             rows.setdefault(line["row"], {})[line["metric"]] = number
+    return rows
+
+
+def _of_lines(lines: list[dict[str, Any]]) -> Rows:
+    steps = {line["step"] for line in lines}
+    if len(steps) > 1:
+        raise ValueError(f"measured at unequal steps: {sorted(steps)}; measure the ends")
+    values: dict[tuple[str, str], list[tuple[float, float | None]]] = {}
+    for line in lines:
+        of_method = values.setdefault((line["run"].partition(", seed ")[0], line["metric"]), [])
+        of_method.append((line["value"], line["standard_error"]))
+    rows: Rows = {}
+    for (method, metric), found in values.items():
+        spread = spread_of(*zip(*found, strict=True))
+        rows.setdefault(method, {})[metric] = Number(spread.value, spread.half_width, spread.seeds)
     return rows
 
 
