@@ -20,6 +20,8 @@ from timing.measures import timed
 KERNELS = 25
 APART = "bf16, graph, fakes apart"
 """Generated images made update by update: whether one forward for all of a step gains time."""
+ONE_BATCH = "bf16, graph, one batch"
+"""Real images drawn once for all iterations: what is saved is what an iteration waits for data."""
 
 
 def check(place: Place, notes: Notes) -> None:
@@ -27,6 +29,7 @@ def check(place: Place, notes: Notes) -> None:
     cases: list[tuple[str, str, Changes]] = [
         ("bf16, graph", "graph", {"training.precision": "bf16"}),
         (APART, "graph", {"training.precision": "bf16"}),
+        (ONE_BATCH, "graph", {"training.precision": "bf16"}),
         ("bf16, eager", "eager", {"training.precision": "bf16"}),
         ("tf32, graph", "graph", {"training.precision": "tf32"}),
         ("fp32, graph", "graph", {}),
@@ -35,7 +38,7 @@ def check(place: Place, notes: Notes) -> None:
     ]
     for name, how, changes in cases:
         with notes.case(name) as facts, fakes_apart(name == APART):
-            time_steps(facts, place, how, changes)
+            time_steps(facts, place, how, changes, one_batch=name == ONE_BATCH)
     with notes.case("kernels of bf16, graph") as facts:
         facts["ms"] = _kernels(place)
     with notes.case("data") as facts:
@@ -45,7 +48,15 @@ def check(place: Place, notes: Notes) -> None:
     _other_rates(place, notes)
 
 
-def time_steps(facts: dict[str, Any], place: Place, how: str, changes: Changes, count: int = 20) -> None:
+def time_steps(
+    facts: dict[str, Any],
+    place: Place,
+    how: str,
+    changes: Changes,
+    count: int = 20,
+    *,
+    one_batch: bool = False,
+) -> None:
     """Note ms of an iteration, many launched at once and one by one, and memory beside what was foreseen."""
     count = 2 if place.quick else count
     if place.device.type == "cuda":
@@ -55,6 +66,9 @@ def time_steps(facts: dict[str, Any], place: Place, how: str, changes: Changes, 
     before = _memory(place)
     with steps_called(how, place.device):
         trainer = place.trainer(changes)
+        if one_batch:
+            batch = trainer.stream.batch(0)
+            trainer.stream.batch = lambda position: batch  # type: ignore[method-assign]
         foreseen = memory_need(trainer).at(trainer.schedule.batch_size)
         for _ in range(WARM_UP + 2):
             trainer.advance()
