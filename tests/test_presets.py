@@ -16,6 +16,7 @@ PARAMETERS = {  # generator and discriminator of each preset, with the classes o
     "cifar100-best": (100, 4_580_867, 1_066_624),
     "cifar10-unconditional": (10, 4_276_739, 1_053_824),
     "cifar10-small": (10, 237_987, 149_904),
+    "cifar100-small": (100, 289_827, 154_224),
     "demo": (10, 194_881, 190_273),
     "dogs-cats-64": (143, 13_038_595, 10_287_873),
     "dogs-cats-128": (143, 10_606_339, 8_574_977),
