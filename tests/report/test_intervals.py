@@ -1,4 +1,5 @@
 import math
+import re
 import warnings
 
 import pytest
@@ -68,3 +69,13 @@ def test_long_names_of_methods_leave_a_chart_its_place() -> None:
         warnings.simplefilter("error")
         svg = draw_intervals("Fréchet distance", results, names)
     assert svg.count(b"generator width") >= 2
+
+
+def test_a_long_title_is_written_in_lines_that_fit() -> None:
+    title = "Fréchet distance ↓, protocol standard with 2,000 generated images"
+    svg = draw_intervals(title, [("a", spread_of([1.0, 2.0], [None, None]), [1.0, 2.0])], ["a"]).decode()
+    lines = [
+        text for text in re.findall(r"<text[^>]*>([^<]+)</text>", svg) if len(text) > 9 and text in title
+    ]
+    assert " ".join(lines) == title
+    assert len(lines) == 2

@@ -291,6 +291,21 @@ def test_a_run_among_its_own_images_is_refused_before_there_is_a_folder(tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_called_as_the_built_in_digits_is_not_taken_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "digits").mkdir()
+    monkeypatch.chdir(tmp_path)
+    said: list[str] = []
+    train(small_config({"training.steps": 1}), Path("digits/run"), ONE_RANK, Listener(said=said.append))
+    assert any(
+        "from the built-in digits, not from what is called so here, which is ./digits" in line
+        for line in said
+    )
+    with pytest.raises(UserError, match="lies among the images of digits"):
+        train_small(Path("digits/other"), {"data.source": "./digits"})
+
+
 def test_what_is_odd_about_the_images_is_said(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (6, 4, 4), dtype=np.uint8)
     np.savez(tmp_path / "odd.npz", images=images, labels=np.arange(6) % 2, class_names=["a", "b", "c"])

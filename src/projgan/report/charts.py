@@ -2,6 +2,7 @@
 
 import io
 import re
+import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
@@ -22,6 +24,8 @@ DASHES = ("-", "--", ":", "-.")
 SHOWN_FONT = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif"
 """Of the texts; all of these are narrower than the font that made the layout."""
 CLASSES_PER_PANEL = 10
+TITLE_LETTERS = 48
+"""In a line of a title, which would end at the edge of the chart without."""
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "projgan",
@@ -59,6 +63,10 @@ def colour_of(index: int) -> str:
     return COLOURS[index % len(COLOURS)]
 
 
+def _set_title(axes: Axes, title: str) -> None:
+    axes.set_title(textwrap.fill(title, TITLE_LETTERS), loc="left")
+
+
 def draw_curves(title: str, x_label: str, lines: Sequence[Line], methods: Sequence[str]) -> bytes:
     """Draw thin lines for seeds under thick ones for means; returns SVG."""
     with _figure(5.0, 3.1 + 0.17 * _legend_rows(methods)) as figure:
@@ -78,7 +86,7 @@ def draw_curves(title: str, x_label: str, lines: Sequence[Line], methods: Sequen
                 **look,
             )
         axes.set(xlabel=x_label)
-        axes.set_title(title, loc="left")
+        _set_title(axes, title)
         axes.xaxis.set_major_formatter(FuncFormatter(_short_number))
         axes.margins(x=0.02)
         _legend(figure, axes, methods)
@@ -117,7 +125,7 @@ def draw_intervals(
         axes.set_ylim(len(results) - 0.45, -0.65)
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
-        axes.set_title(title, loc="left")
+        _set_title(axes, title)
         return _svg(figure)
 
 

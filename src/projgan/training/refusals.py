@@ -6,6 +6,7 @@ from typing import Any
 
 from projgan.config import RunConfig
 from projgan.data.conditions import Labelled
+from projgan.data.sources.digits import DIGITS
 from projgan.data.sources.opening import refuse_absent
 from projgan.errors import UserError
 from projgan.storage.run_directory import RunDirectory
@@ -46,8 +47,9 @@ def refuse_run_among_images(config: RunConfig, run_dir: Path) -> None:
     Raises:
         UserError: the run directory lies in the folder of images, or there are no images.
     """
-    images = Path(data_location(config))
-    if images.is_dir() and run_dir.resolve().is_relative_to(images.resolve()):
+    location = data_location(config)
+    images = Path(location)
+    if location != DIGITS and images.is_dir() and run_dir.resolve().is_relative_to(images.resolve()):
         raise UserError(f"{run_dir} lies among the images of {images}; choose a --run-dir outside")
 
 

@@ -1,6 +1,7 @@
 """The built-in set of 1,797 scanned digits, so that everything can be tried without a download."""
 
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from projgan.data.sources.arrays import ArraySource
 from projgan.data.sources.base import refuse_split_of_undivided
 
 DIGITS = "digits"
+SHADOWED = f", not from what is called so here, which is ./{DIGITS}"
 
 
 def open_digits(split: str | None = None) -> ArraySource:
@@ -28,5 +30,5 @@ def open_digits(split: str | None = None) -> ArraySource:
         images=pixels,
         labels=labels,
         class_names=tuple(str(digit) for digit in range(10)),
-        classes_from="the built-in digits",
+        classes_from="the built-in digits" + (SHADOWED if Path(DIGITS).exists() else ""),
     )
