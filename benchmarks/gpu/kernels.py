@@ -12,9 +12,16 @@ from gpu.notes import Notes
 from gpu.settings import Place
 from projgan.networks import fused
 from projgan.networks.batch_norm import statistics_of_parts
+from projgan.networks.convolutions import channels_last
 from projgan.networks.fused_weights import NormalizeWeights
 from projgan.networks.plain import compute_as_written
 from projgan.networks.resnet import Discriminator, Generator
+from projgan.networks.spectral_norm import (
+    SpectralNorm,
+    SpectralNormConv2d,
+    SpectralNormEmbedding,
+    SpectralNormLinear,
+)
 from projgan.training.acceleration import make_fast
 
 LIMITS = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
@@ -61,6 +68,10 @@ def check(place: Place, notes: Notes) -> None:
         with notes.case(f"weights {shape}") as facts:
             error = max(compare_weights(*shape, place.device))
             facts |= {"ok": error < LIMITS[torch.float32], "error_at_most": f"{error:.2g}"}
+    for name, layer in lone_layers().items():
+        with notes.case(f"alone, {name}") as facts:
+            error, alike = compare_alone(layer.to(place.device))
+            facts |= {"ok": error < LIMITS[torch.float32] and alike, "error_at_most": f"{error:.2g}"}
     with notes.case("networks") as facts:
         errors = compare_networks(place.device)
         worst = max(errors, key=lambda name: errors[name])
@@ -127,6 +138,44 @@ def compare_weights(count: int, rows: int, columns: int, device: torch.device) -
     right = exact / (left.mT @ exact @ v)
     expected = [right.detach(), left[:, :, 0], *torch.autograd.grad(right, exact, direction.double())]
     return [_error(*pair) for pair in zip(found, expected, strict=True)]
+
+
+def lone_layers() -> dict[str, SpectralNorm]:
+    """Layers whose weights lie in memory in every way."""
+    torch.manual_seed(0)
+    turned, grey = SpectralNormLinear(6, 4), SpectralNormConv2d(1, 5, 3)
+    turned.weight.data = torch.randn(6, 4).t()
+    cut = SpectralNormConv2d(3, 5, 3)
+    cut.weight.data = torch.randn(5, 7, 3, 3)[:, :3]
+    return {
+        "linear": SpectralNormLinear(6, 4),
+        "turned": turned,
+        "table": SpectralNormEmbedding(3, 8),
+        "cut": cut,
+        "one channel": channels_last(grey),
+    }
+
+
+def compare_alone(layer: SpectralNorm) -> tuple[float, bool]:
+    """Relative error of a layer's weight, `u` and gradient by kernels, twice; whether it lies as written.
+
+    It is also asked that autograd knows of `u` having moved.
+    """
+    written = copy.deepcopy(layer)
+    layer.grouped, errors, alike = True, [0.0], True
+    for _ in range(2):
+        before = layer.u._version
+        found, right = layer.normalized_weight(), written.normalized_weight()
+        slope = torch.ones_like(right).cumsum(dim=0)
+        ours, theirs = (
+            torch.autograd.grad(weight, network.weight, slope)[0]
+            for weight, network in ((found, layer), (right, written))
+        )
+        pairs = ((found, right), (layer.u, written.u), (ours, theirs))
+        errors += [_error(one.detach(), other.detach().double()) for one, other in pairs]
+        lying = {tensor.is_contiguous(memory_format=torch.channels_last) for tensor in (found, right)}
+        alike = alike and layer.u._version > before and (found.dim() != 4 or len(lying) == 1)
+    return max(errors), alike
 
 
 def compare(

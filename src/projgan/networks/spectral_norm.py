@@ -13,11 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.autograd.graph import increment_version
 
 from projgan.networks import fused
 from projgan.networks.convolutions import conv2d, conv2d_1x1, conv2d_downsample
 from projgan.networks.fused_weights import NormalizeWeights
 from projgan.networks.layers import Convolving
+
+MOST_ROWS = 16_384
+"""Of a weight that kernels normalise: each of their programs holds a number of every row."""
 
 
 def power_iteration(matrix: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -59,7 +63,11 @@ def as_weight(matrix: Tensor, like: Tensor) -> Tensor:
 
 
 def _order(weight: Tensor) -> tuple[int, ...]:
-    return (0, *sorted(range(1, weight.dim()), key=weight.stride, reverse=True))
+    # Of dimensions of one stride those of one entry come last, as where channels come last.
+    dims = sorted(
+        range(1, weight.dim()), key=lambda dim: (weight.stride(dim), weight.shape[dim]), reverse=True
+    )
+    return (0, *dims)
 
 
 class _Quotient(torch.autograd.Function):
@@ -99,8 +107,9 @@ class SpectralNorm(nn.Module):
         self.register_buffer("u", F.normalize(torch.randn(self.weight.shape[0]), dim=0))
 
     def suits_kernels(self) -> bool:
-        """Whether kernels of a GPU do it: they are for a power iteration in float32."""
-        return self.training and self.weight.dtype == torch.float32 and fused.suits(self.weight.data)
+        """Whether kernels of a GPU do it: they are for a power iteration in float32, of not too many rows."""
+        is_theirs = self.weight.dtype == torch.float32 and len(self.weight) <= MOST_ROWS
+        return self.training and is_theirs and fused.suits(self.weight.data)
 
     def normalized_weight(self) -> Tensor:
         """Return weight / sigma, in the shape and precision of the weight."""
@@ -108,7 +117,9 @@ class SpectralNorm(nn.Module):
             return self.given
         with torch.autocast(self.weight.device.type, enabled=False):
             if self.grouped and self.suits_kernels():
-                alone: Tensor = NormalizeWeights.apply(as_matrix(self.weight)[None], self.u[None])
+                matrix = as_matrix(self.weight).contiguous()
+                alone: Tensor = NormalizeWeights.apply(matrix[None], self.u[None])
+                increment_version(self.u)  # so that whoever still needs the old one is told
                 return as_weight(alone.squeeze(0), self.weight)
             iterate = power_iteration if self.training else half_iteration
             with torch.no_grad():
