@@ -8,7 +8,8 @@ A page names a file beside it and the columns, perhaps the rows; what stands up 
     <!-- table: conditions-digits/report.json columns=fd,intra_fd rows=projection,ac-gan -->
     <!-- end of table -->
 
-The runs of a table were measured at one step; with `steps=unequal` only those of a row.
+The runs of a table were measured at one step; with `steps=unequal` only those of a row. Of lines,
+`steps=unequal` makes a row of each run and step.
 
 ± is half a 95% interval: over seeds by Student's t where there are two or more, else of the one run's draw
 of images. A number is bold where its interval over seeds is apart from that of every other row, on the better
@@ -60,7 +61,8 @@ def read(path: Path, *, unequal: bool = False) -> Rows:
         ValueError: runs measured at unequal steps; with `unequal` only runs of one method.
     """
     if path.suffix == ".jsonl":
-        return _of_lines([json.loads(line) for line in path.read_text("utf-8").splitlines()])
+        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        return _of_moments(lines) if unequal else _of_lines(lines)
     found = json.loads(path.read_bytes())
     return _of_report(found, unequal) if "metrics" in found else _of_table(found)
 
@@ -108,23 +110,38 @@ def _of_lines(lines: list[dict[str, Any]]) -> Rows:
     return rows
 
 
+def _of_moments(lines: list[dict[str, Any]]) -> Rows:
+    """A row for each run and step, in their order."""
+    rows: Rows = {}
+    for line in sorted(lines, key=lambda line: (line["run"], line["step"])):
+        spread = spread_of([line["value"]], [line["standard_error"]])
+        name = f"{line['run'].replace('_', ' ')}, step {line['step']:,}"
+        rows.setdefault(name, {})[line["metric"]] = Number(spread.value, spread.half_width, 1)
+    return rows
+
+
 def table(rows: Rows, columns: list[str], shown: list[str] | None = None) -> str:
-    """Markdown: rows in the order asked for, else by the first column, the best first.
+    """Markdown: rows in the order asked for, else by the first column, the best first, or by run and step.
 
     Raises:
         KeyError: a row or column that was not measured.
     """
-    chosen = {name: rows[name] for name in shown} if shown else _sorted(rows, columns[0])
+    are_moments = any(", step " in name for name in rows)
+    chosen = {name: rows[name] for name in shown} if shown else rows
+    if not shown and not are_moments:
+        chosen = _sorted(rows, columns[0])
     for column in columns:
         if not any(column in row for row in chosen.values()):
             raise KeyError(f"{column} was not measured")
     arrows = {"lower": " ↓", "higher": " ↑", None: ""}
     titles = [f"{metric_named(column).title}{arrows[metric_named(column).better]}" for column in columns]
-    lines = ["| | " + " | ".join([*titles, "seeds"]) + " |", "|---" * (len(columns) + 2) + "|"]
+    titles += [] if are_moments else ["seeds"]
+    lines = ["| | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
     for name, row in chosen.items():
         seeds = max(number.seeds for number in row.values())
         cells = [_cell(name, column, chosen) for column in columns]
-        lines.append("| " + " | ".join([f"`{name}`", *cells, str(seeds)]) + " |")
+        words = [name, *cells] if are_moments else [f"`{name}`", *cells, str(seeds)]
+        lines.append("| " + " | ".join(words) + " |")
     return "\n".join(lines) + "\n"
 
 
