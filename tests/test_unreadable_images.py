@@ -47,6 +47,7 @@ COMMANDS: dict[str, str] = {
     "inverter": "inverter IMAGES --classifier FOLDER/c.safetensors --width 4 --steps 2 --out inverter",
     "real images": "evaluate FOLDER/run --data IMAGES --generated-images 20 --features CLASSIFIER",
     "images measured": "evaluate IMAGES --data FOLDER/good --generated-images 19 --features CLASSIFIER",
+    "nearest": "nearest FOLDER/run IMAGES --features classifier:FOLDER/c.safetensors",
     "inspect": "inspect FOLDER/run IMAGES --generated-per-class 0",
     "enlarge": "super-resolve FOLDER/large IMAGES --evaluate --out large",
 }

@@ -66,6 +66,18 @@ def commands(place: Place) -> Iterator[tuple[str, list[str], list[Path]]]:
     looked = folder / "inspection"
     words = ["inspect", str(run), "--generated-per-class", "20", "--out", str(looked), *on]
     yield "inspect", words, [looked / "inspection.csv"]
+    near = folder / "nearest.png"
+    words = [
+        "nearest",
+        str(run),
+        "--features",
+        f"classifier:{classifier}",
+        "--count",
+        "4",
+        "--out",
+        str(near),
+    ]
+    yield "nearest", [*words, *on], [near]
     words = ["inverter", "digits", "--classifier", str(classifier), "--width", "8", "--steps", "5"]
     left = [inverter / "inverter.safetensors"]
     yield "inverter", [*words, "--batch-size", "8", "--out", str(inverter), *on], left

@@ -56,6 +56,7 @@ COMMANDS = {
     "`projgan plug-and-play`.",
     "plug-and-play": "Generate images of a class by steps to it in a classifier's features "
     "(Nguyen et al. 2017, PPGN).",
+    "nearest": "Show the training images nearest to generated ones: has the generator learned them by heart?",
     "inspect": "Say what the discriminator thinks of images: how real each is, and whether its label fits.",
 }
 """Every command with the first line of its docstring; `a-b` is the function `a_b` of a module `a_b`."""

@@ -86,21 +86,23 @@ def _checked(real: Tensor, generated: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return real.double(), generated.double()
 
 
-def _squared_distances(first: Tensor, second: Tensor) -> Tensor:
+def squared_distances(first: Tensor, second: Tensor) -> Tensor:
+    """Between all rows [N, D] and [M, D] of float64: [N, M]."""
     squares = first.square().sum(dim=1)[:, None] + second.square().sum(dim=1)
     return squares.addmm_(first, second.T, alpha=-2).clamp_(min=0)
 
 
-def _rows_at_once(columns: int) -> int:
+def rows_at_once(columns: int) -> int:
+    """Rows of distances to so many others that are held at once."""
     return max(1, DISTANCES_AT_ONCE // columns)
 
 
 def _squared_radii(features: Tensor, k: int) -> Tensor:
     """Squared distance [N] of each row to the k-th nearest other row."""
     radii = []
-    for start in range(0, len(features), _rows_at_once(len(features))):
-        rows = features[start : start + _rows_at_once(len(features))]
-        distances = _squared_distances(rows, features)
+    for start in range(0, len(features), rows_at_once(len(features))):
+        rows = features[start : start + rows_at_once(len(features))]
+        distances = squared_distances(rows, features)
         distances.diagonal(offset=start).fill_(torch.inf)  # itself is no neighbour, a duplicate is one
         radii.append(distances.kthvalue(k, dim=1).values)
     return torch.cat(radii)
@@ -112,9 +114,9 @@ def _hits(
     """Balls around each point [M] and points in each ball [N], with or without those on the sphere."""
     balls = torch.zeros(len(points), dtype=torch.int64, device=points.device)
     inside = []
-    at_once = _rows_at_once(len(points))
+    at_once = rows_at_once(len(points))
     for rows, limits in zip(centres.split(at_once), squared_radii.split(at_once), strict=True):
-        distances = _squared_distances(rows, points)
+        distances = squared_distances(rows, points)
         hits = distances <= limits[:, None] if on_the_sphere else distances < limits[:, None]
         balls += hits.sum(dim=0)
         inside.append(hits.sum(dim=1))

@@ -76,7 +76,7 @@ def write_images(
     """
     path = generator_path(run)
     generator, description = open_generator(path, device)
-    names, folders, conditions = _rows(run, request, generator, description)
+    names, folders, conditions = rows_of(run, request, generator, description)
     if not request.mix and request.classes in (None, ("all",)) and description.words_on_empty:
         said(description.words_on_empty)
     pool = list(request.pool)
@@ -161,7 +161,7 @@ def _keep(
     ]
 
 
-def _rows(
+def rows_of(
     run: Path, request: SampleRequest, generator: Generator, description: NetworkDescription
 ) -> tuple[list[str], list[str], Tensor | None]:
     """Name each row and its folder, which does not depend on what else is asked for, and its condition."""

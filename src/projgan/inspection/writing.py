@@ -110,7 +110,7 @@ def write_inspection(
         )
         features = features_of(discriminator, as_tensor(images.images), inspected)
         found = dataclasses.replace(found, generated=posterior.log_probabilities(features))
-    items = list(_item_names(settings, images))
+    items = list(item_names(settings, images))
     make_folder(request.out)
     files = [write_table(request.out, found, READINGS[method].score_name, items, names, written)]
     files += write_pictures(request.out, request.top, found, as_tensor(images.images), names)
@@ -190,7 +190,7 @@ def _labels(
     return numbers, torch.tensor(classes), [class_names[label] for label in classes]
 
 
-def _item_names(settings: DataConfig, images: PackedImages) -> Iterator[str]:
+def item_names(settings: DataConfig, images: PackedImages) -> Iterator[str]:
     """Name each image as its source does; by number where not all that were skipped are known by name."""
     assert settings.source is not None
     if images.skipped_count != len(images.skipped):
