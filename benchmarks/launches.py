@@ -2,6 +2,7 @@
 
 python benchmarks/launches.py cifar10
 python benchmarks/launches.py cifar10 --training.precision bf16
+python benchmarks/launches.py cifar10 --training.precision bf16 --kernels  # where Triton works
 """
 
 import os
@@ -14,6 +15,8 @@ from gpu.guard import build_guard, load_guard
 
 def main(words: list[str]) -> int:
     """Run the command line: a preset, then settings of it."""
+    kernels = "--kernels" in words
+    words = [word for word in words if word != "--kernels"]
     if len(words) % 2 == 0 or "--help" in words:
         print(__doc__)
         return 0 if "--help" in words else 2
@@ -29,7 +32,7 @@ def main(words: list[str]) -> int:
     names = [word.removeprefix("--").replace("-", "_") for word in words[1::2]]
     values = [int(word) if word.isdecimal() else word for word in words[2::2]]
     try:
-        print(table(count_iteration(words[0], dict(zip(names, values, strict=True)))))
+        print(table(count_iteration(words[0], dict(zip(names, values, strict=True)), kernels=kernels)))
     except (UserError, KeyError, ValueError) as error:
         print(f"launches: {error}", file=sys.stderr)
         return 2

@@ -61,7 +61,7 @@ def test_mistakes_that_a_gpu_refuses_are_seen(quick: Cases) -> None:
 
 
 def test_what_is_launched_and_read_and_written(quick: Cases) -> None:
-    assert_all_ok(quick["counts"], 7)
+    assert_all_ok(quick["counts"], 8)
 
 
 @pytest.mark.slow
@@ -71,7 +71,7 @@ def test_every_preset_of_full_size_is_asked_for_what_a_gpu_can_do(guard: Path) -
 
 @pytest.mark.slow
 def test_every_command_runs(guard: Path) -> None:
-    assert_all_ok(cases_of(guard, "commands")["commands"], 17)
+    assert_all_ok(cases_of(guard, "commands")["commands"], 18)
 
 
 @pytest.mark.slow

@@ -1,8 +1,10 @@
 """How many kernels an iteration launches on a GPU, and how many bytes they read and write."""
 
-from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
+from typing import Any, Self
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -11,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from gpu.pretence import gpu
 from gpu.settings import steps_called
+from projgan.networks import fused, fused_weights
 from projgan.process.ranks import Ranks
 from projgan.training import optimization
 from projgan.training.building import build_trainer
@@ -42,6 +45,7 @@ class Launches(TorchDispatchMode):
         self.device = device
         self.counts: Counter[str] = Counter()
         self.bytes: Counter[str] = Counter()
+        self.is_counting = False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Called by torch in place of each operation."""
@@ -62,6 +66,15 @@ class Launches(TorchDispatchMode):
         leaves = tree_leaves(values)
         return [leaf for leaf in leaves if isinstance(leaf, Tensor) and leaf.device.type == self.device]
 
+    def __enter__(self) -> Self:
+        self.is_counting = True
+        super().__enter__()
+        return self
+
+    def __exit__(self, *reason: Any) -> None:
+        self.is_counting = False
+        super().__exit__(*reason)
+
     @property
     def launches(self) -> int:
         """Kernels in all."""
@@ -73,21 +86,49 @@ class Launches(TorchDispatchMode):
         return sum(count for name, count in self.bytes.items() if "convolution" not in name)
 
 
-def count_iteration(preset: str, changes: Mapping[str, Any]) -> Launches:
+@contextmanager
+def kernels_counted(launches: Launches) -> Iterator[None]:
+    """Let networks take the path of our own kernels, of which each is counted in place of being run.
+
+    What they would be given on a GPU lies channels last already; what they read and write is not counted.
+    """
+
+    class Counted:
+        def __getattr__(self, name: str) -> Any:
+            def launch(*given: Any, **sizes: Any) -> None:
+                launches.counts[f"{name} (Triton)"] += launches.is_counting
+
+            return defaultdict(lambda: launch)
+
+    def suits(images: Tensor) -> bool:
+        return images.device.type == launches.device and images.dtype in fused.TYPES
+
+    with ExitStack() as changed:
+        for module in (fused, fused_weights):
+            changed.enter_context(patch.object(module, "_kernels", Counted))
+        changed.enter_context(patch.object(fused, "suits", suits))
+        changed.enter_context(patch.object(fused, "_rows", lambda images: images))
+        yield
+
+
+def count_iteration(preset: str, changes: Mapping[str, Any], *, kernels: bool = False) -> Launches:
     """Count one iteration of a preset, with dotted keys changed, on a GPU that is pretended.
 
-    It is the second, for the first makes what is made once. The steps are not recorded, so every operation
-    is seen; a learning rate is a number here, not a tensor, for there are none to look at.
+    With `kernels` on one where Triton works. The iteration is the second, for the first makes what is made
+    once. The steps are not recorded, so every operation is seen; a learning rate is a number here, not a
+    tensor, for there are none to look at.
     """
     case = Case(preset, changes)
     config = case.config("auto")
     shape = (IMAGES, config.data.channels, config.data.resolution, config.data.resolution)
     images, labels = torch.zeros(shape, dtype=torch.uint8), torch.arange(IMAGES) % NUM_CLASSES
-    with gpu(numbers=False) as device, steps_called("eager", device):
+    launches = Launches()
+    path = kernels_counted(launches) if kernels else nullcontext()
+    with gpu(numbers=False) as device, steps_called("eager", device), path:
         optimization.rate_on = lambda device, rate: rate  # given back by `steps_called`
         trainer = build_trainer(config, images, labels, NUM_CLASSES, Ranks(0, 1, device))
         trainer.advance()
-        with Launches() as launches:
+        with launches:
             trainer.advance()
     return launches
 
