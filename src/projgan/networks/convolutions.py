@@ -89,22 +89,32 @@ def _suits_winograd(images: Tensor, weight: Tensor) -> bool:
 
 
 def upsample_conv2d(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """`plain_upsample_conv2d` as one transposed 4x4 convolution of stride 2."""
+    """`plain_upsample_conv2d` as a transposed 4x4 convolution of stride 2; a 4x4 kernel is folded already."""
+    kernel = weight if weight.shape[-1] == 4 else fold_upsample(weight)
+    return F.conv_transpose2d(images, kernel, bias, stride=2, padding=1)
+
+
+def fold_upsample(weight: Tensor) -> Tensor:
+    """[out, in, 3, 3] -> [in, out, 4, 4] of a transposed convolution."""
     outputs, inputs = weight.shape[:2]
     with torch.autocast(weight.device.type, enabled=False):
         taps = weight.permute(2, 3, 1, 0).reshape(9, -1)
         kernel = (_folding("upsample", weight) @ taps).view(4, 4, inputs, outputs)
-        kernel = kernel.permute(2, 3, 0, 1).contiguous(memory_format=torch.channels_last)
-    return F.conv_transpose2d(images, kernel, bias, stride=2, padding=1)
+        return kernel.permute(2, 3, 0, 1).contiguous(memory_format=torch.channels_last)
 
 
 def conv2d_downsample(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """`plain_conv2d_downsample` as one 4x4 convolution of stride 2."""
+    """`plain_conv2d_downsample` as one 4x4 convolution of stride 2; a 4x4 kernel is folded already."""
+    kernel = weight if weight.shape[-1] == 4 else fold_downsample(weight)
+    return F.conv2d(images, kernel, bias, stride=2, padding=1)
+
+
+def fold_downsample(weight: Tensor) -> Tensor:
+    """[out, in, 3, 3] -> [out, in, 4, 4]."""
     with torch.autocast(weight.device.type, enabled=False):
         matrix = _folding("downsample", weight).expand(len(weight), -1, -1)
         taps = weight.permute(0, 2, 3, 1).flatten(1, 2)  # a view where channels come last
-        kernel = torch.bmm(matrix, taps).unflatten(1, (4, 4)).permute(0, 3, 1, 2)
-    return F.conv2d(images, kernel, bias, stride=2, padding=1)
+        return torch.bmm(matrix, taps).unflatten(1, (4, 4)).permute(0, 3, 1, 2)
 
 
 def _folding(change: str, weight: Tensor) -> Tensor:
@@ -133,3 +143,9 @@ PLAIN: dict[Convolution, Convolution] = {
     conv2d_downsample: plain_conv2d_downsample,
 }
 """Every convolution that layers use, and what it computes as written."""
+
+FOLDS: dict[Convolution, Callable[[Tensor], Tensor]] = {
+    upsample_conv2d: fold_upsample,
+    conv2d_downsample: fold_downsample,
+}
+"""What is made of a kernel before it is used, where something is."""

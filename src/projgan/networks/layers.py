@@ -46,6 +46,8 @@ class Convolving(nn.Module):
     convolve: Convolution
     weight: Tensor
     bias: Tensor | None
+    ready: Tensor | None = None
+    """The kernel, folded and cast, where that was done for many at once."""
 
     def kernel(self) -> Tensor:
         """What images are convolved with: the weight, or what is made of it."""
@@ -53,12 +55,15 @@ class Convolving(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """[N, in, H, W] -> [N, out, H, W], or twice or half as high and wide."""
-        return self.convolve(images, self.kernel(), self.bias)
+        return self.convolve(images, self._ready(), self.bias)
 
     def apart(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The same without the bias, and the bias [out]."""
         assert self.bias is not None
-        return self.convolve(images, self.kernel(), None), self.bias
+        return self.convolve(images, self._ready(), None), self.bias
+
+    def _ready(self) -> Tensor:
+        return self.kernel() if self.ready is None else self.ready
 
 
 def is_separable(layer: nn.Module) -> TypeGuard[Convolving]:

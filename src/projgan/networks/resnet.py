@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from projgan.networks.casting_together import cast_together
 from projgan.networks.condition_method import ConditionShape, DiscriminatorOutput
 from projgan.networks.conditions import CONDITIONS
 from projgan.networks.finishing import Finishing
@@ -20,6 +21,7 @@ from projgan.networks.layers import (
     RESIDUAL_GAIN,
     Conv1x1,
     Conv3x3,
+    Convolving,
     UpsampleConv2d,
     global_sum_pool,
     initialize,
@@ -103,13 +105,15 @@ class Generator(nn.Module):
         self.conv = Conv3x3(widths[-1], channels)
         initialize(self.linear)
         initialize(self.conv)
+        self.convolutions = [layer for layer in self.modules() if isinstance(layer, Convolving)]
 
     def forward(self, latents: Tensor, condition: Tensor | None = None) -> Tensor:
         """Latents [N, latent_size]; labels [N], float [N, num_classes] or None -> [N, channels, R, R]."""
         hidden = self.linear(latents).unflatten(1, (-1, self.bottom, self.bottom))
-        for block in self.blocks:
-            hidden = block(hidden, condition)
-        return torch.tanh(self.conv(self.norm.rectified(hidden)))
+        with cast_together(self.convolutions):
+            for block in self.blocks:
+                hidden = block(hidden, condition)
+            return torch.tanh(self.conv(self.norm.rectified(hidden)))
 
 
 class DiscriminatorFirstBlock(Finishing):
@@ -214,6 +218,7 @@ class Discriminator(nn.Module):
             self.blocks.append(DiscriminatorBlock(before, after, halve=index < shape.num_downsampling))
         self.condition = method(meeting)
         self.normalized = [layer for layer in self.blocks.modules() if isinstance(layer, SpectralNorm)]
+        self.convolutions = [layer for layer in self.blocks.modules() if isinstance(layer, Convolving)]
 
     def features(self, images: Tensor, condition: Tensor | None = None) -> Tensor:
         """phi(x): images [N, channels, R, R] in [-1, 1] -> [N, num_features], summed over the last map.
@@ -221,7 +226,7 @@ class Discriminator(nn.Module):
         The concatenating methods need the condition here; the others leave it alone.
         """
         hidden = self.condition.join(images, condition, block=0)
-        with normalized_together(self.normalized):
+        with normalized_together(self.normalized), cast_together(self.convolutions):
             for number, block in enumerate(self.blocks, start=1):
                 hidden = self.condition.join(block(hidden), condition, block=number)
         return global_sum_pool(F.relu(hidden))
