@@ -90,8 +90,8 @@ def _iteration(facts: dict[str, Any]) -> None:
         for updates in (1, 2)
     )
     facts |= {"launches": few.launches, "of an update": many.launches - few.launches}
-    # 878 and 262 when last looked at. One by one, the weights' normalisation would be 50 and 72 more, the images
-    # of the second update, which are made with the first's, 87, and casts of kernels 56 and 20.
+    # 878 and 262 when last looked at. One by one, the weights' normalisation would be 50 and 72 more, the
+    # images of the second update, which are made with the first's, 87, and casts of kernels 56 and 20.
     facts["ok"] = facts["number"] is None and few.launches < 895 and many.launches - few.launches < 275
 
 
@@ -99,7 +99,7 @@ def _by_kernels(facts: dict[str, Any]) -> None:
     launches = count_iteration("cifar10", {"training.precision": "bf16"}, kernels=True)
     counts = launches.counts
     facts |= {"launches": launches.launches, "power iterations": counts["divide (Triton)"]}
-    # 1,140 when last looked at; lone weights by torch's operations would be 181 more, casts one by one 126. Six forwards of the
-    # discriminator have seven alike and five alone each, whose iterations are three kernels.
+    # 1,140 when last looked at; lone weights by torch's operations would be 181 more, casts one by one 126.
+    # Six forwards of the discriminator have seven alike and five alone each.
     facts["ok"] = launches.launches < 1180 and counts["divide (Triton)"] == 6 * 6
     facts["ok"] &= counts["linalg_vector_norm"] == 0 and counts["batch_norm_update_stats"] == 0
