@@ -13,6 +13,7 @@ from gpu.settings import Place
 from projgan.networks import fused
 from projgan.networks.batch_norm import statistics_of_parts
 from projgan.networks.convolutions import channels_last
+from projgan.networks.fused_branch import branch
 from projgan.networks.fused_weights import NormalizeWeights
 from projgan.networks.plain import compute_as_written
 from projgan.networks.resnet import Discriminator, Generator
@@ -57,6 +58,7 @@ def check(place: Place, notes: Notes) -> None:
             torch.zeros(2, device=place.device),
         )
         kept = [fused.add_rectify(maps, none), fused.normalize_rectify(maps, *[none[None]] * 4, EPSILON)]
+        kept += branch(maps, halves=True)
         facts["ok"] = all(bool(found.isnan().all()) for found in kept)
     for shape in [*SHAPES, *([] if place.quick else LARGE)]:
         for dtype, limit in LIMITS.items():
@@ -222,6 +224,7 @@ def compare(
         s = F.interpolate(s, scale_factor=2) if s.shape != x.shape else s
         return x + s + (b + c)[:, None, None]
 
+    both = draw(2 * images.numel())
     cases: list[tuple[str, Function, Function, list[Tensor], Tensor]] = [
         ("normalize_rectify", by_kernels, written_out, [images, gain, bias], slope),
         (
@@ -240,6 +243,20 @@ def compare(
             slope,
         ),
         ("downsample", fused.downsample, lambda x: F.avg_pool2d(x, 2), [images], draw(*half)),
+        (
+            "branch",
+            lambda x: _flat(*branch(x, halves=False)),
+            lambda x: _flat(F.relu(x), x),
+            [images - 3],
+            both,
+        ),
+        (
+            "branch, halves",
+            lambda x: _flat(*branch(x, halves=True)),
+            lambda x: _flat(F.relu(x), F.avg_pool2d(x, 2)),
+            [images - 3],
+            both[: images.numel() * 5 // 4],
+        ),
     ]
     errors = []
     for name, ours, theirs, inputs, direction in cases:
@@ -251,6 +268,10 @@ def compare(
             (f"{name}, {index}", _error(*pair)) for index, pair in enumerate(zip(found, right, strict=True))
         ]
     return [*errors, *(("running", _error(*pair)) for pair in zip(running, expected, strict=True))]
+
+
+def _flat(*maps: Tensor) -> Tensor:
+    return torch.cat([part.flatten() for part in maps])
 
 
 def _with_gradients(function: Function, inputs: list[Tensor], direction: Tensor) -> list[Tensor]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from projgan.networks import fused
+from projgan.networks import fused, fused_branch
 from projgan.networks.finishing import Finishing
 from projgan.networks.layers import Conv1x1, Conv3x3, UpsampleConv2d
 from projgan.networks.spectral_norm import SpectralNormConv2d, SpectralNormConv2dDownsample
@@ -88,10 +88,16 @@ def test_blocks_are_finished_alike_by_kernels_and_as_written(
             block.add(main, hidden, shortcut, images, doubled=doubled),
             block.add(main, hidden, nn.Identity(), kept),
             block.halve(hidden),
+            *block.branch(hidden, halves=True),
+            *block.branch(hidden, halves=False),
         ]
+
+    def branch(maps: Tensor, *, halves: bool) -> tuple[Tensor, Tensor]:
+        return maps.clamp(min=0), nn.functional.avg_pool2d(maps, 2) if halves else maps
 
     written = finish()
     monkeypatch.setattr(fused, "suits", lambda maps: True)
+    monkeypatch.setattr(fused_branch, "branch", branch)
     monkeypatch.setattr(fused, "add_shortcut", add_shortcut)
     monkeypatch.setattr(fused, "add_rectify", lambda maps, bias: (maps + bias[:, None, None]).relu())
     monkeypatch.setattr(fused, "downsample", lambda maps: nn.functional.avg_pool2d(maps, 2))
@@ -104,6 +110,9 @@ def test_blocks_are_finished_alike_by_kernels_and_as_written(
     for found, right in zip(finish(), written, strict=True):  # whoever looks at a layer sees it called
         torch.testing.assert_close(found, right)
     assert seen == ["main", "main", "shortcut", "main"]
+    odd = torch.randn(1, 2, 5, 5)
+    monkeypatch.setattr(fused_branch, "branch", None)  # not for maps that cannot be halved
+    torch.testing.assert_close(block.branch(odd, halves=True)[1], nn.functional.avg_pool2d(odd, 2))
     block.fused = False
     monkeypatch.setattr(fused, "add_rectify", None)
     torch.testing.assert_close(block.rectify(main, hidden), written[0])

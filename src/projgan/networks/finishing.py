@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from projgan.networks import fused
+from projgan.networks import fused, fused_branch
 from projgan.networks.convolutions import downsample, upsample
 from projgan.networks.layers import Convolving, is_separable
 
@@ -40,6 +40,13 @@ class Finishing(Fusing):
         result = convolution(hidden)
         beside = shortcut(images)
         return result.add_(upsample(beside) if doubled else beside)
+
+    def branch(self, images: Tensor, *, halves: bool) -> tuple[Tensor, Tensor]:
+        """ReLU of images [N, C, H, W], and what the shortcut sees: them, or their halves."""
+        is_even = images.shape[2] % 2 == images.shape[3] % 2 == 0
+        if self.fused and (is_even or not halves) and fused.suits(images):
+            return fused_branch.branch(images, halves=halves)
+        return F.relu(images), self.halve(images) if halves else images
 
     def halve(self, images: Tensor) -> Tensor:
         """Average 2x2 pixels: [N, C, H, W] -> [N, C, H/2, W/2]."""

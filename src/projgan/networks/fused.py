@@ -50,26 +50,27 @@ def _kernels() -> ModuleType:
     return kernels
 
 
-def _rows(images: Tensor) -> Tensor:
+def channels_last_rows(images: Tensor) -> Tensor:
     """Maps as kernels take them: channels last in memory; copied where they are not."""
     return images.contiguous(memory_format=torch.channels_last)
 
 
-def _blocks(channels: int, numbers: int, widest: int = 128) -> dict[str, int]:
+def blocks_of(channels: int, numbers: int, widest: int = 128) -> dict[str, int]:
     """Rows and channels of a program that holds so many numbers at a time."""
     block = min(widest, 1 << (channels - 1).bit_length())
     return {"BLOCK_R": max(1, numbers // block), "BLOCK_C": block}
 
 
-def _over(count: int, block: int) -> int:
+def over(count: int, block: int) -> int:
+    """How many blocks hold so many."""
     return -(-count // block)
 
 
 def _chunks(rows: int, parts: int = 1) -> tuple[int, int]:
     """In how many chunks rows are summed, and the rows of a chunk."""
     chunks = max(1, min(MOST_CHUNKS // min(parts, 4), rows // 64))
-    count = max(1, _over(rows, chunks))
-    return _over(rows, count), count
+    count = max(1, over(rows, chunks))
+    return over(rows, count), count
 
 
 def _summed(partial: Tensor, dtype: torch.dtype) -> Tensor:
@@ -77,7 +78,7 @@ def _summed(partial: Tensor, dtype: torch.dtype) -> Tensor:
     chunks, channels = partial.shape
     result, block = partial.new_empty(channels, dtype=dtype), 16
     power = 1 << (chunks - 1).bit_length()
-    programs = (_over(channels, block),)
+    programs = (over(channels, block),)
     _kernels().column_sums[programs](partial, result, chunks, channels, BLOCK_K=power, BLOCK_C=block)
     return result
 
@@ -105,17 +106,17 @@ def batch_statistics(
     """
     if len(images) % parts:
         raise ValueError(f"{len(images)} images are not {parts} equal parts")
-    kernels, images = _kernels(), _rows(images)
+    kernels, images = _kernels(), channels_last_rows(images)
     channels = images.shape[1]
     rows = images.numel() // channels // parts
     chunks, count = _chunks(rows, parts)
-    blocks = _blocks(channels, 2048, 64)
+    blocks = blocks_of(channels, 2048, 64)
     partial = images.new_empty((parts, chunks, 2, channels), dtype=torch.float32)
     mean, variance = (partial.new_empty((parts, channels)) for _ in range(2))
-    programs = _over(channels, blocks["BLOCK_C"]), chunks, parts
+    programs = over(channels, blocks["BLOCK_C"]), chunks, parts
     kernels.moments[programs](images, partial, rows, channels, count, **blocks)
     block = min(16, 1 << (channels - 1).bit_length())
-    kernels.statistics[(_over(channels, block),)](
+    kernels.statistics[(over(channels, block),)](
         images, partial, mean if shift is None else shift, mean, variance,
         running_mean, running_var, momentum, rows, channels, rows * channels, chunks, parts,
         SHIFTED=shift is not None, BLOCK_K=1 << (chunks - 1).bit_length(), BLOCK_C=block,
@@ -136,12 +137,12 @@ def normalize_rectify(
         variance: likewise.
         epsilon: added to the variance.
     """
-    kernels, images = _kernels(), _rows(images)
+    kernels, images = _kernels(), channels_last_rows(images)
     channels, pixels = images.shape[1], images.shape[2] * images.shape[3]
     result = torch.empty_like(images)
-    blocks = _blocks(channels, 4096)
+    blocks = blocks_of(channels, 4096)
     gain, bias = _alike(gain, bias)
-    programs = len(images), _over(pixels, blocks["BLOCK_R"]), _over(channels, blocks["BLOCK_C"])
+    programs = len(images), over(pixels, blocks["BLOCK_R"]), over(channels, blocks["BLOCK_C"])
     kernels.normalize_rectify[programs](
         images, result, *_alike(gain, bias), mean, variance, epsilon,
         pixels, channels, _stride(gain), len(images) // len(mean), **blocks,
@@ -181,20 +182,20 @@ class NormalizeRectify(torch.autograd.Function):
         """Through the ReLU, gain and bias, and the statistics."""
         images, gain, bias, mean, variance = context.saved_tensors
         epsilon = context.epsilon
-        kernels, images, gradient = _kernels(), _rows(images), _rows(gradient)
+        kernels, images, gradient = _kernels(), channels_last_rows(images), channels_last_rows(gradient)
         gain, bias = _alike(gain, bias)
         count, channels, *size = images.shape
         pixels, of_part = size[0] * size[1], count // len(mean)
         for_bias, for_gain = (mean.new_empty((count, channels)) for _ in range(2))
         slope, constant = (torch.empty_like(mean) for _ in range(2))
         sizes = pixels, channels, _stride(gain), of_part
-        blocks = _blocks(channels, 2048, 64)
-        across = _over(channels, blocks["BLOCK_C"])
+        blocks = blocks_of(channels, 2048, 64)
+        across = over(channels, blocks["BLOCK_C"])
         kernels.gradient_sums[(count, across)](
             images, gradient, for_bias, for_gain, gain, bias, mean, variance, epsilon, *sizes, **blocks
         )
-        few = _blocks(channels, 2048, 32)
-        kernels.slopes[(len(mean), _over(channels, few["BLOCK_C"]))](
+        few = blocks_of(channels, 2048, 32)
+        kernels.slopes[(len(mean), over(channels, few["BLOCK_C"]))](
             for_bias,
             for_gain,
             gain,
@@ -208,8 +209,8 @@ class NormalizeRectify(torch.autograd.Function):
             **few,
         )
         for_images = torch.empty_like(images)
-        blocks = _blocks(channels, 4096)
-        programs = count, _over(pixels, blocks["BLOCK_R"]), _over(channels, blocks["BLOCK_C"])
+        blocks = blocks_of(channels, 4096)
+        programs = count, over(pixels, blocks["BLOCK_R"]), over(channels, blocks["BLOCK_C"])
         kernels.normalize_rectify_backward[programs](
             images,
             gradient,
@@ -232,10 +233,10 @@ class NormalizeRectify(torch.autograd.Function):
 class _AddRectify(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, images: Tensor, bias: Tensor) -> Tensor:
-        kernels, images = _kernels(), _rows(images)
+        kernels, images = _kernels(), channels_last_rows(images)
         result, channels = torch.empty_like(images), images.shape[1]
-        rows, blocks = images.numel() // channels, _blocks(channels, 4096)
-        programs = _over(rows, blocks["BLOCK_R"]), _over(channels, blocks["BLOCK_C"])
+        rows, blocks = images.numel() // channels, blocks_of(channels, 4096)
+        programs = over(rows, blocks["BLOCK_R"]), over(channels, blocks["BLOCK_C"])
         kernels.add_rectify[programs](images, bias, result, rows, channels, **blocks)
         context.save_for_backward(result)
         context.dtype = bias.dtype
@@ -245,12 +246,12 @@ class _AddRectify(torch.autograd.Function):
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         (rectified,) = context.saved_tensors
-        kernels, gradient = _kernels(), _rows(gradient)
+        kernels, gradient = _kernels(), channels_last_rows(gradient)
         for_images, channels = torch.empty_like(rectified), rectified.shape[1]
-        rows, blocks = rectified.numel() // channels, _blocks(channels, 2048, 64)
+        rows, blocks = rectified.numel() // channels, blocks_of(channels, 2048, 64)
         chunks, count = _chunks(rows)
         partial = gradient.new_empty((chunks, channels), dtype=torch.float32)
-        kernels.add_rectify_backward[(_over(channels, blocks["BLOCK_C"]), chunks)](
+        kernels.add_rectify_backward[(over(channels, blocks["BLOCK_C"]), chunks)](
             rectified, gradient, for_images, partial, rows, channels, count, **blocks
         )
         return for_images, _summed(partial, context.dtype)
@@ -267,10 +268,10 @@ class _AddShortcut(torch.autograd.Function):
     def forward(
         context: Any, images: Tensor, shortcut: Tensor, bias: Tensor, other: Tensor | None, doubled: bool
     ) -> Tensor:
-        kernels, images, shortcut = _kernels(), _rows(images), _rows(shortcut)
+        kernels, images, shortcut = _kernels(), channels_last_rows(images), channels_last_rows(shortcut)
         result, (_, channels, height, width) = torch.empty_like(images), images.shape
-        rows, blocks = images.numel() // channels, _blocks(channels, 4096)
-        programs = _over(rows, blocks["BLOCK_R"]), _over(channels, blocks["BLOCK_C"])
+        rows, blocks = images.numel() // channels, blocks_of(channels, 4096)
+        programs = over(rows, blocks["BLOCK_R"]), over(channels, blocks["BLOCK_C"])
         kernels.add_shortcut[programs](
             images, shortcut, bias, bias if other is None else other, result, rows, channels, height, width,
             DOUBLED=doubled, TWO=other is not None, **blocks,
@@ -282,7 +283,7 @@ class _AddShortcut(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        kernels, gradient = _kernels(), _rows(gradient)
+        kernels, gradient = _kernels(), channels_last_rows(gradient)
         number, channels, height, width = gradient.shape
         for_shortcut = gradient
         if context.doubled:
@@ -291,10 +292,10 @@ class _AddShortcut(torch.autograd.Function):
             for_shortcut = torch.empty(
                 size, dtype=context.like, device=gradient.device, memory_format=as_maps
             )
-        rows, blocks = number * height * width, _blocks(channels, 2048, 64)
+        rows, blocks = number * height * width, blocks_of(channels, 2048, 64)
         chunks, count = _chunks(rows)
         partial = gradient.new_empty((chunks, channels), dtype=torch.float32)
-        kernels.add_shortcut_backward[(_over(channels, blocks["BLOCK_C"]), chunks)](
+        kernels.add_shortcut_backward[(over(channels, blocks["BLOCK_C"]), chunks)](
             gradient, for_shortcut, partial, rows, channels, count, height, width,
             DOUBLED=context.doubled, **blocks,
         )  # fmt: skip
@@ -324,12 +325,12 @@ class _Downsample(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, images: Tensor) -> Tensor:
         height, width = images.shape[2:]
-        return _halve(_rows(images), height // 2, width // 2, up=False)
+        return _halve(channels_last_rows(images), height // 2, width // 2, up=False)
 
     @staticmethod
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> Tensor:
-        return _halve(_rows(gradient), *gradient.shape[2:], up=True)
+        return _halve(channels_last_rows(gradient), *gradient.shape[2:], up=True)
 
 
 def _halve(images: Tensor, height: int, width: int, *, up: bool) -> Tensor:
@@ -338,8 +339,8 @@ def _halve(images: Tensor, height: int, width: int, *, up: bool) -> Tensor:
     size = (count, channels, 2 * height, 2 * width) if up else (count, channels, height, width)
     as_maps = torch.channels_last
     result = torch.empty(size, dtype=images.dtype, device=images.device, memory_format=as_maps)
-    rows, blocks = count * height * width, _blocks(channels, 2048)
-    programs = _over(rows, blocks["BLOCK_R"]), _over(channels, blocks["BLOCK_C"])
+    rows, blocks = count * height * width, blocks_of(channels, 2048)
+    programs = over(rows, blocks["BLOCK_R"]), over(channels, blocks["BLOCK_C"])
     kernels.halve[programs](images, result, rows, channels, width, UP=up, **blocks)
     return result
 

@@ -155,9 +155,9 @@ class DiscriminatorBlock(Finishing):
 
     def forward(self, images: Tensor) -> Tensor:
         """[N, in, H, W] -> [N, out, H/2, W/2], or [N, out, H, W] where the block does not halve."""
-        hidden = self.rectify(self.conv1, F.relu(images))
         # A 1x1 convolution commutes with average pooling; after it there are four times fewer pixels.
-        return self.add(self.conv2, hidden, self.shortcut, self.halve(images) if self.halves else images)
+        hidden, beside = self.branch(images, halves=self.halves)
+        return self.add(self.conv2, self.rectify(self.conv1, hidden), self.shortcut, beside)
 
 
 class Discriminator(nn.Module):
