@@ -15,8 +15,8 @@ def test_on_a_line_by_hand() -> None:
     found = nearest(real, torch.tensor([[2.9], [0.4], [20.0]]), k=2)
     assert found.indices.tolist() == [[2, 1], [0, 1], [3, 2]]
     torch.testing.assert_close(found.distances[0], torch.tensor([0.1, 1.9]).double(), rtol=1e-6, atol=1e-6)
-    assert found.of_real.tolist() == [2.0, 1.0, 4.0]
-    assert found.real_distance == 1.0  # of 1, 1, 2, 4: the lower of the middle two
+    assert found.of_real.tolist() == pytest.approx([2.0, 1.0, 4.0])
+    assert found.real_distance == pytest.approx(1.0)  # of 1, 1, 2, 4: the lower of the middle two
     # Ratios are .05, .4 and 13 / 4.
     assert found.order.tolist() == [0, 1, 2]
     assert found.nearer_than_real.value == pytest.approx(2 / 3)
@@ -49,13 +49,35 @@ def test_many_real_images_are_compared_in_part(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(module, "MOST_COMPARED", 2)
     real = torch.tensor([[0.0], [1.0], [10.0], [15.0]])
     # The first and the third: 1 and 5.
-    assert nearest(real, real[:2], k=1).real_distance == 1.0
+    assert nearest(real, real[:2], k=1).real_distance == pytest.approx(1.0)
 
 
-def test_duplicates_of_real_images_are_their_neighbours() -> None:
+def test_a_real_image_that_is_there_twice_is_one() -> None:
     found = nearest(torch.tensor([[0.0], [0.0], [5.0]]), torch.tensor([[0.1], [5.0]]), k=1)
-    assert found.of_real.tolist() == [0.0, 5.0]
-    assert found.order.tolist() == [1, 0]  # near a real image that lies alone comes first
+    assert found.of_real.tolist() == pytest.approx([5.0, 5.0])
+    assert found.order.tolist() == [1, 0]
+    # Far from zero squared distances of like rows are rounding, which must not be taken for a neighbour.
+    real = torch.randn(300, 8) + 1e4
+    assert nearest(real.repeat(2, 1), real[:50], k=1).nearer_than_real.value == 1
+    assert nearest(torch.ones(4, 2), torch.ones(2, 2), k=1).real_distance == 0
+
+
+def test_of_few_classes_real_images_of_these_are_compared() -> None:
+    """Half of what is drawn like a class lies nearer than half of its images do, however wide others are."""
+    spread = torch.tensor([0.1, 1.0, 10.0])
+    labels = torch.arange(3).repeat_interleave(torch.tensor([500, 100, 900]))
+    real = torch.randn(1500, 6) * spread[labels][:, None] + 100 * labels[:, None]
+    for label in range(3):
+        generated = torch.randn(1000, 6) * spread[label] + 100 * label
+        only = labels.masked_fill(labels != label, -1)
+        share = nearest(real, generated, 1, only).nearer_than_real
+        # Of few real images the median itself is known to a few hundredths.
+        assert share.value == pytest.approx(0.5, abs=4 * share.standard_error + 0.1), label
+    assert nearest(real, torch.randn(1000, 6) * 0.1, 1).nearer_than_real.value == 1
+    # As many of each class: half of each counts, though one has nine times the images of another.
+    generated = torch.randn(1500, 6) * spread.repeat_interleave(500)[:, None]
+    generated += 100 * torch.arange(3).repeat_interleave(500)[:, None]
+    assert nearest(real, generated, 1, labels).nearer_than_real.value == pytest.approx(0.5, abs=0.1)
 
 
 def test_what_cannot_be_looked_for_is_refused() -> None:

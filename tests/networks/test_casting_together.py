@@ -96,3 +96,25 @@ def test_a_forward_that_fails_leaves_nothing_behind(monkeypatch: pytest.MonkeyPa
     ):
         layer(torch.ones(1, 3, 4, 4))
     assert layer.ready is None
+
+
+def test_a_layer_whose_hook_makes_its_weight_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused, "DEVICES", {"cpu"})
+    hooked, other = Conv3x3(2, 2), Conv3x3(2, 2)
+    hooked.register_forward_pre_hook(lambda layer, given: None)
+    with torch.autocast("cpu", dtype=torch.bfloat16), cast_together([hooked, other]):
+        assert hooked.ready is None
+        assert other.ready is not None
+
+
+def test_float64_and_whoever_does_not_autocast_keep_their_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused, "DEVICES", {"cpu"})
+    layer, images = Conv3x3(2, 2), torch.ones(1, 2, 4, 4)
+    expected = layer(images)
+    with torch.autocast("cpu", dtype=torch.bfloat16), cast_together([layer]):
+        assert layer(images).dtype == torch.bfloat16
+        with torch.autocast("cpu", enabled=False):  # as in another thread
+            assert torch.equal(layer(images), expected)
+    layer.double()
+    with torch.autocast("cpu", dtype=torch.bfloat16), cast_together([layer]):
+        assert layer.ready is None

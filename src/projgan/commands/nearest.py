@@ -7,7 +7,7 @@ from projgan.commands.options import Asked, Device
 from projgan.commands.paths import DataSource, RunOrModel
 from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import Say, counted
-from projgan.errors import UserError
+from projgan.errors import UserError, visible
 from projgan.measuring.nearest_request import NearestRequest
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def nearest(
         data,
         request,
         choose_device(device),
+        counted("decoding", " images"),
         counted("generating", " images"),
         counted("fetching", " bytes"),
         counted("looking at", " images"),
@@ -61,7 +62,7 @@ def nearest(
 def _text(written: "WrittenNearest") -> str:
     share, error = f"{written.nearer_than_real:.1%}", f"{written.standard_error:.1%}"
     pairs = [
-        f"  {pair.row}, seed {pair.seed}: {pair.distance:.3g} from {pair.image}, "
+        f"  {visible(pair.row)}, seed {pair.seed}: {pair.distance:.3g} from {visible(pair.image)}, "
         f"whose nearest other is {pair.real_distance:.3g} away"
         for pair in written.pairs
     ]
@@ -70,7 +71,7 @@ def _text(written: "WrittenNearest") -> str:
             f"{written.generated_images:,} generated images and {written.real_images:,} real ones of "
             f"{written.data}, in the features of {written.features}",
             f"{share} ± {error} of the generated ones lie nearer to a real one than half of these to another "
-            f"({written.real_distance:.3g}); the nearest:",
+            f"({written.real_distance:.3g}); most like copies:",
             *pairs,
             written.file,
         ]

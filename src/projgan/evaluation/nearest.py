@@ -2,6 +2,7 @@
 
 A generator that has learned its training images by heart draws images nearer to them than they are to each
 other. Meehan et al. 2020 compare with images held out; here each real image is compared with the others.
+A real image that is there twice is one: its nearest other is the nearest that differs.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from projgan.evaluation.neighbours import rows_at_once, squared_distances
 
 MOST_COMPARED = 2000
 """Real images whose own neighbours are looked for; they are spread evenly over all."""
+ROUNDING = 1e-12
+"""Of the largest squared length of features: two real images nearer than that are one."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,8 @@ class Nearest:
 
     @property
     def order(self) -> Tensor:
-        """int64 [M]: first those that lie nearest to a real image, measured by how alone that lies."""
-        return (self.distances[:, 0] / self.of_real.clamp(min=1e-12)).argsort(stable=True)
+        """int64 [M]: first those that lie nearest to a real image for how alone that lies."""
+        return (self.distances[:, 0] / self.of_real.clamp(min=1e-300)).argsort(stable=True)
 
     @property
     def nearer_than_real(self) -> Estimate:
@@ -45,13 +48,15 @@ class Nearest:
         return share_of(self.distances[:, 0] < self.real_distance)
 
 
-def nearest(real: Tensor, generated: Tensor, k: int) -> Nearest:
+def nearest(real: Tensor, generated: Tensor, k: int, labels: Tensor | None = None) -> Nearest:
     """Find the k nearest real images of each generated one, by Euclidean distance of features.
 
     Args:
         real: float [N, D], N > k.
         generated: float [M, D], M >= 2.
         k: at least 1.
+        labels: int64 [N], of the real images, where as many were generated of each class: the real ones with
+            a label of 0 or more then have half of each class, however many it has, below `real_distance`.
 
     Raises:
         UserError: bad features, k below 1, or no more than k real images.
@@ -61,26 +66,45 @@ def nearest(real: Tensor, generated: Tensor, k: int) -> Nearest:
     if len(real) <= k:
         raise UserError(f"{k} neighbours of {len(real)} real images; give more images, or ask for fewer")
     real, generated = (features.double() for features in checked_pair(real, generated, at_least=2))
+    middle = real.mean(dim=0)  # numbers far from zero would leave little of a small difference
+    real, generated = real - middle, generated - middle
     found = [
         squared_distances(rows, real).topk(k, dim=1, largest=False)
         for rows in generated.split(rows_at_once(len(real)))
     ]
     indices = torch.cat([part.indices for part in found])
-    count = min(len(real), MOST_COMPARED)
-    evenly = torch.arange(count, device=real.device) * len(real) // count
+    chosen, weights = _compared(labels if labels is not None else torch.zeros(len(real), dtype=torch.int64))
     return Nearest(
         indices=indices.cpu(),
         distances=torch.cat([part.values for part in found]).sqrt().cpu(),
         of_real=_to_nearest_other(real, indices[:, 0]).cpu(),
-        real_distance=_to_nearest_other(real, evenly).median().item(),
+        real_distance=_median(_to_nearest_other(real, chosen.to(real.device)).cpu(), weights),
     )
 
 
+def _compared(labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Positions of real images spread evenly over those with a label, and weights that sum to 1 a class."""
+    positions = labels.argsort(stable=True)[(labels < 0).sum() :]
+    count = min(len(positions), MOST_COMPARED)
+    chosen = positions[torch.arange(count) * len(positions) // count]
+    counts = labels[chosen].bincount()
+    return chosen, 1 / counts[labels[chosen]].double()
+
+
+def _median(values: Tensor, weights: Tensor) -> float:
+    """Return the smallest value below or at which half of the weight lies."""
+    order = values.argsort()
+    below = weights[order].cumsum(dim=0)
+    return values[order][(below >= below[-1] / 2 * (1 - 1e-12)).nonzero()[0]].item()
+
+
 def _to_nearest_other(real: Tensor, chosen: Tensor) -> Tensor:
-    """Distance of each chosen real image to the nearest other one; a duplicate is another one."""
+    """Distance of each chosen real image to the nearest other one that differs; 0 where there is none."""
+    same = ROUNDING * real.square().sum(dim=1).max()
     distances = []
     for rows in chosen.split(rows_at_once(len(real))):
         to_all = squared_distances(real[rows], real)
-        to_all[torch.arange(len(rows), device=real.device), rows] = torch.inf  # itself
-        distances.append(to_all.min(dim=1).values)
+        to_all.masked_fill_(to_all <= same, torch.inf)
+        nearest_other = to_all.min(dim=1).values
+        distances.append(nearest_other.masked_fill(nearest_other.isinf(), 0))
     return torch.cat(distances).sqrt()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from projgan.config import DataConfig
 from projgan.data import PackedImages, open_source
-from projgan.data.configured import fit_of, load_real
+from projgan.data.configured import condition_request, fit_of, load_real
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError, nearest_name, printable, visible
 from projgan.files import make_folder
@@ -195,7 +195,7 @@ def item_names(settings: DataConfig, images: PackedImages) -> Iterator[str]:
     assert settings.source is not None
     if images.skipped_count != len(images.skipped):
         return (f"image {index} of {images.name}" for index in range(len(images)))
-    source = open_source(settings.source, settings.split)
+    source = open_source(settings.source, settings.split, condition_request(settings))
     skipped = set(images.skipped)  # which are names made fit to be shown
     names = (source.item_name(index) for index in range(len(source)))
     return (name for name in names if visible(name) not in skipped)

@@ -1,14 +1,17 @@
 """Generated images that lie nearest to the images of the training, drawn beside these."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from projgan.config import DataConfig
+from projgan.data import PackedImages
 from projgan.data.configured import cache_folder, fit_of, load_real
 from projgan.data.tensors import as_tensor
+from projgan.errors import UserError
 from projgan.evaluation.extractors import open_feature_network
 from projgan.evaluation.feature_sets import real_features
 from projgan.evaluation.nearest import Nearest, nearest
@@ -18,10 +21,12 @@ from projgan.generation.sampling import sample
 from projgan.inspection.writing import item_names
 from projgan.listening import Count, told
 from projgan.measuring.nearest_request import NearestRequest
+from projgan.networks.resnet import Generator
 from projgan.overwriting import refuse_foreign
 from projgan.pictures.grids import grid, write_png
 from projgan.process.ranks import Ranks
 from projgan.storage.checkpoint_generators import open_generator
+from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import generator_path
 from projgan.storage.run_images import images_of_run
 
@@ -55,7 +60,7 @@ class WrittenNearest:
     real_distance: float
     """What half of the real images lie nearer than to another one."""
     pairs: list[Pair]
-    """First those that lie nearest, measured by how alone the real one lies."""
+    """First those that lie nearest for how alone the real one lies."""
     file: str
 
 
@@ -64,6 +69,7 @@ def write_nearest(
     data: str | None = None,
     request: NearestRequest = NearestRequest(),
     device: torch.device | str = "cpu",
+    decoded: Count | None = None,
     generated: Count | None = None,
     fetched: Count | None = None,
     seen: Count | None = None,
@@ -76,6 +82,7 @@ def write_nearest(
         data: the images to look among; None for those that the run was trained on.
         request: what is asked for.
         device: where.
+        decoded: told of (real images decoded, all).
         generated: told of (images generated, all).
         fetched: told of (bytes, all), if the feature network has to be fetched.
         seen: told of (real images that the feature network has seen, all).
@@ -88,22 +95,28 @@ def write_nearest(
     settings = images_of_run(run, data, request, remedy="give images: nearest RUN DATA")
     path = generator_path(run)
     generator, description = open_generator(path, device)
+    if description.standardization is not None and request.classes:
+        raise UserError(f"{run}: has no classes but numbers; leave --class out")
     chosen = SampleRequest(classes=request.classes, count=request.count, seed=request.seed)
     rows, _, conditions = rows_of(run, chosen, generator, description)
-    settings = settings.model_copy(update={"fit": fit_of(description.provenance.settings)})
+    settings = _as_trained(settings, generator, description)
     ranks, cache = Ranks(0, 1, torch.device(device)), cache_folder(settings)
     network = open_feature_network(request.features, device, cache, fetched)
-    real = load_real(settings, (generator.resolution, generator.channels), said=said)
+    size = generator.resolution, generator.channels
+    real = load_real(settings, size, said=said, progress=decoded)
+    if len(real) < 2:
+        raise UserError(f"{real.name}: has one image; two are needed to compare with")
+    of_real = real_features(real, torch.arange(len(real)), network, ranks, cache, seen).features
     seeds = list(range(request.seed, request.seed + request.count)) * len(rows)
     if conditions is not None:
         conditions = conditions.repeat_interleave(request.count, dim=0)
     images = torch.cat(list(told(sample(generator, seeds, conditions), len(seeds), generated, len)))
-    of_real = real_features(real, torch.arange(len(real)), network, ranks, cache, seen).features
     of_generated = network.extract(images).features.to(of_real.device)
-    found = nearest(of_real, of_generated, min(request.neighbours, len(real) - 1))
+    labels = _labels(real, rows) if generator.condition == "class" else None
+    found = nearest(of_real, of_generated, min(request.neighbours, len(real) - 1), labels)
     order = found.order[: request.top].tolist()
-    labels = [f"{rows[index // request.count]}, seed {seeds[index]}" for index in order]
-    _draw(request.out, order, labels, images, as_tensor(real.images), found)
+    words = [f"seed {seeds[index]} of {rows[index // request.count]}" for index in order]
+    _draw(request.out, order, words, images, as_tensor(real.images), found)
     names, share = list(item_names(settings, real)), found.nearer_than_real
     return WrittenNearest(
         generator=str(path),
@@ -128,10 +141,26 @@ def write_nearest(
     )
 
 
+def _as_trained(data: DataConfig, generator: Generator, description: NetworkDescription) -> DataConfig:
+    """Ask of the real images what those of the training were asked."""
+    asked: dict[str, object] = {"fit": fit_of(description.provenance.settings)}
+    if generator.condition in ("vector", "multi-hot"):
+        asked |= {"condition": generator.condition, "condition_columns": description.class_names}
+    return DataConfig.model_validate(data.model_dump() | asked)
+
+
+def _labels(real: PackedImages, rows: Sequence[str]) -> Tensor | None:
+    """Labels of the real images of the classes that were generated, -1 of the others; None if all others."""
+    wanted = torch.tensor([name in rows for name in real.class_names])
+    labels = as_tensor(real.labels)
+    chosen = labels.masked_fill(~wanted[labels], -1)
+    return chosen if (chosen >= 0).any() else None
+
+
 def _draw(
-    out: Path, order: list[int], labels: list[str], images: Tensor, real: Tensor, found: Nearest
+    out: Path, order: list[int], words: list[str], images: Tensor, real: Tensor, found: Nearest
 ) -> None:
     """A row for each generated image of `order`: itself, then the real ones nearest to it."""
     columns = ["made", "real", *[""] * (found.indices.shape[1] - 1)]
     shown = [torch.cat([images[[index]], real[found.indices[index]]]) for index in order]
-    write_png(grid(torch.cat(shown), len(columns), labels, columns), out)
+    write_png(grid(torch.cat(shown), len(columns), words, columns), out)

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from projgan.config.request import ImagesRequest
+from projgan.errors import UserError
 from projgan.request import NewPath, check_seed
 
 MOST_GENERATED = 10_000
@@ -25,7 +26,7 @@ class NearestRequest(ImagesRequest):
     """Feature network in which distances are taken, as for `projgan evaluate`: imagenet (of the extra
     pretrained), inception, or classifier:FILE of projgan classifier."""
     top: Annotated[int, Field(ge=1, le=MOST_SHOWN)] = 10
-    """Generated images that are shown: those nearest to a real one."""
+    """Generated images that are shown: first those nearest to a real one for how alone that lies."""
     neighbours: Annotated[int, Field(ge=1, le=MOST_SHOWN)] = 6
     """Real images beside each of them, the nearest first; all but one where there are fewer."""
     out: NewPath = Path("nearest.png")
@@ -34,6 +35,8 @@ class NearestRequest(ImagesRequest):
     """Write over what somebody else made, or another call."""
 
     @model_validator(mode="after")
-    def _has_seeds(self) -> "NearestRequest":
+    def _fits_together(self) -> "NearestRequest":
+        if self.out.suffix.lower() != ".png":
+            raise UserError(f"--out {self.out}: the picture is a PNG; give FILE.png")
         check_seed(self.seed, self.count)
         return self

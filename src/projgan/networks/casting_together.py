@@ -16,11 +16,12 @@ from projgan.networks.layers import Convolving
 def cast_together(layers: Sequence[Convolving]) -> Iterator[None]:
     """In here each convolution, used once, takes the kernel that autocast would make of its own.
 
-    Nothing is done where there is no autocast, on a CPU, and where convolutions compute as written.
+    Nothing is done where there is no autocast, on a CPU, where convolutions compute as written, and for a
+    layer with hooks, which may change its weight before it is used.
     """
-    kind = layers[0].weight.device.type
-    is_fast = all(layer.convolve in PLAIN for layer in layers)
-    if is_fast and kind in fused.DEVICES and torch.is_autocast_enabled(kind):
+    layers = [layer for layer in layers if not (layer._forward_hooks or layer._forward_pre_hooks)]
+    if layers and _suit(layers):
+        kind = layers[0].weight.device.type
         with torch.autocast(kind, enabled=False):
             kernels = [FOLDS.get(layer.convolve, _as_it_is)(layer.kernel()) for layer in layers]
         cast = _Cast.apply(torch.get_autocast_dtype(kind), *kernels)
@@ -31,6 +32,15 @@ def cast_together(layers: Sequence[Convolving]) -> Iterator[None]:
     finally:
         for layer in layers:
             layer.ready = None
+
+
+def _suit(layers: Sequence[Convolving]) -> bool:
+    weight = layers[0].weight
+    kind = weight.device.type
+    if weight.dtype != torch.float32 or kind not in fused.DEVICES or not torch.is_autocast_enabled(kind):
+        return False
+    is_traced = torch.jit.is_tracing()  # type: ignore[attr-defined]
+    return not is_traced and all(layer.convolve in PLAIN for layer in layers)
 
 
 def _as_it_is(weight: Tensor) -> Tensor:

@@ -63,7 +63,10 @@ class Convolving(nn.Module):
         return self.convolve(images, self._ready(), None), self.bias
 
     def _ready(self) -> Tensor:
-        return self.kernel() if self.ready is None else self.ready
+        ready = self.ready  # of the thread that autocasts; another one may not
+        if ready is None or not torch.is_autocast_enabled(ready.device.type):
+            return self.kernel()
+        return ready
 
 
 def is_separable(layer: nn.Module) -> TypeGuard[Convolving]:

@@ -27,10 +27,10 @@ def normalized_together(layers: Sequence[SpectralNorm]) -> Iterator[None]:
         if layer.grouped:
             alike = layer.weight.shape, layer.weight.stride(), layer.training
             groups.setdefault(alike, []).append(layer)
-    for group in groups.values():
-        if len(group) > 1:
-            _normalize(group)
     try:
+        for group in groups.values():
+            if len(group) > 1:
+                _normalize(group)
         yield
     finally:
         for layer in layers:
