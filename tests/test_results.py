@@ -114,6 +114,34 @@ def test_seeds_that_the_words_name_are_those_that_were_measured() -> None:
             )
 
 
+def test_seeds_of_cifar100_are_those_that_were_measured() -> None:
+    report = json.loads((ROOT / "docs/results/conditions-cifar100-small/report.json").read_bytes())
+    page, readme = (
+        " ".join((ROOT / name).read_text("utf-8").split())
+        for name in ("docs/results/projection.md", "README.md")
+    )
+    seeds = {
+        (metric["name"], method["method"]): [seed["value"] for seed in method["seeds"]]
+        for metric in report["metrics"]
+        for method in metric["methods"]
+    }
+
+    def words(metric: str, method: str, digits: int, cut: int) -> str:
+        return listed(seeds[metric, method], digits, cut)
+
+    accuracies = [words("accuracy_top1", name, 3, 1) for name in ("ac-gan", "hidden-concat", "projection")]
+    assert "{}, hidden concatenation {}, projection {}.".format(*accuracies) in page
+    assert "AC-GAN {}, hidden concatenation {}, projection {};".format(*accuracies) in readme
+    for metric, digits, cut, text in (
+        ("fd", 1, 0, "`fd` {} against AC-GAN's {},"),
+        ("recall", 3, 1, "recall, {} against {};"),
+    ):
+        pair = [words(metric, name, digits, cut) for name in ("projection", "ac-gan")]
+        assert text.format(*pair) in page
+    hidden = words("fd", "hidden-concat", 1, 0), words("recall", "hidden-concat", 3, 1)
+    assert "Hidden concatenation: `fd` {}, recall {}.".format(*hidden) in page
+
+
 def test_real_images_beside_the_methods_are_those_that_were_measured() -> None:
     page = " ".join((ROOT / "docs/results/projection.md").read_text("utf-8").split())
     lines = (ROOT / "docs/results/conditions-cifar10-small/real.jsonl").read_text("utf-8").splitlines()
