@@ -31,7 +31,7 @@ projgan train PRESET --data FOLDER --dry-run  # memory and time on your machine
 
 A preset is a starting point for any images, not only for those in its name. For photos take `projected-64`,
 on a CPU or a GPU; [your own photos](../start/your-photos.md) goes through it. `projected-128` and
-`dogs-cats-64`, which has the paper's settings, are for tens of thousands of photos and days of a GPU. Trained
+`dogs-cats-64`, which has the paper's settings, are for tens of thousands of photos and a GPU. Trained
 to their end with this code: `demo`, `cifar10-small`, `projected-32` ([results](../results/quality.md)) and
 `super-resolution-16-64-small` ([results](super-resolution.md#measured)); `projected-64`
 [nearly](projected.md#64-pixels). The others are not.
