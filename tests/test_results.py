@@ -387,3 +387,19 @@ def test_what_was_not_measured_is_not_shown() -> None:
         fill_tables.table({"a": {"fd": Number(1, 1, 2)}}, ["fd", "recall"])
     with pytest.raises(KeyError):
         fill_tables.table({"a": {"fd": Number(1, 1, 2)}}, ["fd"], ["b"])
+
+
+def test_seeds_of_the_learning_rate_are_those_that_were_measured() -> None:
+    report = json.loads((ROOT / "docs/results/settings-cifar10-small/report.json").read_bytes())
+    page = " ".join((ROOT / "docs/results/settings.md").read_text("utf-8").split())
+    for name, digits, cut, text in (
+        ("fd", 1, 0, "`fd` {} if it stays, {} if it falls to zero."),
+        ("accuracy_top1", 3, 1, "in accuracy, {} against {},"),
+        ("recall", 3, 1, "in recall, {} against {},"),
+    ):
+        methods = next(metric["methods"] for metric in report["metrics"] if metric["name"] == name)
+        seeds = {method["method"]: [seed["value"] for seed in method["seeds"]] for method in methods}
+        pair = [seeds["decay start off"], seeds["decay start 0"]]
+        assert text.format(*(listed(values, digits, cut) for values in pair)) in page
+        least, most = (max(pair[0]), min(pair[1])) if name == "fd" else (max(pair[1]), min(pair[0]))
+        assert least < most  # every seed ahead of every other
