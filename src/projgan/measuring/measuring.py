@@ -7,11 +7,11 @@ from projgan.data.configured import cache_folder, fit_of, load_real
 from projgan.data.decoding import OnUnreadable
 from projgan.errors import UserError
 from projgan.evaluation.evaluator import Evaluator
-from projgan.evaluation.image_sources import GeneratorImages, ImageSource
+from projgan.evaluation.image_sources import GeneratorImages
 from projgan.evaluation.rows import MetricRow
 from projgan.listening import Listener
 from projgan.measuring.evaluators import build_evaluator, open_network, protocol_of
-from projgan.measuring.subjects import describe_subject, is_run, sources_to_measure
+from projgan.measuring.subjects import ask_as_trained, describe_subject, is_run, sources_to_measure
 from projgan.process.ranks import Ranks
 from projgan.storage.published_models import resolve_model
 from projgan.storage.run_directory import RunDirectory
@@ -69,7 +69,8 @@ def evaluate(
         subject, network.channels, checkpoints, truncation, ranks.device, data.on_unreadable, said
     ):
         if evaluator is None:
-            data = _as_generated(data, source)
+            if isinstance(source, GeneratorImages):
+                data = ask_as_trained(data, source.kind, source.condition_names)
             real = load_real(data, (source.resolution, source.channels), said=said)
             evaluator = build_evaluator(
                 settings,
@@ -86,11 +87,3 @@ def evaluate(
             RunDirectory(subject).append_metrics([row.model_dump(mode="json") for row in found])
         rows += found
     return rows
-
-
-def _as_generated(data: DataConfig, source: ImageSource) -> DataConfig:
-    """Ask of the real images what the generator that made the others was told."""
-    if not isinstance(source, GeneratorImages) or source.kind == "class":
-        return data
-    asked = {"condition": source.kind, "condition_columns": source.condition_names}
-    return DataConfig.model_validate(data.model_dump() | asked)

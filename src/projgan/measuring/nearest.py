@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from projgan.config import DataConfig
 from projgan.data import PackedImages
 from projgan.data.configured import cache_folder, fit_of, load_real
 from projgan.data.tensors import as_tensor
@@ -21,12 +20,11 @@ from projgan.generation.sampling import sample
 from projgan.inspection.writing import item_names
 from projgan.listening import Count, told
 from projgan.measuring.nearest_request import NearestRequest
-from projgan.networks.resnet import Generator
+from projgan.measuring.subjects import ask_as_trained
 from projgan.overwriting import refuse_foreign
 from projgan.pictures.grids import grid, write_png
 from projgan.process.ranks import Ranks
 from projgan.storage.checkpoint_generators import open_generator
-from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import generator_path
 from projgan.storage.run_images import images_of_run
 
@@ -99,7 +97,8 @@ def write_nearest(
         raise UserError(f"{run}: has no classes but numbers; leave --class out")
     chosen = SampleRequest(classes=request.classes, count=request.count, seed=request.seed)
     rows, _, conditions = rows_of(run, chosen, generator, description)
-    settings = _as_trained(settings, generator, description)
+    settings = settings.model_copy(update={"fit": fit_of(description.provenance.settings)})
+    settings = ask_as_trained(settings, generator.condition or "class", description.class_names)
     ranks, cache = Ranks(0, 1, torch.device(device)), cache_folder(settings)
     network = open_feature_network(request.features, device, cache, fetched)
     size = generator.resolution, generator.channels
@@ -139,14 +138,6 @@ def write_nearest(
         ],
         file=str(request.out),
     )
-
-
-def _as_trained(data: DataConfig, generator: Generator, description: NetworkDescription) -> DataConfig:
-    """Ask of the real images what those of the training were asked."""
-    asked: dict[str, object] = {"fit": fit_of(description.provenance.settings)}
-    if generator.condition in ("vector", "multi-hot"):
-        asked |= {"condition": generator.condition, "condition_columns": description.class_names}
-    return DataConfig.model_validate(data.model_dump() | asked)
 
 
 def _labels(real: PackedImages, rows: Sequence[str]) -> Tensor | None:

@@ -1,10 +1,11 @@
 """What there is to measure at a path: a run, its checkpoints, a generator file, or images."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 
+from projgan.config import DataConfig
 from projgan.data.decoding import OnUnreadable
 from projgan.errors import UserError
 from projgan.evaluation.image_sources import ImageSource, generator_images
@@ -20,6 +21,13 @@ from projgan.storage.run_directory import RunDirectory
 def is_run(path: Path) -> bool:
     """Whether a path is a run directory."""
     return path.is_dir() and RunDirectory(path).config.is_file()
+
+
+def ask_as_trained(data: DataConfig, kind: str, names: Sequence[str]) -> DataConfig:
+    """Ask of real images what a generator was told of each: a kind of condition, by the names of its columns."""
+    if kind == "class":
+        return data
+    return DataConfig.model_validate(data.model_dump() | {"condition": kind, "condition_columns": names})
 
 
 def describe_subject(subject: Path) -> NetworkDescription | None:

@@ -12,6 +12,13 @@ import triton.language as tl
 
 
 @triton.jit
+def _corner(row, channel, channels, width):
+    """Where the first of the four pixels under each row of the halved map lies."""
+    corner = (row // width).to(tl.int64) * 4 * width + 2 * (row % width)
+    return corner[:, None] * channels + channel[None, :]
+
+
+@triton.jit
 def _rectify(maps, rectified, place, within):
     """max(0, x) of one pixel of each row, which is returned as it was; what is no number stays none."""
     number = tl.load(maps + place, mask=within, other=0)
@@ -32,8 +39,7 @@ def branch(
     within = (row < rows)[:, None] & (channel < channels)[None, :]
     small = row.to(tl.int64)[:, None] * channels + channel[None, :]
     if HALVES:
-        corner = (row // width).to(tl.int64) * 4 * width + 2 * (row % width)
-        large = corner[:, None] * channels + channel[None, :]
+        large = _corner(row, channel, channels, width)
         below = large + 2 * width * channels
         total = _rectify(maps, rectified, large, within)
         total += _rectify(maps, rectified, large + channels, within)
@@ -64,8 +70,7 @@ def branch_backward(
     small = row.to(tl.int64)[:, None] * channels + channel[None, :]
     added = tl.load(beside + small, mask=within, other=0).to(tl.float32)
     if HALVES:
-        corner = (row // width).to(tl.int64) * 4 * width + 2 * (row % width)
-        large = corner[:, None] * channels + channel[None, :]
+        large = _corner(row, channel, channels, width)
         below = large + 2 * width * channels
         _join(rectified, gradient, added / 4, result, large, within)
         _join(rectified, gradient, added / 4, result, large + channels, within)
