@@ -37,7 +37,8 @@ def step(made: nn.ModuleList, precision: torch.dtype = torch.bfloat16) -> list[T
             logits = made[1](images, labels).logits
         logits.float().sum().backward()
         kept += [images, logits]
-    return [*kept, *(parameter.grad for parameter in made.parameters()), *made.buffers()]
+    kept += [*(parameter.grad for parameter in made.parameters()), *made.buffers()]
+    return [tensor.detach() for tensor in kept]
 
 
 def test_a_step_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ def is_run(path: Path) -> bool:
 
 
 def ask_as_trained(data: DataConfig, kind: str, names: Sequence[str]) -> DataConfig:
-    """Ask of real images what a generator was told of each: a kind of condition, by the names of its columns."""
+    """Ask of real images what a generator was told of each: a kind of condition, with its columns."""
     if kind == "class":
         return data
     return DataConfig.model_validate(data.model_dump() | {"condition": kind, "condition_columns": names})
