@@ -1,6 +1,7 @@
 """The two combinations of a label's form and place that no method has, and the command around them."""
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -49,11 +50,11 @@ def parameters_of_the_discriminator() -> int:
 
 @pytest.mark.parametrize("form", label_form.FORMS)
 def test_the_command_trains_with_the_form(
-    form: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(CONDITIONS, "hidden-concat", CONDITIONS["hidden-concat"])
     stock = parameters_of_the_discriminator()
-    assert label_form.main([form, "train", "demo", "--dry-run"]) == 0
+    assert label_form.main([form, "train", "demo", "--run-dir", str(tmp_path / "run"), "--dry-run"]) == 0
     count = parameters_of_the_discriminator()
     assert re.search(rf"discriminator +{count:,} parameters", capsys.readouterr().out)
     assert count != stock

@@ -80,7 +80,7 @@ def test_describe_and_every_training_say_the_same(make, mixed, tmp_path, capsys)
     data = ["--data", str(path), "--data.cache", str(tmp_path / "cache")]
     for words in (
         ["train", "demo", *data, *TINY, "--run-dir", str(tmp_path / "run")],
-        ["train", "demo", *data, *TINY, "--dry-run"],
+        ["train", "demo", *data, *TINY, "--run-dir", str(tmp_path / "other"), "--dry-run"],
         ["data", "pack", str(path), str(tmp_path / "store"), "--resolution", "8"],
         ["classifier", str(path), "--width", "8", "--epochs", "1", "--out", str(tmp_path / "c.safetensors")],
     ):
