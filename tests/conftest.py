@@ -20,7 +20,7 @@ LONG = (
     "test_acceleration.py",
     "test_known_answer.py",
     "test_parquet_source.py",
-    "test_cli.py",
+    "test_results_of_commands.py",
 )
 
 

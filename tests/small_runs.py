@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +27,9 @@ from projgan.training_loop import TrainingResult
 
 Asked = TypeVar("Asked", bound=Request)
 ONE_RANK = Ranks(rank=0, size=1, device=torch.device("cpu"))
+
+Run = Callable[..., tuple[int, str, str]]
+"""A command line in this process: its exit code, and what it wrote to both streams."""
 
 THREADS = int(os.environ.setdefault("OMP_NUM_THREADS", "1"))
 """Small tensors gain nothing from more, and processes must sum in the same order to give the same bits."""
@@ -107,6 +111,12 @@ def command_line(run_dir: Path, changes: dict[str, Any] | None = None) -> list[s
         *("train", "demo", "--run-dir", str(run_dir)),
         *(word for key, value in settings.items() for word in (f"--{key}", str(value))),
     ]
+
+
+def brief(run_dir: str = "run", **changes: Any) -> list[str]:
+    """Words that train for two steps."""
+    settings = {"training.steps": 2} | {key.replace("__", "."): value for key, value in changes.items()}
+    return command_line(Path(run_dir), settings)
 
 
 def start(words: list[str], **environment: str) -> "subprocess.Popen[str]":

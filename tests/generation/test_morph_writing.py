@@ -1,7 +1,6 @@
 """`projgan morph` from its options to the pixels of its files."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,9 @@ from projgan.networks.resnet import Generator
 from projgan.pictures.grids import grid
 from projgan.storage.network_description import NetworkDescription, Provenance
 from projgan.storage.network_file import save_network
-from small_runs import assert_one_line_error
+from small_runs import Run, assert_one_line_error
 
 NAMES = ("cat", "dog", "owl", "ant", "bee")
-Run = Callable[..., tuple[int, str, str]]
 
 
 def network(num_classes: int | None = len(NAMES), channels: int = 1) -> Generator:

@@ -1,7 +1,6 @@
 """The seeds that a discriminator leaves, by brute force, and the same through the command."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +14,7 @@ from projgan.generation.request import pool_size
 from projgan.generation.sampling import sample
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.storage.network_file import load_discriminator, load_generator
-from small_runs import assert_one_line_error, train_small
-
-Run = Callable[..., tuple[int, str, str]]
+from small_runs import Run, assert_one_line_error, train_small
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +15,8 @@ from projgan.inspection.inspection import inspect
 from projgan.inspection.label_posterior import label_posterior_of
 from projgan.lanes import features_of
 from projgan.storage.network_file import load_discriminator, load_generator
-from small_runs import assert_one_line_error, train_small
+from small_runs import Run, assert_one_line_error, train_small
 
-Run = Callable[..., tuple[int, str, str]]
 DIGITS = [str(digit) for digit in range(10)]
 
 

@@ -1,7 +1,6 @@
 """`projgan invert` from images on disk to its files, and on to `projgan morph`."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,8 @@ from projgan.pictures.grids import write_png
 from projgan.pictures.pillow import to_pil
 from projgan.storage.latents_file import load_latents
 from projgan.storage.network_file import generator_path, load_generator
-from small_runs import assert_one_line_error
+from small_runs import Run, assert_one_line_error
 
-Run = Callable[..., tuple[int, str, str]]
 BRIEF = ("--starts", "2", "--steps", "9")
 
 

@@ -1,5 +1,4 @@
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ from projgan.plug_and_play.request import PlugAndPlayRequest
 from projgan.plug_and_play.run import InverterRun
 from projgan.plug_and_play.sampler import ChainSettings, own_logit, sample_chain
 from projgan.plug_and_play.writing import write_samples
-from small_runs import assert_one_line_error, changed, files_of, save_blank_classifier
+from small_runs import Run, assert_one_line_error, changed, files_of, save_blank_classifier
 
 
 @pytest.fixture
@@ -215,9 +214,6 @@ def test_mistakes_are_one_line(
         write_samples(trained.path, changed(request_, **change))
     assert words in str(error.value)
     assert "\n" not in str(error.value)
-
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from projgan.data import load_images
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError
 from projgan.process import ranks as distributed
-from projgan.process.ranks import Ranks, choose_device, join_ranks
+from projgan.process.ranks import Ranks, choose_device, hardware, join_ranks
 from projgan.training.building import build_trainer
 from small_runs import (
     ONE_RANK,
@@ -310,5 +310,7 @@ def test_a_gpu_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert choose_device("auto", 0) == torch.device("cuda", 0)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"card {device.index}")
+    assert hardware(torch.device("cuda", 1)) == "card 1"
     with pytest.raises(UserError, match="2 processes on this machine but 1 GPUs"):
         choose_device("auto", 1)

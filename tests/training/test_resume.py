@@ -21,6 +21,7 @@ from projgan.training.run import train
 from projgan.training.trainer import Trainer
 from small_runs import (
     ONE_RANK,
+    THREADS,
     assert_no_leftovers,
     assert_same_run,
     differences,
@@ -317,6 +318,7 @@ def test_what_is_odd_about_the_images_is_said(tmp_path: Path) -> None:
         "odd: 6 images, 2 classes (a, b) from the array labels",
         "odd: 1 of 3 classes has no images and is left out: c",
         "odd: 6 images are smaller than wanted and were enlarged",
+        f"training in fp32 on CPU, {THREADS} thread{'s' if THREADS > 1 else ''}",
     ]
 
 

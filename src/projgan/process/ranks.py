@@ -156,6 +156,14 @@ def choose_device(wanted: str, local_rank: int = 0) -> torch.device:
     return torch.device("cuda", local_rank)
 
 
+def hardware(device: torch.device) -> str:
+    """Return what a person calls a device: the card's name, or how many threads of the CPU."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'' if threads == 1 else 's'}"
+
+
 def _connect(device: torch.device) -> dist.ProcessGroup | None:
     """Meet the other ranks where torchrun says; returns the group of the patient, see `Ranks`.
 

@@ -14,7 +14,7 @@ from projgan.data.configured import condition_request
 from projgan.data.gathering import stays_on_gpu
 from projgan.errors import UserError
 from projgan.listening import Count, Listener
-from projgan.process.ranks import Ranks
+from projgan.process.ranks import Ranks, hardware
 from projgan.training.building import build_trainer, refuse_unequal_shares
 from projgan.training.comparing import bfloat16_rate, say_precision
 from projgan.training.graphs import WARM_UP
@@ -146,7 +146,7 @@ def probe(
         condition=config.data.condition,
         generator_parameters=parameters[0],
         discriminator_parameters=parameters[1],
-        device=torch.cuda.get_device_name() if ranks.device.type == "cuda" else _cpu_name(),
+        device=hardware(ranks.device),
         seconds_per_step=seconds,
         images_per_second=size * config.training.discriminator_updates / seconds,
         hours=seconds * config.training.steps / 3600,
@@ -171,10 +171,6 @@ def _with_batch(config: RunConfig, batch: int, ranks: Ranks) -> RunConfig:
     generated = (config.training.generator_batch_size or 2 * size) * batch // size
     sizes = {"batch_size": batch, "generator_batch_size": max(generated // ranks.size, 1) * ranks.size}
     return config.model_copy(update={"training": config.training.model_copy(update=sizes)})
-
-
-def _cpu_name() -> str:
-    return f"CPU, {torch.get_num_threads()} threads"
 
 
 def _seconds_per_step(trainer: Trainer, progress: Count, budget: float = 10.0) -> float:

@@ -19,7 +19,7 @@ from projgan.errors import is_out_of_memory
 from projgan.evaluation.rows import MetricRow
 from projgan.listening import Listener
 from projgan.measuring.run_evaluator import RunEvaluator, run_evaluator
-from projgan.process.ranks import Ranks
+from projgan.process.ranks import Ranks, hardware
 from projgan.storage.checkpoints import CheckpointFolder, checkpoint_steps
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.run_directory import RunDirectory
@@ -197,6 +197,9 @@ class _Run:
             )
 
     def _say_what_to_expect(self) -> None:
+        ranks, precision = self.ranks, self.settings.precision
+        processes = "" if ranks.size == 1 else f", {ranks.size} processes"
+        self.listener.said(f"training in {precision} on {hardware(ranks.device)}{processes}")
         remark = remark_on_decay(self.config.optimizer, self.settings.steps)
         if remark and not self.trainer.step:
             self.listener.said(remark)

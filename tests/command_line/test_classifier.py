@@ -1,6 +1,5 @@
 import json
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,30 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from projgan.cli import run_command
 from projgan.listening import Listener
 from projgan.storage.network_file import load_classifier
-from small_runs import assert_one_line_error, train_small
+from small_runs import Run, assert_one_line_error, train_small
 
-Run = Callable[..., tuple[int, str, str]]
 BRIEF = ("--width", "8", "--epochs", "2", "--device", "cpu")
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run `projgan classifier` in this process, in an empty folder and home."""
-    (tmp_path / "home").mkdir()
-    (tmp_path / "here").mkdir()
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path / "here")
-
-    def run(*words: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = run_command(["classifier", *words])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 @pytest.fixture
@@ -48,7 +28,7 @@ def photos(tmp_path: Path) -> Path:
 
 def test_a_folder_of_photographs_becomes_one_file(run: Run, photos: Path) -> None:
     words = (str(photos), "--width", "8", "--epochs", "20", "--flip", "--out", "new/c.safetensors")
-    code, out, err = run(*words)
+    code, out, err = run("classifier", *words)
     assert (code, out) == (0, "new/c.safetensors: right on 4 of 4 held-out images (100.00%)\n")
     assert "accuracy 100.0%" in err
     classifier, description = load_classifier("new/c.safetensors")
@@ -60,16 +40,16 @@ def test_a_folder_of_photographs_becomes_one_file(run: Run, photos: Path) -> Non
     settings = description.provenance.settings
     assert (settings["flip"], settings["shift"], settings["epochs"]) == (True, 0, 20)
     before = Path("new/c.safetensors").read_bytes()
-    code, out, err = run(*words)
+    code, out, err = run("classifier", *words)
     assert (code, out) == (0, "new/c.safetensors: right on 4 of 4 held-out images (100.00%)\n")
     assert err.endswith("\nnew/c.safetensors was trained with these settings before; nothing to do\n")
-    error = assert_one_line_error(*run(*words, "--seed", "1"))
+    error = assert_one_line_error(*run("classifier", *words, "--seed", "1"))
     assert "was trained with seed 0, not 1; choose another --out" in error
     assert Path("new/c.safetensors").read_bytes() == before
 
 
 def test_the_result_as_json(run: Run) -> None:
-    code, out, _ = run("digits", *BRIEF, "--json", "--no-flip")
+    code, out, _ = run("classifier", "digits", *BRIEF, "--json", "--no-flip")
     result = json.loads(out)
     test = result.pop("test")
     assert code == 0
@@ -88,17 +68,19 @@ def test_an_interrupted_training_says_how_to_go_on(run: Run, monkeypatch: pytest
     with monkeypatch.context() as patch:
         listener = Listener(stepped=stepped)
         patch.setattr("projgan.commands.classifier.bar_listener", lambda: listener)
-        code, out, err = run("digits", *BRIEF, "--json")
+        code, out, err = run("classifier", "digits", *BRIEF, "--json")
     assert code == 130
     assert json.loads(out) == {"step": 5, "out": "classifier.safetensors", "finished": False, "test": None}
     assert "stopped at step 5; the same command resumes" in err
-    code, out, err = run("digits", *BRIEF)
+    code, out, err = run("classifier", "digits", *BRIEF)
     assert code == 0
     assert "resuming classifier.safetensors at step 5 of 24" in err
 
 
 def test_another_resolution_and_grey_on_demand(run: Run, photos: Path) -> None:
-    code, _, _ = run(str(photos), *BRIEF, "--resolution", "8", "--channels", "1", "--shift", "2")
+    code, _, _ = run(
+        "classifier", str(photos), *BRIEF, "--resolution", "8", "--channels", "1", "--shift", "2"
+    )
     assert code == 0
     classifier, description = load_classifier("classifier.safetensors")
     assert (classifier.resolution, classifier.channels) == (8, 1)
@@ -124,22 +106,22 @@ def test_another_resolution_and_grey_on_demand(run: Run, photos: Path) -> None:
     ],
 )
 def test_a_mistake_is_one_line(run: Run, words: list[str], expected: str) -> None:
-    assert expected in assert_one_line_error(*run(*words))
+    assert expected in assert_one_line_error(*run("classifier", *words))
     assert not list(Path().iterdir())
 
 
 def test_images_of_several_sizes_need_a_resolution(run: Run, photos: Path) -> None:
     Image.new("RGB", (14, 14)).save(photos / "dark" / "large.png")
-    error = assert_one_line_error(*run(str(photos), *BRIEF))
+    error = assert_one_line_error(*run("classifier", str(photos), *BRIEF))
     assert "the images are not all squares of one size; give --resolution, such as 32" in error
-    assert run(str(photos), *BRIEF, "--resolution", "8")[0] == 0
+    assert run("classifier", str(photos), *BRIEF, "--resolution", "8")[0] == 0
 
 
 def test_images_too_small_need_a_resolution(run: Run, tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / "small" / name).mkdir(parents=True)
         Image.new("RGB", (4, 4)).save(tmp_path / "small" / name / "1.png")
-    error = assert_one_line_error(*run(str(tmp_path / "small")))
+    error = assert_one_line_error(*run("classifier", str(tmp_path / "small")))
     assert "the images are 4x4, and a classifier takes 8 to 512 pixels; give --resolution" in error
 
 
@@ -148,7 +130,7 @@ def test_one_class_is_one_line(run: Run, photos: Path) -> None:
         image.unlink()
     (photos / "dark").rmdir()
     assert "images of one class only (bright); there is nothing to tell apart" in assert_one_line_error(
-        *run(str(photos))
+        *run("classifier", str(photos))
     )
 
 
@@ -156,6 +138,6 @@ def test_a_file_of_another_kind_is_not_overwritten(run: Run, tmp_path: Path) -> 
     train_small(tmp_path / "run", {"training.steps": 2})
     generator = tmp_path / "run" / "generator.safetensors"
     before = generator.read_bytes()
-    error = assert_one_line_error(*run("digits", *BRIEF, "--out", str(generator)))
+    error = assert_one_line_error(*run("classifier", "digits", *BRIEF, "--out", str(generator)))
     assert f"{generator}: holds a generator, not a classifier" in error
     assert generator.read_bytes() == before
