@@ -53,15 +53,26 @@ def test_a_run_computes_in_its_precision_by_algorithms_that_repeat(precision: st
 
 
 def test_classifiers_and_inverters_train_in_float32() -> None:
+    """Also beside a run that computes in TF32, which goes on as it was."""
     images = torch.randint(0, 256, (8, 1, 8, 8), dtype=torch.uint8)
     settings = ClassifierSettings(resolution=8, channels=1, width=16, epochs=1, batch_size=4)
-    for make in (
-        lambda: ClassifierTrainer(settings, images, torch.arange(8) % 4, 4),
-        lambda: InverterTrainer(InverterSettings(width=4, batch_size=4), images, Classifier(8, 1, 4, 16)),
+    compute(tf32=True)
+    before = switches()
+    classifier = ClassifierTrainer(settings, images, torch.arange(8) % 4, 4)
+    inverter = InverterTrainer(InverterSettings(width=4, batch_size=4), images, Classifier(8, 1, 4, 16))
+    seen: list[Switches] = []
+    for trainer, networks in (
+        (classifier, [classifier.classifier]),
+        (inverter, [inverter.inverter, inverter.discriminator]),
     ):
-        compute(tf32=True)
-        make()
-        assert switches() == EXACT
+        for network in networks:
+            watch(network, seen)
+            for parameter in filter(lambda one: one.requires_grad, network.parameters()):  # backwards too
+                parameter.register_hook(lambda gradient: seen.append(switches()))
+        trainer.advance()
+        assert switches() == before
+    assert len(seen) > 20
+    assert set(seen) == {EXACT}
 
 
 def test_float32_is_for_a_while_and_ends_with_an_error_too() -> None:

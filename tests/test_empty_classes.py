@@ -56,7 +56,7 @@ def test_the_words() -> None:
     assert words_on_empty([], 3) == ""
     assert words_on_empty(["emu"], 3) == "1 of 3 classes has no images and is left out: emu"
     names = [f"c{number}" for number in range(12)]
-    assert words_on_empty(names, 90).endswith("are left out: c0, c1, c2, c3, c4, and 7 more")
+    assert words_on_empty(names, 90).endswith("are left out: c0, c1, c2, c3, c4 and 7 more")
 
 
 def test_describe_leaves_them_out_and_says_so(cli) -> None:

@@ -73,7 +73,10 @@ def test_a_folder_is_taken_once_for_images_made_in_one_way(tmp_path: Path) -> No
     claim_folder(folder, {"seed": 1, "of": (1, 2)})
     claim_folder(folder, {"seed": 1, "of": (1, 2)})
     write_png(picture(), folder / "cat" / "ours.png")
+    write_png(picture(), folder / "cat" / "seed000001.png")
     kept = theirs(folder / "cat" / "theirs.png")
+    samples = folder / "run" / "samples" / "step-00001000.png"
+    write_png(picture(), samples)
     with pytest.raises(
         UserError, match="has images made with seed 1, not 2; choose another --out, or add --over"
     ):
@@ -81,7 +84,9 @@ def test_a_folder_is_taken_once_for_images_made_in_one_way(tmp_path: Path) -> No
     assert (folder / "cat" / "ours.png").exists()
     claim_folder(folder, {"seed": 2, "of": (1, 2)}, overwrite=True)
     assert kept.exists()
-    assert not (folder / "cat" / "ours.png").exists()  # it would pass for one of seed 2
+    assert not (folder / "cat" / "seed000001.png").exists()  # it would pass for one of seed 2
+    assert (folder / "cat" / "ours.png").exists()  # no image of a folder of samples
+    assert samples.exists()  # nor is a run's
 
 
 @pytest.mark.parametrize(

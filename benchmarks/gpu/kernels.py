@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gpu.notes import Notes
 from gpu.settings import Place
-from projgan.networks import fused
+from projgan.networks import fused, fused_finishing, fused_norm
 from projgan.networks.batch_norm import statistics_of_parts
 from projgan.networks.convolutions import channels_last
 from projgan.networks.fused_branch import branch
@@ -57,7 +57,10 @@ def check(place: Place, notes: Notes) -> None:
             torch.full((1, 2, 2, 2), float("nan"), device=place.device),
             torch.zeros(2, device=place.device),
         )
-        kept = [fused.add_rectify(maps, none), fused.normalize_rectify(maps, *[none[None]] * 4, EPSILON)]
+        kept = [
+            fused_finishing.add_rectify(maps, none),
+            fused_norm.normalize_rectify(maps, *[none[None]] * 4, EPSILON),
+        ]
         kept += branch(maps, halves=True)
         facts["ok"] = all(bool(found.isnan().all()) for found in kept)
     for shape in [*SHAPES, *([] if place.quick else LARGE)]:
@@ -199,8 +202,8 @@ def compare(
     expected = [numbers.double() for numbers in running]
 
     def by_kernels(x: Tensor, g: Tensor, b: Tensor) -> Tensor:
-        moments = fused.batch_statistics(x.detach(), *running, MOMENTUM, parts, first)
-        found: Tensor = fused.NormalizeRectify.apply(x, g, b, *moments, EPSILON, None)
+        moments = fused_norm.batch_statistics(x.detach(), *running, MOMENTUM, parts, first)
+        found: Tensor = fused_norm.NormalizeRectify.apply(x, g, b, *moments, EPSILON, None)
         return found
 
     def written_out(x: Tensor, g: Tensor, b: Tensor) -> Tensor:
@@ -229,20 +232,20 @@ def compare(
         ("normalize_rectify", by_kernels, written_out, [images, gain, bias], slope),
         (
             "add_rectify",
-            fused.add_rectify,
+            fused_finishing.add_rectify,
             lambda x, b: F.relu(x + b[:, None, None]),
             [images, -3 * first],
             slope,
         ),
-        ("add_shortcut", fused.add_shortcut, shortcut, [images, beside, first, second], slope),
+        ("add_shortcut", fused_finishing.add_shortcut, shortcut, [images, beside, first, second], slope),
         (
             "add_shortcut, doubled",
-            lambda *given: fused.add_shortcut(*given, doubled=True),
+            lambda *given: fused_finishing.add_shortcut(*given, doubled=True),
             shortcut,
             [images, small, first, second],
             slope,
         ),
-        ("downsample", fused.downsample, lambda x: F.avg_pool2d(x, 2), [images], draw(*half)),
+        ("downsample", fused_finishing.downsample, lambda x: F.avg_pool2d(x, 2), [images], draw(*half)),
         (
             "branch",
             lambda x: _flat(*branch(x, halves=False)),

@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from gpu.pretence import gpu
 from gpu.settings import steps_called
-from projgan.networks import fused, fused_branch, fused_weights
+from projgan.networks import fused, fused_branch, fused_finishing, fused_norm, fused_weights
 from projgan.process.ranks import Ranks
 from projgan.training import optimization
 from projgan.training.building import build_trainer
@@ -104,10 +104,10 @@ def kernels_counted(launches: Launches) -> Iterator[None]:
         return images.device.type == launches.device and images.dtype in fused.TYPES
 
     with ExitStack() as changed:
-        for module in (fused, fused_branch, fused_weights):
+        for module in (fused, fused_norm, fused_finishing, fused_branch, fused_weights):
             changed.enter_context(patch.object(module, "_kernels", Counted))
         changed.enter_context(patch.object(fused, "suits", suits))
-        for module in (fused, fused_branch):
+        for module in (fused_norm, fused_finishing, fused_branch):
             changed.enter_context(patch.object(module, "channels_last_rows", lambda images: images))
         yield
 

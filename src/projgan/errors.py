@@ -3,7 +3,7 @@
 import difflib
 import re
 import reprlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 LONGEST_MESSAGE = 320
@@ -51,6 +51,12 @@ def reason_of(error: BaseException) -> str:
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     text = visible(" ".join(said.split()))
     return shortened(text, LONGEST_REASON) or type(error).__name__
+
+
+def listed(words: Sequence[str], shown: int = 5, *, count: int | None = None, between: str = ", ") -> str:
+    """Name the first few, and say how many more there are: of these, or of the `count` that they begin."""
+    more = (len(words) if count is None else count) - shown
+    return between.join(words[:shown]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -13,6 +13,8 @@ TABLE_SIGN = "image,label,logit,r(x)"
 """How a table begins instead, which has no place for a comment."""
 MARK = ".projgan.json"
 """In a folder of images: how they were made, so that none made otherwise comes to lie beside them."""
+IMAGES = ("*/seed*.png", "*_seed*.png", "comparison.png")
+"""What such a folder holds: samples in a folder a class, or enlarged images. All else is somebody's."""
 _ENDS = 2**16
 """Bytes at either end of a file in which its sign is looked for."""
 _REMEDY = "choose another --out, or add --overwrite"
@@ -90,6 +92,7 @@ def _difference(before: Mapping[str, object], now: Mapping[str, object]) -> str:
 
 
 def _remove_images(folder: Path) -> None:
-    for path in folder.rglob("*.png"):
-        if path.is_file() and is_ours(path):
-            path.unlink()
+    for pattern in IMAGES:
+        for path in folder.glob(pattern):
+            if path.is_file() and is_ours(path):
+                path.unlink()

@@ -58,14 +58,14 @@ def named_as_arguments() -> Iterator[None]:
         raise UserError(re.sub(r"--(?=[a-z])", "", str(error))) from None
 
 
-def check_seed(seed: int, used: int) -> None:
+def check_seed(seed: int, used: int, option: str = "--seed") -> None:
     """Refuse a seed of which one of the `used` that follow is beyond what can be kept.
 
     Raises:
         UserError: naming the option.
     """
     if not 0 <= seed < LAST_SEED - used:
-        raise UserError(f"--seed is {seed}; it must be from 0 to 2**63")
+        raise UserError(f"{option} is {seed}; it must be from 0 to 2**63 - {used + 1}")
 
 
 def path_of(word: object, option: str = "") -> Path:

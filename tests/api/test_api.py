@@ -2,6 +2,7 @@
 
 import io
 import pydoc
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -123,6 +124,8 @@ def test_a_morph_begins_and_ends_at_its_classes(digits: projgan.GAN) -> None:
         (lambda gan: gan.sample("3", reject=0.5), "no discriminator.safetensors beside it to reject with"),
         (lambda gan: gan.inspect(torch.zeros(1, 1, 8, 8), torch.zeros(1)), "to ask"),
         (lambda gan: gan.morph(["3", "8"], steps=1), "1 steps are too few"),
+        (lambda gan: gan.morph(["3", "8"], to_seed=-1), "to_seed is -1; it must be from 0 to 2**63 - 2"),
+        (lambda gan: gan.morph(["3", "8"], to_seed=2**64), "to_seed is 18446744073709551616"),
         (lambda gan: projgan.load("no-such-model"), "no-such-model"),
         (lambda gan: projgan.load(3), "3 is no path, run or generator"),
         (lambda gan: projgan.train("demo", training=3), "training is 3; give the settings of a section"),
@@ -204,3 +207,15 @@ def test_images_are_found_in_a_generator() -> None:
         gan.invert(pictures, class_name="five", **settings)
     with pytest.raises(projgan.UserError, match=r"images are torch.uint8 \[1, 3, 8, 8\], not uint8"):
         gan.invert(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), **settings)
+
+
+def test_a_discriminator_that_cannot_be_read_harms_nobody_who_does_not_ask_it(
+    run: projgan.Run, tmp_path: Path
+) -> None:
+    shutil.copytree(run.path, tmp_path / "run")
+    (tmp_path / "run" / "discriminator.safetensors").write_bytes(b"damaged")
+    gan = projgan.load(tmp_path / "run", device="cpu").to("cpu")
+    (found,) = gan.invert(gan.sample("3"), class_name="3", starts=1, steps=1, progress=False)
+    assert found.image.shape == (1, 8, 8)
+    with pytest.raises(projgan.UserError, match=r"discriminator\.safetensors"):
+        gan.invert(gan.sample("3"), features="discriminator", starts=1, steps=1, progress=False)

@@ -1,3 +1,4 @@
+import copy
 import math
 from typing import Any
 
@@ -142,3 +143,15 @@ def test_batches_are_no_larger_than_the_data() -> None:
     assert (trainer.batch_size, trainer.steps) == (5, 3)
     trainer.advance()
     assert (trainer.images_seen, trainer.epoch) == (5, 1)
+
+
+@pytest.mark.parametrize("name", ["exp_avg", "exp_avg_sq"])
+def test_moments_of_another_shape_are_refused_before_anything_is_written_to_them(name: str) -> None:
+    """The fused kernel would write past their end."""
+    trainer = trainer_of(torch.zeros(8, 1, 8, 8, dtype=torch.uint8), torch.arange(8) % 2, batch_size=4)
+    trainer.advance()
+    state = copy.deepcopy(trainer.state_dict())
+    trainer.load_state_dict(state)
+    state["optimizer"]["state"][1][name] = torch.zeros(1)
+    with pytest.raises(ValueError, match=r"an optimiser with \(1,\) in place of \("):
+        trainer.load_state_dict(state)

@@ -212,7 +212,7 @@ def test_all_unreadable_images_are_counted_and_the_first_named(write_files, png,
     assert "17 of 18 images cannot be read: cat/00.png: not an image" in message
     assert "cat/04.png" in message
     assert "cat/05.png" not in message
-    assert "and 12 more; " in message
+    assert " and 12 more; " in message
     assert message.endswith("with --on-unreadable skip")
     assert "\n" not in message
     assert list((tmp_path / "cache").iterdir()) == []

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explored_pages import followed_run, found_in, pixels_in
+from explored_pages import assert_equal, followed_run, found_in, pixels_in
 from projgan.explore.page import application
 from projgan.explore.serving import address_of, bound_socket, serve
 from projgan.explore.subjects import open_subjects
@@ -160,11 +160,6 @@ def those_of_the_command(folder: Path, run: Path, **request: Any) -> list[np.nda
     return [
         np.asarray(Image.open(path)) for path in write_images(run, SampleRequest(out=folder, **request)).files
     ]
-
-
-def assert_equal(ours: list[np.ndarray], theirs: list[np.ndarray]) -> None:
-    assert len(ours) == len(theirs) > 0
-    assert all((one == other).all() for one, other in zip(ours, theirs, strict=True))
 
 
 def test_sample_keeps_what_is_clicked_and_the_keyboard_draws(

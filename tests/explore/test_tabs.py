@@ -1,24 +1,17 @@
 """What the tabs show, against commands that write the same images, and against the networks themselves."""
 
 import base64
-import io
-import json
 import re
-import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from explored_pages import followed_run, found_in, pixels_in
+from explored_pages import assert_equal, pixels_in, written
 from fabricated_runs import UNCONDITIONAL, fabricate
-from projgan.data.decode import decode, open_image
 from projgan.errors import UserError
 from projgan.explore import (
     compare_tab,
@@ -30,34 +23,15 @@ from projgan.explore import (
     training_tab,
     widgets,
 )
-from projgan.explore.bounds import rows_of, seed_of, truncation_of, whole
 from projgan.explore.compare_tab import common_rows, compared
-from projgan.explore.found_tab import drawn
 from projgan.explore.mix_tab import MOST_SLIDERS, mixed, mixture
-from projgan.explore.morph_tab import end_names, ends_of, morphed, path_images
-from projgan.explore.opinion_tab import LARGEST_UPLOAD, judged, opinions, why_silent
+from projgan.explore.morph_tab import ends_of, morphed, path_images
+from projgan.explore.opinion_tab import opinions, why_silent
 from projgan.explore.sample_tab import MOST_KEPT, sampled, shelf, toggled
-from projgan.explore.subjects import MOST_SUBJECTS, Subject, open_subjects
-from projgan.explore.training_tab import fingerprint_of, followed
+from projgan.explore.subjects import Subject, open_subjects
 from projgan.generation.morph_writing import write_morph
-from projgan.generation.request import MorphRequest, SampleRequest
-from projgan.generation.sample_writing import write_images
-from projgan.pictures.pixels import to_float
-from projgan.storage.network_file import load_discriminator
+from projgan.generation.request import MorphRequest
 from small_runs import train_small
-
-
-def written(folder: Path, run: Path, **request: Any) -> list[np.ndarray]:
-    """What `projgan sample` writes."""
-    files = write_images(run, SampleRequest(out=folder, **request)).files
-    return [np.asarray(Image.open(path)) for path in files]
-
-
-def assert_equal(ours: list[np.ndarray], theirs: list[np.ndarray]) -> None:
-    assert len(ours) == len(theirs) > 0
-    for one, other in zip(ours, theirs, strict=True):
-        assert one.shape == other.shape
-        assert (one == other).all()
 
 
 def test_samples_are_those_of_the_command(trained: Subject, uninterrupted: Path, tmp_path: Path) -> None:
@@ -113,181 +87,11 @@ def test_a_morph_is_that_of_the_command(trained: Subject, uninterrupted: Path, t
     assert "MP4" not in html
 
 
-@pytest.fixture
-def looked_for(uninterrupted: Path, tmp_path: Path) -> Subject:
-    """With an image found at seed 8 of the class 3, and one at seed 9 of 4 and 5."""
-    return open_subjects([uninterrupted], latents=[found_in(uninterrupted, tmp_path / "found")])[0]
-
-
-def test_found_images_are_drawn_as_found_and_in_other_classes(
-    looked_for: Subject, uninterrupted: Path, tmp_path: Path
-) -> None:
-    html = drawn(looked_for, [0, 1], [6])
-    theirs = written(tmp_path / "a", uninterrupted, classes=["3", "6"], seed=8, count=1)
-    theirs += written(tmp_path / "b", uninterrupted, mix=["4=0.25,5=0.75"], seed=9, count=1)
-    theirs += written(tmp_path / "c", uninterrupted, classes=["6"], seed=9, count=1)
-    assert_equal(pixels_in(html), theirs)
-    assert "as found: 3<" in html
-    assert "as found: 5 0.75, 4 0.25<" in html
-    assert "&lt;b&gt;three.png" in html
-    assert "/photos" not in html
-    assert len(pixels_in(drawn(looked_for, [1], []))) == 1
-    for images, classes in (([], []), ([2], []), (["/etc/passwd"], []), ([0], [10])):
-        with pytest.raises(UserError):
-            drawn(looked_for, images, classes)
-
-
-def test_morphs_go_from_and_to_found_images(looked_for: Subject, uninterrupted: Path, tmp_path: Path) -> None:
-    assert looked_for.maker is not None
-    assert end_names(looked_for.maker)[10:] == ["<b>three.png", "mixed.png"]
-    three, six = written(tmp_path / "a", uninterrupted, classes=["3", "6"], seed=8, count=1)
-    mix = written(tmp_path / "b", uninterrupted, mix=["4=0.25,5=0.75"], seed=9, count=1)[0]
-    other = written(tmp_path / "c", uninterrupted, classes=["6"], seed=2, count=1)[0]
-    for first, last, seed, to_seed, ends in (
-        (10, 11, 0, "", [three, mix]),
-        (10, 6, 0, "", [three, six]),  # its latent stays
-        (10, 6, 0, "2", [three, other]),
-        (6, 11, 2, "", [other, mix]),
-    ):
-        html = morphed(looked_for, first, last, seed, to_seed, 3, "")
-        frames = pixels_in(html)[1:]
-        assert_equal([frames[0], frames[2]], ends)
-        assert "projgan morph" not in html  # which goes through all of a file
-    assert_equal(pixels_in(morphed(looked_for, 10, 11, 0, "", 3, "0.5"))[3:], [mix])  # not truncated
-    with pytest.raises(UserError, match="nothing changes"):
-        morphed(looked_for, 11, 11, 0, "", 3, "")
-    with pytest.raises(UserError, match=r"mixed\.png has its own latent; empty the field To seed"):
-        morphed(looked_for, 0, 11, 0, "5", 3, "")
-    with pytest.raises(UserError, match="a class is 12"):
-        morphed(looked_for, 12, 0, 0, "", 3, "")
-
-
-def test_latents_belong_to_the_run_that_they_were_found_in(uninterrupted: Path, tmp_path: Path) -> None:
-    file = found_in(uninterrupted, tmp_path / "found")
-    both = open_subjects([Path("digits"), uninterrupted], latents=[file])
-    assert [len(subject.maker.found) for subject in both if subject.maker] == [0, 2]
-    again = open_subjects([uninterrupted], latents=[file, found_in(uninterrupted, tmp_path / "again")])[0]
-    assert again.maker is not None
-    assert [one.name for one in again.maker.found] == [
-        "<b>three.png", "mixed.png", "<b>three.png (2)", "mixed.png (2)",
-    ]  # fmt: skip
-    with pytest.raises(UserError, match="found in another generator; name the run that it was found in"):
-        open_subjects([Path("digits")], latents=[file])
-    with pytest.raises(UserError, match="no such file; `projgan invert RUN IMAGE` makes one"):
-        open_subjects([uninterrupted], latents=[tmp_path / "none"])
-    with pytest.raises(UserError, match="102 found images are too many; give at most 100"):
-        open_subjects(
-            [uninterrupted], latents=[found_in(uninterrupted, tmp_path / str(place)) for place in range(51)]
-        )
-
-
 def test_a_morph_in_which_nothing_changes_is_refused(trained: Subject) -> None:
     with pytest.raises(UserError, match="nothing changes"):
         morphed(trained, 2, 2, 3, "3", 7, "")
     with pytest.raises(UserError, match="the steps is 61"):
         morphed(trained, 2, 3, 3, "", 61, "")
-
-
-def numbers_in(html: str) -> tuple[list[float], list[float]]:
-    """The r(x) that are shown, and the numbers beside all bars."""
-    real = [float(text) for text in re.findall(r"r\(x\) = <b>([-+.\d]+)", html)]
-    return real, [float(text) for text in re.findall(r"</i></td><td>([-+.\d]+)", html)]
-
-
-def test_opinions_are_the_terms_of_the_logit(trained: Subject, uninterrupted: Path) -> None:
-    html = opinions(trained, 4, 11, 2, "")
-    real, bars = numbers_in(html)
-    discriminator, _ = load_discriminator(uninterrupted / "discriminator.safetensors")
-    images = torch.from_numpy(np.stack(pixels_in(html)))[:, None]
-    assert len(images) == 2
-    for place, image in enumerate(images):
-        with torch.inference_mode():
-            output = discriminator(
-                to_float(image[None].expand(10, -1, -1, -1), torch.tensor(0.5)), torch.arange(10)
-            )
-        torch.testing.assert_close(torch.tensor(real[place]), output.marginal[0], atol=0.0051, rtol=0)
-        shown = torch.tensor(bars[10 * place : 10 * place + 10])
-        torch.testing.assert_close(shown, output.conditional, atol=0.0051, rtol=0)
-        torch.testing.assert_close(shown + real[place], output.logits, atol=0.0102, rtol=0)
-    assert html.count('class="pg-own"') == 2
-    own = re.search(r'class="pg-own"><th scope="row">(\w)<', html)
-    assert own is not None
-    assert own[1] == "4"
-
-
-def as_text(content: bytes) -> dict[str, Any]:
-    return {"content": "data:image/png;base64," + base64.b64encode(content).decode(), "bytes": len(content)}
-
-
-def png_of(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, format="PNG")
-    return file.getvalue()
-
-
-def test_an_image_from_outside_is_seen_as_data_are(trained: Subject) -> None:
-    content = png_of(Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 50, 3), dtype=np.uint8)))
-    html = judged(trained, as_text(content))
-    assert_equal(pixels_in(html), [decode(open_image(content, "it"), 8, 1)[0]])
-    real, bars = numbers_in(html)
-    assert (len(real), len(bars)) == (1, 10)
-    assert 'class="pg-own"' not in html
-
-
-def claimed(width: int, height: int) -> bytes:
-    """A PNG whose header claims a size; nothing of it is decoded."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b"")]
-    parts = [
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
-
-
-@pytest.mark.parametrize(
-    ("sent", "words"),
-    [
-        (as_text(claimed(20_000, 20_000)), "more than the 67,108,864 pixels accepted"),
-        (as_text(claimed(9_000, 9_000)), "9000x9000 is more than"),
-        (as_text(claimed(100, 100)), "cannot be decoded"),
-        (as_text(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), "not an image of a known format"),
-        (as_text(b""), "not an image"),
-        ({"content": "data:,%%%"}, "no image was sent"),
-        ({"content": "/etc/passwd"}, "not an image"),
-        ({"content": {"path": "/etc/passwd"}}, "no image was sent"),
-        ({}, "no image was sent"),
-        ({"content": "", "bytes": LARGEST_UPLOAD + 1}, "larger than the 20 MB accepted"),
-        ({"content": "A" * (2 * LARGEST_UPLOAD)}, "larger than the 20 MB accepted"),
-    ],
-)
-def test_bad_uploads_are_refused_in_a_line(trained: Subject, sent: dict[str, Any], words: str) -> None:
-    with pytest.raises(UserError, match=re.escape(words)) as refused:
-        judged(trained, sent)
-    assert "\n" not in str(refused.value)
-    assert len(str(refused.value)) < 200
-
-
-def test_other_discriminators_say_what_they_can(tmp_path: Path) -> None:
-    plain = open_subjects([fabricate(tmp_path / "plain", **UNCONDITIONAL)])[0]
-    real, bars = numbers_in(opinions(plain, None, 0, 2, ""))
-    assert (len(real), len(bars)) == (2, 0)
-    assert len(numbers_in(judged(plain, as_text(png_of(Image.new("L", (9, 9))))))[0]) == 1
-    classifying = open_subjects([fabricate(tmp_path / "ac", discriminator__condition="ac-gan")])[0]
-    html = opinions(classifying, 3, 0, 1, "")
-    assert "class logit of each class" in html
-    many = tuple(f"class {place}" for place in range(25))
-    of_many = open_subjects([fabricate(tmp_path / "many", class_names=many)])[0]
-    html = opinions(of_many, 24, 0, 1, "")
-    assert len(numbers_in(html)[1]) == 10
-    assert "the best 10 of 25" in html
-    assert html.count('class="pg-own"') == 1
-
-
-def test_without_a_discriminator_it_is_said_so(tmp_path: Path) -> None:
-    assert "no discriminator beside" in why_silent(open_subjects([Path("digits")])[0])
-    with pytest.raises(UserError, match="no discriminator beside"):
-        judged(open_subjects([Path("digits")])[0], {})
 
 
 def test_kept_images_are_toggled_and_drawn(trained: Subject, uninterrupted: Path, tmp_path: Path) -> None:
@@ -326,34 +130,6 @@ def test_runs_are_compared_at_the_same_seeds(trained: Subject, uninterrupted: Pa
     assert_equal(pixels_in(html), theirs)
     assert "It knows no 6." in html
     assert "unconditional: it meets no class" in html
-
-
-@pytest.mark.parametrize(
-    "value",
-    [None, "3", 1.5, -1, 10**16, 10**400, -1e308, float("nan"), float("inf"), True, [1], {"path": "x"}],
-)
-def test_seeds_that_are_none_are_refused(value: Any) -> None:
-    with pytest.raises(UserError, match=r"^the seed is .*give one from 0 to 9,007,199,254,740,991$"):
-        seed_of(value)
-
-
-@pytest.mark.parametrize("value", [10**400, "x", "1e999", "nan", "-1", "0", "10", [1], "9" * 50])
-def test_truncations_that_are_none_are_refused(value: Any) -> None:
-    with pytest.raises(UserError, match="the truncation"):
-        truncation_of(value)
-
-
-def test_bounds_are_kept(trained: Subject) -> None:
-    assert trained.maker is not None
-    assert truncation_of(" 0.5 ") == 0.5
-    assert truncation_of("") is None
-    assert rows_of([2, 2, 5], trained.maker) == [2, 5]
-    assert whole(3.0, "it", 0, 3) == 3
-    for chosen in ([], None, [10], [-1], ["0"], [0.5]):
-        with pytest.raises(UserError):
-            rows_of(chosen, trained.maker)
-    with pytest.raises(UserError, match="600 images are too many at once; of 8x8 pixels there may be 256"):
-        sampled(trained, [0, 1, 2], 0, 200, "", [])
 
 
 def test_names_of_strangers_are_words(tmp_path: Path) -> None:
@@ -402,57 +178,6 @@ def test_a_vector_has_rows_around_its_mean_and_sliders_in_its_units(tmp_path: Pa
     with pytest.raises(UserError, match="slider of age is 3,000"):
         mixed(subject, [0, 1], [3000, 1.6], 3, 1, "")
     assert "only classes" in why_silent(subject)
-
-
-def test_a_training_is_followed(followed_copy: Path) -> None:
-    subject = open_subjects([followed_copy])[0]
-    assert subject.run is not None
-    html = followed(subject, 1000)
-    assert "step 1,000 of 1,000 · 32,000 images seen · 200 images a second" in html
-    assert "Fréchet distance (lower is better)" in html
-    assert ">20.00 ± 0.50<" in html
-    assert html.count("<svg") == 2
-    assert [int(image.max()) for image in pixels_in(html)] == [255]
-    assert [int(image.max()) for image in pixels_in(followed(subject, 999))] == [0]
-    before = fingerprint_of(subject.run)
-    assert fingerprint_of(subject.run) == before
-    with subject.run.stats.open("a") as file:
-        file.write(json.dumps({"step": 1001, "images_seen": 32032, "loss_generator": 1.0}) + "\n")
-        file.write('{"step": 1002, "images')  # as a kill leaves it
-    assert fingerprint_of(subject.run) != before
-    assert "step 1,001 of 1,000 · 32,032 images seen · last written" in followed(subject, 1000)
-    subject.run.samples_at(1000).write_bytes(claimed(20_000, 20_000))
-    subject.run.metrics.write_text('{"metric": "fd", "value": "nonsense"}\nnot JSON\n')
-    html = followed(subject, 1000)
-    assert "The sample grid of step 1,000 cannot be read: step-00001000.png: more than" in html
-    assert "No number has been measured yet" in html
-    for step in (-1, 1001, "x", None):
-        with pytest.raises(UserError, match="the step"):
-            followed(subject, step)
-
-
-@pytest.fixture
-def followed_copy(tmp_path: Path) -> Path:
-    return followed_run(tmp_path / "run")
-
-
-def test_a_run_that_has_no_generator_yet_shows_its_training(tmp_path: Path, followed_copy: Path) -> None:
-    (followed_copy / "generator.safetensors").unlink()
-    subject = open_subjects([followed_copy])[0]
-    assert "step 1,000" in followed(subject, 1000)
-    with pytest.raises(UserError, match="no generator yet; start this page again after its first checkpoint"):
-        sampled(subject, [0], 0, 1, "", [])
-    assert "Not shown: it has no generator yet" in compared([subject, subject], 0, 0, 1, "")
-
-
-def test_what_cannot_be_shown_is_refused_at_the_start(tmp_path: Path, uninterrupted: Path) -> None:
-    with pytest.raises(UserError, match="given twice"):
-        open_subjects([uninterrupted, uninterrupted / ".." / uninterrupted.name])
-    with pytest.raises(UserError, match="at most 8"):
-        open_subjects([Path(f"run{place}") for place in range(MOST_SUBJECTS + 1)])
-    (tmp_path / "bad.safetensors").write_bytes(b"nonsense")
-    with pytest.raises(UserError, match="not a safetensors file"):
-        open_subjects([tmp_path / "bad.safetensors"])
 
 
 def test_many_classes_are_mixed_by_choice(tmp_path: Path) -> None:

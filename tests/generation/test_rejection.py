@@ -129,3 +129,19 @@ def test_the_discriminator_must_be_there_and_of_the_run(sampled: Run, trained: P
     (run_dir / "generator.safetensors").write_bytes((trained / "generator.safetensors").read_bytes())
     line = assert_one_line_error(*sampled("--reject", "0.5", run_dir=run_dir))
     assert "discriminator.safetensors: no such file" in line
+
+
+def test_what_another_number_of_seeds_would_reject_does_not_stay(sampled: Run) -> None:
+    words = ["--class", "4", "--reject", "0.5", "--out", "kept"]
+    assert sampled(*words, "--count", "4")[0] == 0
+    assert sampled(*words, "--count", "4")[0] == 0
+    line = assert_one_line_error(*sampled(*words, "--count", "8"))
+    assert "has images made with count 4, not 8" in line
+
+
+def test_too_many_for_one_grid_are_refused_before_any_is_judged(
+    sampled: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projgan.generation.sample_writing._keep", None)
+    line = assert_one_line_error(*sampled("--count", "100000", "--reject", "0.5", "--out", "all.png"))
+    assert "1000000 images are too many for one grid; give a folder" in line

@@ -95,6 +95,12 @@ def test_the_same_is_written_to_a_folder_without_asking_anybody(
     assert run_command(words) == 2
     assert "add --overwrite" in capsys.readouterr().err
     assert run_command([*words, "--overwrite"]) == 0
+    assert (out / "discriminator.safetensors").exists()
+    # What has no discriminator leaves none of another run's behind.
+    (out / "notes.txt").touch()
+    assert run_command(["share", "digits", *words[2:], "--overwrite"]) == 0
+    assert not (out / "discriminator.safetensors").exists()
+    assert (out / "notes.txt").exists()
 
 
 def test_python_shares_what_the_command_shares(uninterrupted: Path, logged_in: Hub, tmp_path: Path) -> None:

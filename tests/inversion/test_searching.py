@@ -119,3 +119,9 @@ def test_features_pull_where_pixels_say_nothing(digits: Generator) -> None:
         image
     )
     assert error(pulled) < error(plain)
+
+
+def test_one_step_is_one(digits: Generator) -> None:
+    done: list[int] = []
+    Search(digits, CLASSES, SearchSettings(starts=2, steps=1)).find(made(digits, 520, 4), done.append)
+    assert max(done) == 1

@@ -72,6 +72,7 @@ def test_nothing_is_cast_where_nothing_is_to_be(monkeypatch: pytest.MonkeyPatch)
     with cast_together([layer]):  # no autocast
         assert layer.ready is None
     compute_as_written(layer)
+    compute_as_written(layer)  # what is plain stays so
     with torch.autocast("cpu", dtype=torch.bfloat16), cast_together([layer]):  # as written
         assert layer.ready is None
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from projgan.networks import fused, fused_branch
+from projgan.networks import fused, fused_branch, fused_finishing
 from projgan.networks.finishing import Finishing
 from projgan.networks.layers import Conv1x1, Conv3x3, UpsampleConv2d
 from projgan.networks.spectral_norm import SpectralNormConv2d, SpectralNormConv2dDownsample
@@ -34,7 +34,7 @@ def test_a_triton_that_does_not_work_is_no_error(monkeypatch: pytest.MonkeyPatch
         raise RuntimeError("Failed to find C compiler. Please specify one\nmore")
 
     fused.refusal.cache_clear()
-    monkeypatch.setattr(fused, "_summed", cannot)
+    monkeypatch.setattr(fused, "summed", cannot)
     monkeypatch.setattr(fused.importlib.util, "find_spec", lambda name: object())
     try:
         assert fused.refusal("cpu") == "Failed to find C compiler. Please specify one"
@@ -98,9 +98,11 @@ def test_blocks_are_finished_alike_by_kernels_and_as_written(
     written = finish()
     monkeypatch.setattr(fused, "suits", lambda maps: True)
     monkeypatch.setattr(fused_branch, "branch", branch)
-    monkeypatch.setattr(fused, "add_shortcut", add_shortcut)
-    monkeypatch.setattr(fused, "add_rectify", lambda maps, bias: (maps + bias[:, None, None]).relu())
-    monkeypatch.setattr(fused, "downsample", lambda maps: nn.functional.avg_pool2d(maps, 2))
+    monkeypatch.setattr(fused_finishing, "add_shortcut", add_shortcut)
+    monkeypatch.setattr(
+        fused_finishing, "add_rectify", lambda maps, bias: (maps + bias[:, None, None]).relu()
+    )
+    monkeypatch.setattr(fused_finishing, "downsample", lambda maps: nn.functional.avg_pool2d(maps, 2))
     for found, right in zip(finish(), written, strict=True):
         torch.testing.assert_close(found, right)
     hidden.requires_grad_()
@@ -114,5 +116,5 @@ def test_blocks_are_finished_alike_by_kernels_and_as_written(
     monkeypatch.setattr(fused_branch, "branch", None)  # not for maps that cannot be halved
     torch.testing.assert_close(block.branch(odd, halves=True)[1], nn.functional.avg_pool2d(odd, 2))
     block.fused = False
-    monkeypatch.setattr(fused, "add_rectify", None)
+    monkeypatch.setattr(fused_finishing, "add_rectify", None)
     torch.testing.assert_close(block.rectify(main, hidden), written[0])

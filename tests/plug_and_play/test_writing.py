@@ -139,6 +139,19 @@ def test_a_folder_of_other_settings_or_other_things_is_refused(
         write_samples(trained.path, changed(request, out=tmp_path))
 
 
+def test_a_strangers_picture_is_no_image_of_ours(
+    trained: InverterRun, request_: PlugAndPlayRequest, tmp_path: Path
+) -> None:
+    request = changed(request_, out=tmp_path / "out")
+    made = write_samples(trained.path, request)
+    ours = made.files[0].read_bytes()
+    Image.new("L", (8, 8), 255).save(made.files[0])
+    with pytest.raises(UserError, match="there already, and not written by projgan"):
+        write_samples(trained.path, request)
+    assert write_samples(trained.path, changed(request, overwrite=True)) == made
+    assert made.files[0].read_bytes() == ours
+
+
 def test_an_animation_walks_from_the_start_to_the_image(
     trained: InverterRun, request_: PlugAndPlayRequest, tmp_path: Path
 ) -> None:

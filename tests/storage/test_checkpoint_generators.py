@@ -69,3 +69,11 @@ def test_what_is_no_checkpoint_in_a_run_or_has_no_statistics_is_one_line(run: Pa
     (tmp_path / "run" / "generator.safetensors").unlink()
     with pytest.raises(UserError, match=r"generator\.safetensors: no such file"):
         projgan.load(stopped)
+
+
+def test_it_lies_in_memory_as_that_of_a_file_does(run: Path) -> None:
+    """Otherwise another algorithm of the convolutions may round otherwise."""
+    of_file = load_generator(run / "generator.safetensors")[0].state_dict()
+    of_checkpoint = projgan.load(checkpoint_path(run / "checkpoints", 20)).generator.state_dict()
+    strides = {name: tensor.stride() for name, tensor in of_file.items()}
+    assert {name: tensor.stride() for name, tensor in of_checkpoint.items()} == strides

@@ -187,8 +187,16 @@ def test_an_unconditional_generator_may_keep_the_names_of_its_data(tmp_path: Pat
 
 def test_a_loaded_network_can_be_trained_on(file: Path) -> None:
     loaded, _ = load_generator(file)
-    loaded.train()(torch.randn(3, 5), torch.tensor([0, 1, 2])).sum().backward()
-    assert all(parameter.grad is not None for parameter in loaded.parameters())
+    again, _ = load_generator(file)
+    latents, labels = torch.randn(3, 5), torch.tensor([0, 1, 2])
+    for network in (loaded, again.double()):
+        kind = next(network.parameters()).dtype
+        network.train()(latents.to(kind), labels).square().sum().backward()
+    for one, other in zip(loaded.parameters(), again.parameters(), strict=True):
+        assert one.grad is not None
+        assert other.grad is not None
+        torch.testing.assert_close(one.grad.double(), other.grad, rtol=1e-3, atol=1e-4)
+    assert any(bool(parameter.grad.any()) for parameter in loaded.parameters() if parameter.grad is not None)
 
 
 def test_no_such_file(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from projgan.data import load_images, verification
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError
 from projgan.listening import Listener, Progress
+from projgan.storage.optimizer_state import load_moments
 from projgan.storage.run_directory import RunDirectory
 from projgan.training.building import build_trainer
-from projgan.training.optimization import learning_rate_factor, load_moments
+from projgan.training.optimization import learning_rate_factor
 from projgan.training.run import train
 from projgan.training.trainer import Trainer
 from small_runs import (

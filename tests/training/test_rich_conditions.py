@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from projgan.cli import run_command
-from projgan.generation.sampling import sample, several_classes, vector_in_units
+from projgan.generation.conditions_in_words import several_classes, vector_in_units
+from projgan.generation.sampling import sample
 from projgan.storage.network_file import load_discriminator, load_generator
 from projgan.training.probe import probe
 from small_runs import ONE_RANK, SMALL, assert_same_run, small_config, train_small

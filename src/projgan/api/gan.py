@@ -11,10 +11,11 @@ from torch import Tensor
 
 from projgan.api.inversion import Pictures, invert
 from projgan.errors import UserError
+from projgan.generation.conditions_in_words import MIXES, class_labels
 from projgan.generation.morphing import Morph, class_path, latent_path, morph_images
 from projgan.generation.rejection import most_real
 from projgan.generation.request import SampleRequest
-from projgan.generation.sampling import MIXES, class_labels, sample
+from projgan.generation.sampling import sample
 from projgan.inspection.inspection import Inspection, inspect
 from projgan.inversion.request import InversionRequest
 from projgan.inversion.searching import Found
@@ -22,7 +23,7 @@ from projgan.networks.resnet import Discriminator, Generator
 from projgan.pictures.grids import grid
 from projgan.pictures.pillow import to_pil
 from projgan.process.ranks import choose_device
-from projgan.request import named_as_arguments
+from projgan.request import check_seed, named_as_arguments
 from projgan.storage.checkpoint_generators import open_generator
 from projgan.storage.hub_models import known_as
 from projgan.storage.network_description import NetworkDescription
@@ -70,8 +71,9 @@ class GAN:
     def to(self, device: str | torch.device) -> "GAN":
         """Move the networks to a device; returns this very object."""
         self.generator.to(device)
-        if self.discriminator is not None:
-            self.discriminator.to(device)
+        pair = self.__dict__.get("_pair")
+        if pair is not None:  # not read yet, it will come to where the generator is
+            pair[0].to(device)
         return self
 
     def sample(
@@ -151,6 +153,8 @@ class GAN:
         """
         with named_as_arguments():
             SampleRequest(seed=seed, truncation=truncation)
+            if to_seed is not None:
+                check_seed(to_seed, 1, "to_seed")
         if self.generator.condition != "class":
             raise UserError(f"{self.path}: its condition is no class; there is nothing to morph between")
         labels = class_labels(list(classes), self.class_names, self.description.empty_classes)
@@ -195,7 +199,8 @@ class GAN:
         Raises:
             UserError: an unknown class or network, or a generator of another condition.
         """
-        generator = self.generator, self.description, self.path, self.discriminator
+        beside = self.discriminator if features == "discriminator" else None
+        generator = self.generator, self.description, self.path, beside
         with named_as_arguments():
             asked = InversionRequest(
                 class_name=class_name, mix=mix, features=features, starts=starts, steps=steps, seed=seed

@@ -26,6 +26,7 @@ def evaluate(
     protocol: str = "standard",
     real_images: int | None = None,
     generated_images: int | None = None,
+    generated_per_class: int | None = None,
     seed: int = 0,
     truncation: float | None = None,
     device: str = "auto",
@@ -36,11 +37,12 @@ def evaluate(
     Args:
         subject: a run, a loaded generator, a published model's name, a file, or a folder of images.
         data: real images to compare with; those that a run was trained on if not given.
-        features: `inception`, `inception:FILE`, or `classifier:FILE`.
+        features: `inception`, `inception:FILE`, `imagenet`, `imagenet:FILE`, or `classifier:FILE`.
         metrics: as `["fd", "precision"]`; all that take no minutes if not given.
         protocol: `standard`, `paper` or `intra`.
         real_images: in place of the protocol's count.
         generated_images: in place of the protocol's count.
+        generated_per_class: in place of the count of each class of protocol `intra`.
         seed: of the choice of images and of the first generated one.
         truncation: bound of the latents' entries.
         device: `auto`, `cpu` or `cuda`.
@@ -64,6 +66,7 @@ def evaluate(
                 "metrics": None if metrics is None else tuple(metrics),
                 "real_images": real_images,
                 "generated_images": generated_images,
+                "generated_per_class": generated_per_class,
                 "seed": seed,
             }
         )

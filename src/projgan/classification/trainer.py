@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from projgan.arithmetic import compute
+from projgan.arithmetic import in_float32
 from projgan.classification.augmentation import flip_images, shift_images
 from projgan.classification.settings import ClassifierSettings
 from projgan.data.gathering import gathered, send
@@ -17,6 +17,7 @@ from projgan.networks.convolutions import channels_last
 from projgan.pictures.pixels import to_float
 from projgan.randomness import generator_at
 from projgan.storage.network_description import Accuracy
+from projgan.storage.optimizer_state import load_moments, set_learning_rate
 
 WARM_UP = 0.2
 """Share of the steps in which the learning rate rises."""
@@ -60,7 +61,6 @@ class ClassifierTrainer:
         self.accuracy: Accuracy | None = None
         """On the held-out images after the last whole epoch; None in the first."""
         self._last_loss: Tensor | None = None
-        compute(tf32=False)
         self._epoch_order = (-1, torch.empty(0))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(generator_at(settings.seed, "classifier", 0).initial_seed())
@@ -107,8 +107,13 @@ class ClassifierTrainer:
     def advance(self) -> Tensor:
         """Do one update, and return its loss [1], detached, on the device."""
         images, labels = self._batch()
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * triangle(self.step, self.steps)
+        set_learning_rate(self.optimizer, self.settings.learning_rate * triangle(self.step, self.steps))
+        with in_float32():
+            self._last_loss = self._update(images, labels)
+        self.step += 1
+        return self._last_loss[None]
+
+    def _update(self, images: Tensor, labels: Tensor) -> Tensor:
         self.classifier.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             logits = self.classifier(images)
@@ -116,9 +121,7 @@ class ClassifierTrainer:
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        self.step += 1
-        self._last_loss = loss.detach()
-        return self._last_loss[None]
+        return loss.detach()
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the next step depends on."""
@@ -131,7 +134,7 @@ class ClassifierTrainer:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state_dict` was taken."""
         self.classifier.load_state_dict(state["classifier"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_moments(self.optimizer, state["optimizer"])
         self.step = int(state["step"])
 
     def _generator(self, stream: str, position: int) -> torch.Generator:

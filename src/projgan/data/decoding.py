@@ -12,7 +12,7 @@ from projgan.data.parallel import map_items
 from projgan.data.sample_depth import stored_bits, used_bits
 from projgan.data.sources import Item, Source
 from projgan.data.store import SKIPPED_NAMED, Sizes, packed_fingerprint
-from projgan.errors import UserError
+from projgan.errors import UserError, listed
 from projgan.listening import Count, told
 
 OnUnreadable = Literal["error", "skip"]
@@ -140,7 +140,7 @@ class Decoding:
 
 def unreadable_images(source: Source, failures: Sequence[str], count: int) -> UserError:
     """Return the error that names the first of `count` unreadable images and says what to do."""
-    shown = ", ".join(failures[:_NAMED]) + (f", and {count - _NAMED} more" if count > _NAMED else "")
+    shown = listed(failures, _NAMED, count=count)
     return UserError(
         f"{source.location}: {count} of {len(source)} images cannot be read: {shown}; "
         "repair or remove them, or leave them out with --on-unreadable skip"

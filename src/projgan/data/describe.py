@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from projgan.data.description import SHOWN, Column, Description, Span
-from projgan.data.empty_classes import empty_classes, listed, words_on_empty
+from projgan.data.empty_classes import empty_classes, words_on_empty
 from projgan.data.reading import reading_of
 from projgan.data.sample_depth import words_on_depth
 from projgan.data.sources import Source, open_source
 from projgan.data.sources.columns import ONE_CLASS, ConditionRequest
 from projgan.data.survey import Survey, survey
+from projgan.errors import listed
 from projgan.listening import Count
 
 _RARE = 10

@@ -4,17 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_SHOWN = 5
+from projgan.errors import listed
 
 
 def empty_classes(labels: np.ndarray, num_classes: int) -> tuple[int, ...]:
     """Return the labels in 0..num_classes-1 that are not among `labels`, int64 `[N]`."""
     return tuple(np.flatnonzero(np.bincount(labels, minlength=num_classes) == 0).tolist())
-
-
-def listed(names: Sequence[str]) -> str:
-    """Name the first few, and say how many more there are."""
-    return ", ".join(names[:_SHOWN]) + (f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
 def words_on_empty(names: Sequence[str], declared: int) -> str:

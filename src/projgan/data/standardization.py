@@ -2,15 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class Checked(BaseModel):
-    """Refuses unknown keys, and never changes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from projgan.stored import Checked, Finite
 
 
 class Standardization(Checked):

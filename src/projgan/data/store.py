@@ -16,6 +16,7 @@ from projgan.data.sample_depth import words_on_depth
 from projgan.data.verification import Verify, has_checksum
 from projgan.errors import UserError, reason_of
 from projgan.names import composed
+from projgan.stored import Sha256, first_mistake
 
 MANIFEST = "manifest.json"
 
@@ -44,9 +45,6 @@ SKIPPED_NAMED = 100
 
 
 _MAX_MANIFEST_BYTES = 256 * 2**20
-
-
-_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 _Text = Annotated[str, Field(max_length=MAX_NAME_LENGTH)]
@@ -79,14 +77,14 @@ class Manifest(BaseModel):
     version: Literal[1, 2] = 1
     name: _Text
     split: _Text | None
-    source_fingerprint: _Sha256
-    fingerprint: _Sha256
+    source_fingerprint: Sha256
+    fingerprint: Sha256
     count: int = Field(ge=1, le=10**9)
     resolution: int = Field(ge=1, le=MAX_RESOLUTION)
     channels: Literal[1, 3]
     class_names: Annotated[tuple[_Text, ...], Field(min_length=1, max_length=10**6)]
-    images_sha256: _Sha256
-    labels_sha256: _Sha256
+    images_sha256: Sha256
+    labels_sha256: Sha256
     sizes: Sizes
     upscaled: int = Field(ge=0)
     skipped_count: int = Field(ge=0)
@@ -96,7 +94,7 @@ class Manifest(BaseModel):
     ] = {}
     """Of the images stored with 16 bits a sample, how many use how many."""
     condition_names: Annotated[tuple[_Text, ...], Field(max_length=MAX_COLUMNS)] = ()
-    conditions_sha256: _Sha256 | None = None
+    conditions_sha256: Sha256 | None = None
     fit: Fit = "crop"
     """How images that were not square became so; left out where that is the usual."""
 
@@ -221,9 +219,7 @@ def read_manifest(folder: Path) -> Manifest:
         content = json.loads(path.read_bytes())
         manifest = Manifest.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "all of it"
-        raise _damaged(folder, f"{MANIFEST}, {where}: {first['msg']}") from error
+        raise _damaged(folder, f"{MANIFEST}, {first_mistake(error)}") from error
     except UserError:
         raise
     except Exception as error:

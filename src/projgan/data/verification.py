@@ -71,9 +71,6 @@ def _noted(images: Path) -> object:
 
 
 def _sha256_from(path: Path, offset: int) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as stream:
         stream.seek(offset)
-        while piece := stream.read(2**22):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()

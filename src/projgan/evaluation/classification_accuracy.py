@@ -14,7 +14,7 @@ from torch import Tensor
 from projgan.errors import UserError
 from projgan.evaluation.checks import checked_labels
 from projgan.evaluation.estimates import Estimate
-from projgan.evaluation.scores import top_k_accuracy
+from projgan.evaluation.scores import hits, top_k_accuracy
 
 Classify = Callable[[Tensor], Tensor]
 """Images uint8 [N, C, H, W] -> class logits [N, num_classes]."""
@@ -72,9 +72,8 @@ def classification_accuracy_score(
 
 
 def _accuracy_per_class(logits: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    others = logits.scatter(1, labels[:, None], -torch.inf).amax(dim=1)
-    hits = logits.gather(1, labels[:, None]).squeeze(1) > others  # a tie is no hit, as in `top_k_accuracy`
-    return torch.bincount(labels, hits.double(), num_classes) / torch.bincount(labels, minlength=num_classes)
+    right = hits(logits, labels).double()
+    return torch.bincount(labels, right, num_classes) / torch.bincount(labels, minlength=num_classes)
 
 
 def _checked(kind: str, images: Tensor, labels: Tensor, num_classes: int) -> Tensor:

@@ -177,7 +177,7 @@ def frechet_distance_from_features(real: Tensor, generated: Tensor) -> float:
     return distance_between_factors(factor_of(real), factor_of(generated))
 
 
-def frechet_distance(real: FeatureStatistics, generated: FeatureStatistics) -> float:
+def frechet_distance_from_statistics(real: FeatureStatistics, generated: FeatureStatistics) -> float:
     """Return the squared Frechet distance between two sets of images from their statistics.
 
     Equal to `frechet_distance_from_features` up to rounding, and slower up to D images.

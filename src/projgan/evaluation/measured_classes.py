@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from projgan.data import PackedImages
-from projgan.data.empty_classes import empty_classes, listed
-from projgan.errors import UserError
+from projgan.data.empty_classes import empty_classes
+from projgan.errors import UserError, listed
 
 
 def classes_with_images(data: PackedImages) -> Tensor:

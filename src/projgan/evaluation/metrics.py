@@ -21,7 +21,7 @@ from projgan.evaluation.frechet_error import frechet_distance_with_error
 from projgan.evaluation.intra_class import intra_class_distances
 from projgan.evaluation.measured_classes import names_of, shortage
 from projgan.evaluation.neighbours import density_coverage, precision_recall
-from projgan.evaluation.scores import inception_score, kernel_distance, top_k_accuracy
+from projgan.evaluation.scores import hits, inception_score, kernel_distance, top_k_accuracy
 from projgan.listening import Count
 
 KERNEL_SUBSETS = 100
@@ -168,7 +168,7 @@ def _accuracy(compared: Compared) -> list[Finding]:
 
 
 def _share_right_by_class(generated: FeatureSet, names: tuple[str, ...]) -> dict[str, float]:
-    right = (generated.logits.argmax(dim=1).cpu() == generated.labels).double()
+    right = hits(generated.logits.cpu(), generated.labels).double()
     return {
         name: right[generated.labels == label].mean().item()
         for label, name in enumerate(names)

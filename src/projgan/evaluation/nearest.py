@@ -61,7 +61,7 @@ def nearest(real: Tensor, generated: Tensor, k: int, labels: Tensor | None = Non
     Raises:
         UserError: bad features, k below 1, or no more than k real images.
     """
-    if len(real) > 1 > k:
+    if k < 1:
         raise UserError(f"k is {k}; it must be at least 1")
     if len(real) <= k:
         raise UserError(f"{k} neighbours of {len(real)} real images; give more images, or ask for fewer")

@@ -5,25 +5,22 @@ Two numbers may stand in one column only if their `Measurement` is the same; `di
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+from projgan.stored import Checked, Sha256
+
 _Count = Annotated[int, Field(ge=0)]
 _Finite = Annotated[float, Field(allow_inf_nan=False, gt=-1e15, lt=1e15)]
 
 
-class _Checked(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Measurement(_Checked):
+class Measurement(Checked):
     """How a number was made, apart from what was measured."""
 
     protocol: str
     """`paper`, `standard`, `intra`, or `custom`."""
     data: str
     """Name of the real data set."""
-    data_fingerprint: _Sha256
+    data_fingerprint: Sha256
     """Of the real images as they were compared: pixels, labels, class names, resolution."""
     resolution: int
     """Height and width of the images compared, in pixels."""
@@ -37,7 +34,7 @@ class Measurement(_Checked):
     """Classes of the generated images: in the proportions of the real ones, as many of each, or as found."""
     features: str
     """Feature network: `inception`, `imagenet`, or `classifier:NAME`; `pixels` where there is none."""
-    features_sha256: _Sha256 | None
+    features_sha256: Sha256 | None
     """Checksum of the feature network's file."""
     resize: str
     """What happened to the images before the feature network, in words."""
@@ -49,14 +46,14 @@ class Measurement(_Checked):
     """Of the metric itself, such as k or the number of splits."""
 
 
-class Subject(_Checked):
+class Subject(Checked):
     """What was measured."""
 
     kind: Literal["generator", "images"]
     """A generator, or images that were there already."""
     name: str
     """Of the run, file or folder, without the way to it."""
-    sha256: _Sha256
+    sha256: Sha256
     """Of the generator's weights, or of the images."""
     step: _Count | None = None
     """Generator updates done."""
@@ -66,11 +63,11 @@ class Subject(_Checked):
     """Whether the weights are an exponential moving average."""
     batch_norm: Literal["running statistics"] | None = None
     """What the generator's batch norms used."""
-    teachers: tuple[_Sha256, ...] = ()
+    teachers: tuple[Sha256, ...] = ()
     """Checksums of the networks that it was trained against, none of which is a fair judge of it."""
 
 
-class MetricRow(_Checked):
+class MetricRow(Checked):
     """One number."""
 
     metric: str

@@ -113,8 +113,8 @@ def _kernel_moments(real: Tensor, generated: Tensor) -> _KernelMoments:
     real, generated = real.double(), generated.double()
     within_real, pairs_of_real = _within(real)
     within_generated, pairs_of_generated = _within(generated)
-    over_rows, over_columns, squares = _kernel_sums(real, generated)
-    between_of_real, between_of_generated = over_rows / len(generated), over_columns / len(real)
+    over_columns, over_rows, squares = _kernel_sums(real, generated)
+    between_of_real, between_of_generated = over_columns / len(generated), over_rows / len(real)
     between = _remainder(squares / (len(real) * len(generated)), between_of_real, between_of_generated)
     return _KernelMoments(
         (within_real.mean() + within_generated.mean() - 2 * between_of_real.mean()).item(),
@@ -230,5 +230,16 @@ def top_k_accuracy(class_logits: Tensor, labels: Tensor, k: int = 1) -> Estimate
     if not 1 <= k <= num_classes:
         raise UserError(f"k is {k}; it must lie between 1 and the number of classes, {num_classes}")
     labels = checked_labels(labels, "labels", len(class_logits), num_classes).to(class_logits.device)
+    return share_of(hits(class_logits, labels, k))
+
+
+def hits(class_logits: Tensor, labels: Tensor, k: int = 1) -> Tensor:
+    """Return of each image whether its label is among the k largest logits, bool [N]; a tie is no hit.
+
+    Args:
+        class_logits: float [N, K].
+        labels: int64 [N] in [0, K), on the same device.
+        k: from 1 to K.
+    """
     own = class_logits.gather(1, labels[:, None])
-    return share_of((class_logits >= own).sum(dim=1) <= k)
+    return (class_logits >= own).sum(dim=1) <= k

@@ -20,7 +20,8 @@ from projgan.explore.bounds import (
 from projgan.explore.markup import Shown, command, name_of, pictures
 from projgan.explore.sample_tab import maker_of
 from projgan.explore.subjects import MOST_ROWS, Maker, Subject
-from projgan.generation.sampling import MIXES, sample
+from projgan.generation.conditions_in_words import MIXES
+from projgan.generation.sampling import sample
 
 MOST_SLIDERS = 12
 """At once; of more classes, some are chosen."""

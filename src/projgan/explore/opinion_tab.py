@@ -31,10 +31,7 @@ def why_silent(subject: Subject) -> str:
     if subject.maker is None:
         return f"{subject.name}: {subject.why_no_maker}."
     if subject.discriminator is None:
-        return (
-            "There is no discriminator beside this generator. Give a run directory, whose "
-            "discriminator.safetensors lies beside its generator.safetensors."
-        )
+        return subject.why_no_discriminator
     if subject.maker.generator.condition not in ("class", None):
         return "The condition of this run is not one class an image, and only classes are asked about."
     return ""

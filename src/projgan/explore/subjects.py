@@ -11,7 +11,7 @@ from projgan.config import RunConfig, load_config
 from projgan.errors import UserError
 from projgan.explore.found import FoundImage, found_in
 from projgan.files import names_apart
-from projgan.generation.sampling import LARGEST_VECTOR_ROWS, ROWS
+from projgan.generation.conditions_in_words import LARGEST_VECTOR_ROWS, ROWS
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.storage.checkpoint_generators import open_generator
 from projgan.storage.latents_file import load_latents
@@ -21,6 +21,10 @@ from projgan.storage.pairs import discriminator_of
 from projgan.storage.run_directory import RunDirectory
 
 MOST_SUBJECTS = 8
+NO_DISCRIMINATOR = (
+    "There is no discriminator beside this generator. Give a run directory, whose "
+    "discriminator.safetensors lies beside its generator.safetensors."
+)
 MOST_ROWS = 10_000
 """Classes that can be chosen from."""
 
@@ -58,6 +62,7 @@ class Subject:
     config: RunConfig | None
     """Of the run."""
     why_no_maker: str = ""
+    why_no_discriminator: str = NO_DISCRIMINATOR
 
 
 def open_subjects(
@@ -109,9 +114,14 @@ def _open(path: Path, name: str, device: torch.device | str) -> Subject:
         return Subject(name, str(path), None, None, "", run, config, why)
     file = generator_path(path)
     generator, description = open_generator(file, device)
-    pair = discriminator_of(file, generator, description)
-    method = str(pair[1].network["condition"]) if pair else ""
-    return Subject(name, str(path), _maker(generator, description), pair and pair[0], method, run, config)
+    subject = Subject(name, str(path), _maker(generator, description), None, "", run, config)
+    try:
+        pair = discriminator_of(file, generator, description)
+    except UserError as error:  # of another run, or damaged: all else can be looked at
+        return replace(subject, why_no_discriminator=f"{error}.")
+    if pair is None:
+        return subject
+    return replace(subject, discriminator=pair[0], method=str(pair[1].network["condition"]))
 
 
 def _maker(generator: Generator, description: NetworkDescription) -> Maker:

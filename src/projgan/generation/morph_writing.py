@@ -12,6 +12,7 @@ from torch import Tensor
 
 from projgan.errors import UserError
 from projgan.files import make_folder
+from projgan.generation.conditions_in_words import class_labels
 from projgan.generation.morphing import (
     Morph,
     class_path,
@@ -23,7 +24,6 @@ from projgan.generation.morphing import (
     stop_steps,
 )
 from projgan.generation.request import MorphRequest
-from projgan.generation.sampling import class_labels
 from projgan.listening import Count
 from projgan.networks.resnet import Generator
 from projgan.overwriting import refuse_foreign

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from projgan.data.class_folders import folder_names, image_name
 from projgan.errors import UserError
+from projgan.generation.conditions_in_words import LARGEST_VECTOR_ROWS, MIXES, ROWS, class_labels
 from projgan.generation.rejection import most_real
 from projgan.generation.request import SampleRequest
-from projgan.generation.sampling import LARGEST_VECTOR_ROWS, MIXES, ROWS, class_labels, sample
+from projgan.generation.sampling import sample
 from projgan.listening import Count, told
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.overwriting import claim_folder, refuse_foreign
@@ -109,16 +110,18 @@ def _claim(request: SampleRequest, generator: Generator, folders: list[str], see
     """Refuse to write over what is not ours, and to put images beside those of another generator."""
     if request.is_grid:
         refuse_foreign([request.out], request.overwrite)
+        total = len(folders) * request.count
+        if total > LARGEST_GRID:
+            raise UserError(f"--out {request.out}: {total} images are too many for one grid; give a folder")
         return
     refuse_foreign((_file(request, folder, seed) for folder in folders for seed in seeds), request.overwrite)
-    chosen = {"truncation": request.truncation, "reject": request.reject}
+    chosen: dict[str, object] = {"truncation": request.truncation, "reject": request.reject}
+    if request.reject is not None:  # what is kept depends on all that are drawn
+        chosen |= {"count": request.count, "seed": request.seed}
     claim_folder(request.out, {"generator": weights_sha256(generator), **chosen}, request.overwrite)
 
 
 def _write_grid(lanes: Iterator[Tensor], request: SampleRequest, written: Written) -> None:
-    total = len(written.rows) * request.count
-    if total > LARGEST_GRID:
-        raise UserError(f"--out {request.out}: {total} images are too many for one grid; give a folder")
     made = list(lanes)
     one_row = len(written.rows) == 1
     columns = min(request.count, 16) if one_row else request.count

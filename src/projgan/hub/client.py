@@ -18,7 +18,6 @@ from projgan.version import VERSION
 
 Kind = Literal["model", "dataset"]
 MAX_FILES = 100_000
-_CHUNK = 2**20
 
 
 @dataclass(frozen=True)
@@ -142,13 +141,13 @@ def fetch(listing: Listing, file: str, largest: int) -> Path:
 
 
 def _checksum(path: Path, expected: HubFile) -> str:
-    digest = hashlib.sha256()
-    if len(expected.checksum) == 40:  # a blob of git
-        digest = hashlib.sha1(f"blob {expected.size}\0".encode(), usedforsecurity=False)
+    def begun() -> "hashlib._Hash":
+        if len(expected.checksum) == 40:  # a blob of git
+            return hashlib.sha1(f"blob {expected.size}\0".encode(), usedforsecurity=False)
+        return hashlib.sha256()
+
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, begun).hexdigest()
 
 
 @dataclass(frozen=True)

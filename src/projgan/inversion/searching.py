@@ -184,7 +184,7 @@ class Search:
         halving: bool = True,
     ) -> list[Tensor]:
         """Adam on all starts at once, of which the worse go after a third and after two thirds."""
-        steps = steps or self.settings.steps
+        steps = self.settings.steps if steps is None else steps
         ends = [steps // 3, 2 * steps // 3, steps] if halving else [steps]
         done = 0
         for end in ends:

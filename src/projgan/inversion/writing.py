@@ -19,7 +19,8 @@ from projgan.data.sources.folder import open_file
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError
 from projgan.files import make_folder
-from projgan.generation.sampling import class_label, sample_latents
+from projgan.generation.conditions_in_words import class_label
+from projgan.generation.sampling import sample_latents
 from projgan.inversion.looks import open_look
 from projgan.inversion.request import InversionRequest
 from projgan.inversion.searching import Found, Search, SearchSettings, psnr

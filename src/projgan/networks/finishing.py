@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from projgan.networks import fused, fused_branch
+from projgan.networks import fused, fused_branch, fused_finishing
 from projgan.networks.convolutions import downsample, upsample
 from projgan.networks.layers import Convolving, is_separable
 
@@ -20,7 +20,7 @@ class Finishing(Fusing):
     def rectify(self, convolution: Convolving, images: Tensor) -> Tensor:
         """ReLU of a convolution: images [N, in, H, W] -> [N, out, ...]."""
         if self.fused and fused.suits(images) and is_separable(convolution):
-            return fused.add_rectify(*convolution.apart(images))
+            return fused_finishing.add_rectify(*convolution.apart(images))
         return F.relu_(convolution(images))
 
     def add(
@@ -36,7 +36,7 @@ class Finishing(Fusing):
         if self.fused and fused.suits(hidden) and is_separable(convolution):
             main, bias = convolution.apart(hidden)
             beside, other = shortcut.apart(images) if is_separable(shortcut) else (shortcut(images), None)
-            return fused.add_shortcut(main, beside, bias, other, doubled=doubled)
+            return fused_finishing.add_shortcut(main, beside, bias, other, doubled=doubled)
         result = convolution(hidden)
         beside = shortcut(images)
         return result.add_(upsample(beside) if doubled else beside)
@@ -51,4 +51,6 @@ class Finishing(Fusing):
     def halve(self, images: Tensor) -> Tensor:
         """Average 2x2 pixels: [N, C, H, W] -> [N, C, H/2, W/2]."""
         is_even = images.shape[2] % 2 == images.shape[3] % 2 == 0
-        return (fused.downsample if self.fused and is_even and fused.suits(images) else downsample)(images)
+        if self.fused and is_even and fused.suits(images):
+            return fused_finishing.downsample(images)
+        return downsample(images)

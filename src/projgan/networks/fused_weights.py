@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from projgan.networks.fused import over
+
 EPSILON = 1e-12
 """Below which the length of W'u is not believed, as in `power_iteration`."""
 CHUNK = 8192
@@ -23,15 +25,11 @@ def _power(number: int) -> int:
     return 1 << (number - 1).bit_length()
 
 
-def _over(count: int, block: int) -> int:
-    return -(-count // block)
-
-
 def _tiles(rows: int, columns: int) -> tuple[tuple[int, int], dict[str, int]]:
     """Programs along rows and columns, and the block of each."""
     across = min(128, _power(columns))
     down = min(4096 // across, _power(rows))
-    return (_over(rows, down), _over(columns, across)), {"BLOCK_R": down, "BLOCK_C": across}
+    return (over(rows, down), over(columns, across)), {"BLOCK_R": down, "BLOCK_C": across}
 
 
 class NormalizeWeights(torch.autograd.Function):
@@ -49,10 +47,10 @@ class NormalizeWeights(torch.autograd.Function):
         normalized = torch.empty_like(weights)
         across = min(64, _power(columns))
         blocks = {"BLOCK_R": min(64, _power(rows)), "BLOCK_C": across}
-        kernels.times_left[(count, _over(columns, across))](weights, u, left, rows, columns, **blocks)
+        kernels.times_left[(count, over(columns, across))](weights, u, left, rows, columns, **blocks)
         down = min(4, _power(rows))
         blocks = {"BLOCK_R": down, "BLOCK_C": min(512, _power(columns))}
-        kernels.times_right[(count, _over(rows, down))](
+        kernels.times_right[(count, over(rows, down))](
             weights, left, v, product, rows, columns, EPSILON, **blocks
         )
         programs, blocks = _tiles(rows, columns)
@@ -70,7 +68,7 @@ class NormalizeWeights(torch.autograd.Function):
         normalized, u, v, sigma = context.saved_tensors
         kernels, (count, rows, columns) = _kernels(), normalized.shape
         gradient, result = gradient.contiguous(), torch.empty_like(normalized)
-        chunks = _over(rows * columns, CHUNK)
+        chunks = over(rows * columns, CHUNK)
         partial = normalized.new_empty((count, chunks))
         kernels.inner_products[(count, chunks)](
             gradient, normalized, partial, rows * columns, CHUNK, BLOCK=1024

@@ -11,6 +11,6 @@ def compute_as_written(network: nn.Module) -> None:
     """Let every convolution, norm and block of a network be the plain operations of its name."""
     for module in network.modules():
         if isinstance(module, Convolving):
-            module.convolve = PLAIN[module.convolve]
+            module.convolve = PLAIN.get(module.convolve, module.convolve)
         if isinstance(module, Fusing):
             module.fused = False

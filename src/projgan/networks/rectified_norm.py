@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from projgan.networks import fused
+from projgan.networks import fused, fused_norm
 
 
 def normalize_scale_rectify(
@@ -47,7 +47,8 @@ def normalize_scale_rectify(
     """
     on_gpu = fused.suits(images)
     if momentum is None and on_gpu and not torch.is_grad_enabled():
-        return fused.normalize_rectify(images, gain, bias, running_mean[None], running_var[None], epsilon)
+        running = running_mean[None], running_var[None]
+        return fused_norm.normalize_rectify(images, gain, bias, *running, epsilon)
     if momentum is None:
         factor = gain * (running_var + epsilon).rsqrt()
         return _scale_rectify(images, factor, bias - running_mean * factor)
@@ -55,7 +56,7 @@ def normalize_scale_rectify(
         raise ValueError("batch norm learns nothing of a single value per channel: give it more images")
     if on_gpu:
         moved = running_mean, running_var, momentum
-        mean, variance = fused.batch_statistics(images, *moved, parts, shift)
+        mean, variance = fused_norm.batch_statistics(images, *moved, parts, shift)
         return _rectified(images, gain, bias, mean, variance, epsilon, shift)
     with torch.no_grad():
         found = [
@@ -101,7 +102,7 @@ def _rectified(
 ) -> Tensor:
     """With the images' own statistics: [parts, C], from [1, C] of them all to [N, C] of each."""
     if fused.suits(images):
-        found: Tensor = fused.NormalizeRectify.apply(images, gain, bias, mean, variance, epsilon, shift)
+        found: Tensor = fused_norm.NormalizeRectify.apply(images, gain, bias, mean, variance, epsilon, shift)
         return found
     result: Tensor = _ByOwnStatistics.apply(images, gain, bias, mean, (variance + epsilon).rsqrt())
     return result

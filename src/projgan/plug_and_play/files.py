@@ -14,7 +14,7 @@ from torch import Tensor
 from projgan.data.class_folders import folder_names, image_name
 from projgan.errors import UserError, reading
 from projgan.listening import Count
-from projgan.overwriting import claim_folder, refuse_foreign
+from projgan.overwriting import claim_folder, is_ours, refuse_foreign
 from projgan.pictures.animation import write_gif
 from projgan.pictures.grids import grid, write_png
 from projgan.pictures.pillow import to_pil
@@ -103,7 +103,7 @@ def write_folder(
         for label, seed in zip(plan.labels, plan.seeds, strict=True)
     ]
     _claim(networks, plan, (path for _, _, path in chains))
-    missing = [chain for chain in chains if not chain[2].exists()]
+    missing = [chain for chain in chains if not is_ours(chain[2])]
     files = iter(path for _, _, path in missing)
     for lane in sample_classes(
         networks,

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from projgan.arithmetic import compute
+from projgan.arithmetic import in_float32
 from projgan.data.stream import ImageStream
 from projgan.errors import UserError
 from projgan.losses import hinge_fake, hinge_real
@@ -18,6 +18,7 @@ from projgan.networks.shapes import GENERATORS, RESOLUTIONS
 from projgan.plug_and_play.losses import inversion_loss
 from projgan.plug_and_play.settings import InverterSettings
 from projgan.randomness import generator_at
+from projgan.storage.optimizer_state import load_moments, set_learning_rate
 
 BETAS = (0.5, 0.999)
 """Of Adam, for both networks."""
@@ -64,7 +65,6 @@ class InverterTrainer:
         device: torch.device | str = "cpu",
     ) -> None:
         self.settings, self.device = settings, torch.device(device)
-        compute(tf32=False)
         self.encoder = encoder.to(self.device).eval().requires_grad_(False)
         self.step, self.steps = 0, settings.steps
         self._last_losses = torch.zeros(2)
@@ -134,11 +134,11 @@ class InverterTrainer:
     def advance(self) -> Tensor:
         """Do one update of each network; returns their losses [2], detached, on the device."""
         for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = self.settings.learning_rate * decay(self.step, self.steps)
+            set_learning_rate(optimizer, self.settings.learning_rate * decay(self.step, self.steps))
         real_images, _ = self.stream.batch(self.step * self.batch_size)
-        images, loss = self._generator_step(real_images)
-        discriminator_loss = self._discriminator_step(real_images, images)
+        with in_float32():
+            images, loss = self._generator_step(real_images)
+            discriminator_loss = self._discriminator_step(real_images, images)
         self.step += 1
         self._last_losses = torch.stack([loss, discriminator_loss])
         return self._last_losses
@@ -163,23 +163,22 @@ class InverterTrainer:
         _update(self.optimizers[1], loss)
         return loss.detach()
 
-    @property
-    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
-        return {
-            "inverter": self.inverter,
-            "discriminator": self.discriminator,
-            "inverter_optimizer": self.optimizers[0],
-            "discriminator_optimizer": self.optimizers[1],
-        }
-
     def state_dict(self) -> dict[str, Any]:
         """Return all that the next step depends on."""
-        return {"step": self.step} | {name: part.state_dict() for name, part in self._parts.items()}
+        return {
+            "step": self.step,
+            "inverter": self.inverter.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "inverter_optimizer": self.optimizers[0].state_dict(),
+            "discriminator_optimizer": self.optimizers[1].state_dict(),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state_dict` was taken."""
-        for name, part in self._parts.items():
-            part.load_state_dict(state[name])
+        self.inverter.load_state_dict(state["inverter"])
+        self.discriminator.load_state_dict(state["discriminator"])
+        load_moments(self.optimizers[0], state["inverter_optimizer"])
+        load_moments(self.optimizers[1], state["discriminator_optimizer"])
         self.step = int(state["step"])
 
 

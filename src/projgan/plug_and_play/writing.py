@@ -9,7 +9,7 @@ import torch
 
 from projgan.classification.training import class_logits
 from projgan.errors import UserError
-from projgan.generation.sampling import class_labels
+from projgan.generation.conditions_in_words import class_labels
 from projgan.listening import Count
 from projgan.overwriting import refuse_foreign
 from projgan.plug_and_play.chains import PlugAndPlay, load_plug_and_play, step_scale

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from projgan.errors import listed
 from projgan.report.methods import Method
 from projgan.report.results import MetricResult
 from projgan.report.summary import in_a_row
@@ -116,7 +117,7 @@ def _damage(methods: Sequence[Method]) -> list[str]:
 def _confounders(methods: Sequence[Method]) -> list[str]:
     unnamed = methods[0].unnamed
     if unnamed:
-        return [f"The methods differ in more than their names say: {_listed(unnamed)}."]
+        return [f"The methods differ in more than their names say: {listed(unnamed, 4)}."]
     return []
 
 
@@ -141,7 +142,7 @@ def _steps(methods: Sequence[Method], results: Sequence[MetricResult]) -> list[s
         behind = [run.name for run, row in rows if (row.subject.step or 0) < run.provenance.step]
         if behind:
             said.append(
-                (result, f"last measured before the end of {_listed(behind)}, whose training went on")
+                (result, f"last measured before the end of {listed(behind, 4)}, whose training went on")
             )
         if len(_kinds_of_weights(result)) > 1:
             said.append((result, f"measured of unlike weights: {_subject(result)}"))
@@ -156,7 +157,7 @@ def _gaps(methods: Sequence[Method], results: Sequence[MetricResult]) -> list[st
         measured = {run.name for method in result.methods for run, _ in method.rows}
         missing = [run.name for method in methods for run in method.runs if run.name not in measured]
         if missing:
-            said.append((result, f"not measured for {_listed(missing)}"))
+            said.append((result, f"not measured for {listed(missing, 4)}"))
     return _together(said)
 
 
@@ -196,14 +197,11 @@ def _teachers(results: Sequence[MetricResult]) -> list[str]:
     for result in results:
         taught = [of.method for of in result.methods if of.by_own_teacher]
         if taught:
-            titles.setdefault((_listed(taught), result.measurement.features), []).append(result.metric.title)
+            titles.setdefault((listed(taught, 4), result.measurement.features), []).append(
+                result.metric.title
+            )
     return [
-        f"{methods} was trained against {features}, so {_listed(names)} by that network is shown but not "
+        f"{methods} was trained against {features}, so {listed(names, 4)} by that network is shown but not "
         "ranked; measure with another network."
         for (methods, features), names in titles.items()
     ]
-
-
-def _listed(names: Sequence[str], shown: int = 4) -> str:
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more

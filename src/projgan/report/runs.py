@@ -15,6 +15,7 @@ from projgan.files import names_apart
 from projgan.storage.network_description import Provenance
 from projgan.storage.network_file import count_parameters, load_generator
 from projgan.storage.run_directory import RunDirectory, refuse_no_run
+from projgan.stored import first_mistake
 
 
 @dataclass(frozen=True)
@@ -96,11 +97,9 @@ def _read_rows(directory: RunDirectory) -> tuple[MetricRow, ...]:
         try:
             row = MetricRow.model_validate(values)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = printable(".".join(str(part) for part in first["loc"]))
             raise UserError(
                 f"{directory.metrics}: a row of {printable(values['metric'])} is not one this version reads: "
-                f"{place}: {first['msg']}"
+                f"{first_mistake(error)}"
             ) from None
         if row.subject.kind == "generator" and row.subject.step is not None:
             rows.append(row)

@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from projgan.errors import listed
 from projgan.evaluation.rows import Measurement, MetricRow
 from projgan.report.numbers import with_error
 from projgan.report.writing import escape_markdown
@@ -28,9 +29,8 @@ def front_matter(license_name: str) -> str:
 
 def names_in_words(names: Sequence[str]) -> str:
     """Return the names of classes for a card, the first of them where they are many; safe in Markdown."""
-    shown = ", ".join(str(escape_markdown(name)) for name in names[:MOST_NAMES])
-    more = len(names) - MOST_NAMES
-    return f"{shown} and {more:,} more" if more > 0 else shown
+    shown = [str(escape_markdown(name)) for name in names[:MOST_NAMES]]
+    return listed(shown, MOST_NAMES, count=len(names))
 
 
 def facts_of(description: NetworkDescription, weights: str) -> dict[str, str]:

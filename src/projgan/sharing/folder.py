@@ -46,9 +46,12 @@ Pair = tuple[nn.Module, NetworkDescription, tuple[nn.Module, NetworkDescription]
 def write_folder(
     run: Path, name: HubName, request: ShareRequest, folder: Path, progress: Count | None = None
 ) -> list[Path]:
-    """Write everything that is shared of a run to an empty folder; returns the files.
+    """Write everything that is shared of a run to a folder, in place of what was shared there before.
 
     Folders of this machine are left out of what networks and settings say.
+
+    Returns:
+        The files.
 
     Raises:
         UserError: no generator, a discriminator of another run, or settings that are none.
@@ -59,6 +62,8 @@ def write_folder(
         raise UserError(f"{path}: holds a {kind}; what is shared are generators")
     network, description, pair = _READ[kind](path)
     make_folder(folder)
+    for name_of_file in FILES:
+        (folder / name_of_file).unlink(missing_ok=True)
     try:
         _write_network(path, network, description, folder / GENERATOR)
         if pair is not None:

@@ -7,6 +7,7 @@ import torch
 
 from projgan.config import load_config
 from projgan.errors import UserError
+from projgan.networks.convolutions import channels_last
 from projgan.networks.resnet import Generator
 from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps, load_checkpoint
 from projgan.storage.network_description import NetworkDescription
@@ -49,7 +50,7 @@ def generator_of_checkpoint(
     at_step = {"step": step, "images_seen": seen, "averaged": averaged}
     provenance = description.provenance.model_copy(update=at_step)
     return KeptGenerator(
-        generator.to(device).eval(),
+        channels_last(generator.to(device).eval()),
         description.model_copy(update={"provenance": provenance}),
         not averaged or bool(state.get("average_is_measured", False)),
     )

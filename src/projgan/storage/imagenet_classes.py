@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-from projgan.errors import UserError, printable, reason_of
+from projgan.errors import UserError, listed, printable, reason_of
 
 SHOWN = 5
 
@@ -49,15 +49,13 @@ def match_classes(names: Sequence[str], given: Mapping[str, str] | None = None) 
     found = {name: _candidates(given.get(name, name)) for name in names}
     unmatched = [printable(name) for name, places in found.items() if len(places) != 1]
     if unmatched:
-        shown = ", ".join(unmatched[:SHOWN])
-        more = f" and {len(unmatched) - SHOWN} more" if len(unmatched) > SHOWN else ""
         several = next((places for places in found.values() if len(places) > 1), ())
         which = (
             f" (several: {', '.join(imagenet_classes()[place].wnid for place in several)})" if several else ""
         )
         raise UserError(
-            f"no one class of ILSVRC2012 is called {shown}{more}{which}; name one for each with --classes "
-            f"FILE, in lines such as {unmatched[0]},n02123045"
+            f"no one class of ILSVRC2012 is called {listed(unmatched, SHOWN)}{which}; name one for each with "
+            f"--classes FILE, in lines such as {unmatched[0]},n02123045"
         )
     wnids = tuple(imagenet_classes()[places[0]].wnid for places in found.values())
     for name, wnid in zip(names, wnids, strict=True):

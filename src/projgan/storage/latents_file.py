@@ -11,10 +11,10 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from projgan.data.standardization import Checked
 from projgan.errors import UserError, reason_of
 from projgan.files import write_atomically
 from projgan.overwriting import SIGN
+from projgan.stored import Checked, first_mistake
 
 METADATA_KEY = "projgan-latents"
 LATENTS = "latents.safetensors"
@@ -79,8 +79,7 @@ def load_latents(path: Path) -> Latents:
     except UserError:
         raise
     except ValidationError as error:
-        first = error.errors()[0]
-        raise UserError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}; damaged") from None
+        raise UserError(f"{path}: {first_mistake(error)}; damaged") from None
     except Exception as error:  # of safetensors, of torch, of the disk
         raise UserError(f"{path}: not a file of latents, or damaged ({reason_of(error)})") from None
     latents, weights = tensors.get("latents"), tensors.get("weights")

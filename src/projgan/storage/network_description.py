@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from projgan.data.empty_classes import words_on_empty
-from projgan.data.standardization import Checked, Finite, Standardization
+from projgan.data.standardization import Standardization
 from projgan.names import composed
+from projgan.stored import Checked, Finite
 from projgan.version import VERSION
 
 NetworkKind = Literal[

@@ -15,7 +15,6 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from projgan.data.standardization import Checked
 from projgan.errors import UserError, printable, reason_of
 from projgan.files import write_atomically
 from projgan.networks.classifier import Classifier
@@ -27,6 +26,7 @@ from projgan.storage.hub_models import DISCRIMINATOR
 from projgan.storage.network_description import NetworkDescription, NetworkKind
 from projgan.storage.network_kinds import DISCRIMINATORS, KINDS
 from projgan.storage.published_models import existing_run_or_model
+from projgan.stored import Checked, first_mistake
 
 METADATA_KEY = "projgan"
 
@@ -201,7 +201,9 @@ def _read(
     except UserError:
         raise
     except ValidationError as error:
-        raise UserError(f"{path}: its description is not one this version reads: {_first(error)}") from None
+        raise UserError(
+            f"{path}: its description is not one this version reads: {first_mistake(error)}"
+        ) from None
     except Exception as error:  # of safetensors, of torch, of the disk
         raise UserError(
             f"{path}: not a safetensors file, or damaged ({reason_of(error)}); projgan loads no pickles or "
@@ -213,7 +215,9 @@ def _check(model: type[Checked], description: NetworkDescription, path: Path) ->
     try:
         arguments = model.model_validate(description.network).model_dump()
     except ValidationError as error:
-        raise UserError(f"{path}: its description is not one this version reads: {_first(error)}") from None
+        raise UserError(
+            f"{path}: its description is not one this version reads: {first_mistake(error)}"
+        ) from None
     if arguments.get("num_classes") not in (None, len(description.class_names)):
         raise UserError(f"{path}: {arguments['num_classes']} classes but other class names; damaged")
     units = description.standardization
@@ -249,8 +253,3 @@ def _refuse_impossible(tensors: dict[str, Tensor], path: Path) -> None:
             )
         if name.endswith("running_var") and (tensor < 0).any():
             raise UserError(f"{path}: {name} has variances below zero; damaged")
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    return f"{printable('.'.join(str(part) for part in first['loc']))}: {first['msg']}"

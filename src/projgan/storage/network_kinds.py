@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field
 from torch import nn
 
-from projgan.data.standardization import Checked
 from projgan.networks.classifier import Classifier
 from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.networks.projected import ProjectedDiscriminator
@@ -15,6 +14,7 @@ from projgan.networks.shapes import MAX_RESOLUTION, MIN_RESOLUTION
 from projgan.networks.super_resolution import SuperResolutionDiscriminator, SuperResolutionGenerator
 from projgan.storage.network_description import NetworkKind
 from projgan.storage.pretrained import load_imagenet
+from projgan.stored import Checked
 
 Count = Annotated[int, Field(gt=0, le=1_000_000)]
 

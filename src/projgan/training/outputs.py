@@ -9,7 +9,8 @@ from projgan.config import RunConfig, SamplingConfig
 from projgan.data import PackedImages
 from projgan.data.conditions import Conditions
 from projgan.data.standardization import Standardization
-from projgan.generation.sampling import ROWS, sample
+from projgan.generation.conditions_in_words import ROWS
+from projgan.generation.sampling import sample
 from projgan.networks.super_resolution import FACTOR, SuperResolutionGenerator
 from projgan.pictures.grids import grid, write_png
 from projgan.pictures.pixels import downscale

@@ -162,8 +162,8 @@ class _Run:
         if remark:
             self.listener.said(remark)
         self._restart_clock()
-        self._measure_where_due()
         try:
+            self._measure_where_due()
             interrupted_by = self.loop.run()
         finally:
             for journal in self.journals:

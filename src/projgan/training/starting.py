@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from projgan.config import RunConfig
-from projgan.errors import UserError, printable
+from projgan.errors import UserError, listed, printable
 from projgan.hub.names import is_hub_name
 from projgan.storage.checkpoint_generators import open_generator
 from projgan.storage.hub_models import known_as
@@ -37,7 +37,7 @@ class Taken:
 
     def to_text(self) -> str:
         """Return it as a line for a person."""
-        few = "; ".join(self.left[:3]) + (f" and {len(self.left) - 3} more" if len(self.left) > 3 else "")
+        few = listed(self.left, 3, between="; ")
         return f"{self.network}: {self.tensors} of {self.of} tensors taken{f', not {few}' if few else ''}"
 
 

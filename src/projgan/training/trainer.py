@@ -11,9 +11,9 @@ from projgan.errors import UserError
 from projgan.networks.batch_norm import STATISTICS_BATCH, STATISTICS_IMAGES
 from projgan.networks.resnet import Generator
 from projgan.process.ranks import Ranks
+from projgan.storage.optimizer_state import load_moments, set_learning_rate
 from projgan.training.fake_batches import fake_batches, updates_at_once
 from projgan.training.graphs import STEPS, suitable_steps
-from projgan.training.optimization import load_moments, set_learning_rate
 from projgan.training.parts import Parts
 from projgan.training.steps import discriminator_step, fake_images, generator_step
 

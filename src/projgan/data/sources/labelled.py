@@ -16,7 +16,7 @@ from projgan.data.sources.label_rows import Row, conditions_of, read_rows
 from projgan.data.sources.listing import Listing, leaves
 from projgan.data.sources.splits import canonical_split, choose_split, is_split_name, split_of_folder
 from projgan.data.sources.tree import folders_of_splits, tops_of, wrapper_of
-from projgan.errors import UserError, printable
+from projgan.errors import UserError, listed, printable
 
 _SHOWN = 5
 
@@ -75,10 +75,9 @@ def _find_images(listing: Listing, file: LabelFile) -> Iterator[tuple[str, Row]]
         if not missing:
             return ((name, row) for name, row in found if name is not None)
         fewest = min(fewest, missing, key=len)
-    shown = ", ".join(printable(row.file) for row in fewest[:_SHOWN])
-    more = f" and {len(fewest) - _SHOWN} more" if len(fewest) > _SHOWN else ""
+    shown = listed([printable(row.file) for row in fewest[:_SHOWN]], _SHOWN, count=len(fewest))
     raise UserError(
-        f"{file.table.place} lists {len(fewest)} files that are not there: {shown}{more}; "
+        f"{file.table.place} lists {len(fewest)} files that are not there: {shown}; "
         "add them or remove their rows"
     )
 

@@ -12,7 +12,7 @@ from projgan.data.sources.listing import Listing, unread_words
 from projgan.data.sources.splits import choose_split, is_split_name, share_one_name, split_of_folder
 from projgan.errors import UserError
 
-Path = tuple[str, ...]
+Parts = tuple[str, ...]
 """A file or folder as the parts of its name."""
 
 
@@ -76,7 +76,7 @@ _ACCEPTED_LAYOUT = (
 )
 
 
-def wrapper_of(paths: Sequence[Path]) -> Path:
+def wrapper_of(paths: Sequence[Parts]) -> Parts:
     """Return the folders that hold all the others, of which none is a split: often one, in an archive."""
     depth = 0
     while len({path[depth] for path in paths}) == 1 and all(len(path) > depth + 2 for path in paths):
@@ -86,7 +86,7 @@ def wrapper_of(paths: Sequence[Path]) -> Path:
     return paths[0][:depth]
 
 
-def tops_of(paths: Sequence[Path]) -> set[str]:
+def tops_of(paths: Sequence[Parts]) -> set[str]:
     """Return the first folders of the paths that lie in any."""
     return {path[0] for path in paths if len(path) > 1}
 
@@ -105,12 +105,12 @@ def folders_of_splits(tops: set[str], place: str) -> dict[str, str]:
     return folder_of
 
 
-def _is_split_folder(name: str, paths: Sequence[Path]) -> bool:
+def _is_split_folder(name: str, paths: Sequence[Parts]) -> bool:
     inside = [path for path in paths if path[0] == name]
     return is_split_name(name) and bool(inside) and all(len(path) > 2 for path in inside)
 
 
-def _has_splits(paths: Sequence[Path]) -> bool:
+def _has_splits(paths: Sequence[Parts]) -> bool:
     # "train" and "test" may also be classes (CIFAR-100 has trains): a split has class folders inside it, and
     # nothing but splits beside it, or what lies beside it would be hidden.
     tops = tops_of(paths)
@@ -144,7 +144,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _arrange_splits(
-    listing: Listing, names: list[str], paths: list[Path], directories: set[Path], split: str | None
+    listing: Listing, names: list[str], paths: list[Parts], directories: set[Parts], split: str | None
 ) -> Arrangement:
     place = listing.place
     folder_of = folders_of_splits(tops_of(paths), place)
@@ -181,7 +181,7 @@ def _arrange_splits(
     )
 
 
-def _folders_without_classes(paths: list[Path], folder_of: dict[str, str]) -> dict[str, str]:
+def _folders_without_classes(paths: list[Parts], folder_of: dict[str, str]) -> dict[str, str]:
     """Return the splits' folders with no class folders, or with one that is none in training, and why."""
     classes: dict[str, set[str]] = {folder: set() for folder in folder_of.values()}
     for path in paths:
@@ -198,7 +198,7 @@ def _folders_without_classes(paths: list[Path], folder_of: dict[str, str]) -> di
 
 
 def _arrange_classes(
-    listing: Listing, names: list[str], paths: list[Path], directories: set[Path]
+    listing: Listing, names: list[str], paths: list[Parts], directories: set[Parts]
 ) -> Arrangement:
     positions = [index for index, path in enumerate(paths) if len(path) > 1]
     with_images = tops_of(paths)
@@ -213,7 +213,7 @@ def _arrange_classes(
     )
 
 
-def _split_like_remarks(paths: Sequence[Path], tops: set[str]) -> tuple[str, ...]:
+def _split_like_remarks(paths: Sequence[Parts], tops: set[str]) -> tuple[str, ...]:
     like = sorted(name for name in tops if _is_split_folder(name, paths))
     others = sorted(name for name in tops if not is_split_name(name))
     if not like or not others:
@@ -224,7 +224,7 @@ def _split_like_remarks(paths: Sequence[Path], tops: set[str]) -> tuple[str, ...
     )
 
 
-def _stray_remarks(paths: Sequence[Path]) -> tuple[str, ...]:
+def _stray_remarks(paths: Sequence[Parts]) -> tuple[str, ...]:
     stray = [path[0] for path in paths if len(path) == 1]
     if not stray:
         return ()
