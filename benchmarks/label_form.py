@@ -13,9 +13,10 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+import projgan
 from projgan.cli import run_command
 from projgan.networks.condition_method import ConditionShape, append_maps, class_weights
-from projgan.networks.conditions import CONDITIONS, HiddenConcat, InputConcat
+from projgan.networks.conditions import HiddenConcat, InputConcat
 from projgan.networks.layers import select
 
 
@@ -53,11 +54,12 @@ FORMS = {"vector-at-pixels": VectorAtPixels, "planes-after-block": PlanesAfterBl
 
 
 def main(words: Sequence[str]) -> int:
-    """Put a form in the place of `hidden-concat`, and run the command; returns its exit code."""
+    """Register the forms, and run the command with one of them; returns its exit code."""
     if len(words) < 2 or words[0] not in FORMS:
         raise SystemExit(f"{__doc__}\nFORM is one of {', '.join(FORMS)}.")
-    CONDITIONS["hidden-concat"] = FORMS[words[0]]
-    return run_command([*words[1:], "--discriminator.condition", "hidden-concat"])
+    for name, method in FORMS.items():
+        projgan.register_condition(name, method)
+    return run_command([*words[1:], "--discriminator.condition", words[0]])
 
 
 if __name__ == "__main__":

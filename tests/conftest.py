@@ -1,9 +1,16 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from projgan.config.own_names import CLASSIFYING_OWN, OWN_LOSSES
+from projgan.evaluation.own_features import OWN_FEATURES
+from projgan.inspection.inspection import READINGS
+from projgan.losses import ADVERSARIAL_LOSSES, OBJECTIVES
+from projgan.networks.conditions import CONDITIONS
 from small_runs import THREADS, train_small
 
 LONG = (
@@ -40,6 +47,19 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_dir = tmp_path_factory.mktemp("uninterrupted") / "run"
     train_small(run_dir)
     return run_dir
+
+
+@pytest.fixture
+def nothing_registered_stays() -> Iterator[None]:
+    """Methods, losses and features that a test registers are unknown to the next one."""
+    tables: list[dict[str, Any]] = [CONDITIONS, OBJECTIVES, READINGS, ADVERSARIAL_LOSSES]
+    tables += [CLASSIFYING_OWN, OWN_FEATURES]
+    before = [dict(table) for table in tables]
+    yield
+    for table, was in zip(tables, before, strict=True):
+        table.clear()
+        table.update(was)
+    OWN_LOSSES.clear()
 
 
 @pytest.fixture

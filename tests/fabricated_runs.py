@@ -170,6 +170,7 @@ def run_in_memory(
         present_classes=tuple(range(len(class_names))),
         generator_parameters=7,
         discriminator_parameters=5,
+        discriminator_shapes=None,
         stats=tuple(stats or ()),
         rows=tuple(MetricRow.model_validate(row) for row in rows or ()),
     )

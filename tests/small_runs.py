@@ -58,6 +58,7 @@ SMALL: dict[str, Any] = {
     "sampling.every": None,
 }
 
+os.environ.pop("XDG_CACHE_HOME", None)  # tests have a HOME of their own
 ENVIRONMENT = dict(os.environ)
 if sys.dont_write_bytecode:
     # Compiling torch's Python takes many times as long as importing it: let the processes share that once.

@@ -428,3 +428,29 @@ def test_what_is_said_of_images_stands_in_place_of_a_runs_settings() -> None:
     )
     assert ImagesRequest().of(of_run) == of_run
     assert ImagesRequest(on_unreadable="error").of(of_run).on_unreadable == "error"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("training:\n  seed: 7\ntraining:\n  steps: 10", "training stands twice (line 3)"),
+        ("training: {seed: 7, steps: 10, seed: 8}", "seed stands twice (line 1)"),
+        ("training:\n  steps: 1:30", "training.steps is '1:30'"),
+    ],
+)
+def test_yaml_is_read_as_people_mean_it(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "odd.yaml").write_text(text)
+    with pytest.raises(UserError) as caught:
+        load_config(str(tmp_path / "odd.yaml"))
+    assert words in str(caught.value)
+
+
+def test_a_number_with_a_zero_before_it_is_not_octal(tmp_path: Path) -> None:
+    (tmp_path / "zero.yaml").write_text(
+        "training:\n  steps: 010\n  seed: 1_000\noptimizer:\n  learning_rate: 2e-4\n  betas: [.5, 0.9]\n"
+        "  decay_start: ~\n  decay_end: null\nloss:\n  class_weight: 0\ndata:\n  horizontal_flip: yes\n"
+    )
+    config = load_config(str(tmp_path / "zero.yaml"))
+    assert (config.training.steps, config.training.seed) == (10, 1000)
+    assert (config.optimizer.learning_rate, config.optimizer.betas) == (2e-4, (0.5, 0.9))
+    assert (config.loss.class_weight, config.data.horizontal_flip) == (0, True)

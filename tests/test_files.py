@@ -1,11 +1,12 @@
 import os
+import pwd
 from pathlib import Path
 from typing import IO
 
 import pytest
 
 from projgan.errors import UserError
-from projgan.files import file_sha256, without_detours, write_atomically
+from projgan.files import chosen_cache, file_sha256, without_detours, write_atomically
 
 
 def test_the_file_is_there_whole_and_nothing_else_is(tmp_path: Path) -> None:
@@ -103,3 +104,36 @@ def test_the_sha256_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
     assert file_sha256(tmp_path / "file") == expected
     with pytest.raises(UserError, match="cannot be read"):
         file_sha256(tmp_path / "absent")
+
+
+def test_the_cache_lies_where_it_is_said_where_it_lay_or_where_the_system_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, system = tmp_path / "home", tmp_path / "system"
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(system))
+    assert chosen_cache(tmp_path / "given") == tmp_path / "given"
+    assert chosen_cache(None) == system / "projgan"
+    (home / ".cache" / "projgan").mkdir(parents=True)
+    assert chosen_cache(None) == home / ".cache" / "projgan"  # what is there already stays in use
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for relative in ("system", ""):  # which the specification says to ignore
+        monkeypatch.setenv("XDG_CACHE_HOME", relative)
+        assert chosen_cache(None) == tmp_path / ".cache" / "projgan"
+
+
+def test_without_a_home_directory_the_remedy_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(number: int) -> None:
+        raise KeyError(number)
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert chosen_cache(tmp_path) == tmp_path
+    with pytest.raises(UserError, match="this user has no home directory; set HOME to a folder") as caught:
+        chosen_cache(None)
+    assert len(str(caught.value).splitlines()) == 1
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert chosen_cache(None) == tmp_path / "projgan"

@@ -10,7 +10,6 @@ from torch import Tensor
 import label_form
 import runs
 from projgan.networks.condition_method import ConditionShape
-from projgan.networks.conditions import CONDITIONS
 from projgan.storage.run_networks import build_networks
 
 SHAPE = ConditionShape(num_classes=3, num_features=8, embedding_size=5, hidden_block=1)
@@ -43,22 +42,23 @@ def test_the_planes_join_after_the_block_alone(maps: Tensor) -> None:
     assert method.join(maps, LABELS, 0) is maps
 
 
-def parameters_of_the_discriminator() -> int:
-    config = runs.configure("demo", {"discriminator.condition": "hidden-concat"})
+def parameters_of_the_discriminator(condition: str) -> int:
+    config = runs.configure("demo", {"discriminator.condition": condition})
     return sum(parameter.numel() for parameter in build_networks(config, 10)[1].parameters())
 
 
 @pytest.mark.parametrize("form", label_form.FORMS)
+@pytest.mark.usefixtures("nothing_registered_stays")
 def test_the_command_trains_with_the_form(
-    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(CONDITIONS, "hidden-concat", CONDITIONS["hidden-concat"])
-    stock = parameters_of_the_discriminator()
+    stock = parameters_of_the_discriminator("hidden-concat")
     assert label_form.main([form, "train", "demo", "--run-dir", str(tmp_path / "run"), "--dry-run"]) == 0
-    count = parameters_of_the_discriminator()
-    assert re.search(rf"discriminator +{count:,} parameters", capsys.readouterr().out)
+    count = parameters_of_the_discriminator(form)
+    out = capsys.readouterr().out
+    assert re.search(rf"discriminator +{count:,} parameters", out)
+    assert f"condition: {form}" in out
     assert count != stock
-    assert CONDITIONS["hidden-concat"] is label_form.FORMS[form]
 
 
 def test_an_unknown_form_is_told_of() -> None:

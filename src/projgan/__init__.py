@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from projgan.api.measurements import compare as compare
     from projgan.api.measurements import evaluate as evaluate
     from projgan.api.measurements import images as images
+    from projgan.api.own import register_condition as register_condition
+    from projgan.api.own import register_features as register_features
+    from projgan.api.own import register_loss as register_loss
     from projgan.api.sharing import share as share
     from projgan.api.trainings import Run as Run
     from projgan.api.trainings import finetune as finetune
@@ -49,6 +52,9 @@ _PUBLIC = {
     "compare": "projgan.api.measurements",
     "images": "projgan.api.measurements",
     "share": "projgan.api.sharing",
+    "register_condition": "projgan.api.own",
+    "register_loss": "projgan.api.own",
+    "register_features": "projgan.api.own",
     "frechet_distance": "projgan.evaluation.frechet:frechet_distance_from_features",
     "grid": "projgan.pictures.grids",
     "UserError": "projgan.errors",

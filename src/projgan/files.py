@@ -47,8 +47,28 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object], *, sync: 
 
 
 def chosen_cache(given: Path | None) -> Path:
-    """Return the folder that was given for what can be made or fetched again, or `~/.cache/projgan`."""
-    return given or Path.home() / ".cache" / "projgan"
+    """Return the folder that was given for what can be made or fetched again, or `~/.cache/projgan`.
+
+    Where that is not there yet, it is `$XDG_CACHE_HOME/projgan`, if that variable is an absolute path.
+
+    Raises:
+        UserError: none was given, and nothing says where this user's files are.
+    """
+    if given:
+        return given
+    try:
+        usual = Path.home() / ".cache" / "projgan"
+    except RuntimeError:
+        usual = None
+    elsewhere = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if elsewhere.is_absolute() and not (usual and os.path.lexists(usual)):
+        return elsewhere / "projgan"
+    if usual is None:
+        raise UserError(
+            "no folder for the cache: this user has no home directory; set HOME to a folder that can be "
+            "written, or give the cache itself (--data.cache of train, --cache of other commands)"
+        )
+    return usual
 
 
 def in_either_form(path: Path) -> Path:

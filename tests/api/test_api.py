@@ -126,6 +126,23 @@ def test_a_morph_begins_and_ends_at_its_classes(digits: projgan.GAN) -> None:
         (lambda gan: gan.morph(["3", "8"], steps=1), "1 steps are too few"),
         (lambda gan: gan.morph(["3", "8"], to_seed=-1), "to_seed is -1; it must be from 0 to 2**63 - 2"),
         (lambda gan: gan.morph(["3", "8"], to_seed=2**64), "to_seed is 18446744073709551616"),
+        (lambda gan: gan.sample(3), "3 is no class; give its name, such as '3'"),
+        (lambda gan: gan.sample(0), "0 is no class"),
+        (lambda gan: gan.sample([3, 8]), "3 is no name of a class; give it as text"),
+        (lambda gan: gan.sample({3: 1.0}), "3 is no name; give it as text"),
+        (lambda gan: gan.sample([]), "no class is asked for"),
+        (lambda gan: gan.sample(b"3"), "is no class"),
+        (lambda gan: gan.morph([]), "no class is asked for"),
+        (lambda gan: gan.morph(["3", "8"], steps=10**12), "at most 1,000 are drawn"),
+        (lambda gan: gan.grid(count=10**6), "10,000,000 images are too many for one grid"),
+        (
+            lambda gan: projgan.images("digits", resolution=8.5),
+            "resolution is 8.5; it must be a whole number",
+        ),
+        (lambda gan: projgan.images("digits", resolution=8, fit="x"), "fit is 'x'; it must be one of crop"),
+        (lambda gan: projgan.images(np.zeros(3), resolution=8), "given as ndarray; give the place"),
+        (lambda gan: projgan.train("demo", data=([1], [2])), "given as tuple; give the place"),
+        (lambda gan: projgan.frechet_distance([1.0], [2.0]), "list: give a tensor of torch or an array"),
         (lambda gan: projgan.load("no-such-model"), "no-such-model"),
         (lambda gan: projgan.load(3), "3 is no path, run or generator"),
         (lambda gan: projgan.train("demo", training=3), "training is 3; give the settings of a section"),
@@ -151,6 +168,19 @@ def test_a_run_is_trained_loaded_inspected_measured_and_reported(run: projgan.Ru
     assert kept.shape == (2, 1, 8, 8)
     data = projgan.images("digits", resolution=8, channels=1)
     found = gan.inspect(torch.tensor(data.images[:20]), torch.tensor(data.labels[:20]))
+    as_arrays = gan.inspect(data.images[:20], data.labels[:20].astype(np.int32))
+    assert torch.equal(as_arrays.logits, found.logits)
+    for images, labels, words in (
+        (data.images[:4] / 255, data.labels[:4], "images are torch.float64 [4, 1, 8, 8], not uint8"),
+        (data.images[:4].repeat(2, axis=2).repeat(2, axis=3), data.labels[:4], "[4, 1, 16, 16], not uint8"),
+        (data.images[:0], data.labels[:0], "N >= 1"),
+        (data.images[:4], data.labels[:1], "labels are torch.int64 [1], not a whole number for each of 4"),
+        (data.images[:4], data.labels[:4] * 1.0, "labels are torch.float64 [4], not a whole number"),
+        ("digits", data.labels[:4], "str: give a tensor of torch or an array of numpy"),
+    ):
+        with pytest.raises(projgan.UserError) as caught:
+            gan.inspect(images, labels)
+        assert words in str(caught.value)
     assert found.logits.shape == (20,)
     classifier = projgan.train_classifier(
         "digits", tmp_path / "c.safetensors", width=8, epochs=1, progress=False
@@ -186,6 +216,8 @@ def test_the_same_call_again_resumes_and_a_classifier_guides(run: projgan.Run, t
 
 
 def test_a_distance_of_features_is_public() -> None:
+    rows = np.random.default_rng(0).normal(size=(40, 3))
+    assert projgan.frechet_distance(rows, rows + 2) == pytest.approx(12.0, rel=1e-9)
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(50, 3, generator=generator, dtype=torch.float64)
     assert projgan.frechet_distance(features, features + 2) == pytest.approx(12.0, rel=1e-9)

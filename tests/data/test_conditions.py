@@ -58,6 +58,22 @@ def test_columns_may_be_chosen_in_any_order(table):
     assert chosen.conditions[0].tolist() == np.float32([1.5, 20]).tolist()
 
 
+def test_spaces_around_a_name_in_the_header_are_none_of_it(table):
+    folder = table("file, age, height\na.png,20,1.5\nb.png,30,1.7\nc.png,40,1.6\n")
+    chosen = open_source(folder, None, ConditionRequest("vector", ("height", "age")))
+    assert chosen.condition_names == ("height", "age")
+    assert chosen.conditions.tolist() == np.float32([[1.5, 20], [1.7, 30], [1.6, 40]]).tolist()
+    assert open_source(folder, None, VECTOR).condition_names == ("age", "height")
+    with pytest.raises(UserError, match=r"no column 'hight' .*did you mean 'height'"):
+        open_source(folder, None, ConditionRequest("vector", ("hight",)))
+
+
+def test_tables_of_two_splits_may_differ_in_spaces(write_files, png):
+    files = {"train/a.png": png(1), "test/b.png": png(2)}
+    files |= {"train/labels.csv": b"file,age\na.png,20\n", "test/labels.csv": b"file, age\nb.png,30\n"}
+    assert open_source(write_files(files), "test", VECTOR).conditions.tolist() == [[30]]
+
+
 @pytest.mark.parametrize(
     ("text", "request_", "message"),
     [
@@ -71,6 +87,7 @@ def test_columns_may_be_chosen_in_any_order(table):
         (PEOPLE.replace("30", "inf"), VECTOR, r"line 3: age is 'inf', not a number between"),
         (PEOPLE.replace("30", "1e31"), VECTOR, r"line 3: age is '1e31', not a number between"),
         (PEOPLE.replace("30", "old"), VECTOR, r"line 3: age is 'old'"),
+        (PEOPLE.replace("30", "1_000"), VECTOR, r"line 3: age is '1_000', not a number between"),
         (
             PEOPLE,
             ConditionRequest("vector", ("aeg",)),
@@ -83,6 +100,8 @@ def test_columns_may_be_chosen_in_any_order(table):
         ),
         (PEOPLE, ConditionRequest("vector", ("age", "age")), r"two classes are called 'age'"),
         ("file,a,a\na.png,1,2\n", VECTOR, r"two classes are called 'a'"),
+        ("file,a, a\na.png,1,2\n", VECTOR, r"two classes are called 'a'"),
+        ("file,a, a,b\na.png,1,2,3\n", ConditionRequest("vector", ("a",)), r"two columns called 'a'"),
         ("file,label\na.png,x\n", VECTOR, r"no columns for data\.condition vector: add one per number"),
         (
             "file\na.png\n",

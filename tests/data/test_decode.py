@@ -126,6 +126,15 @@ def test_palette_with_a_transparent_colour_is_laid_over_white():
     assert pixels[:, 1, 1].tolist() == [10, 20, 30]
 
 
+def test_sixteen_bits_with_a_transparent_value_are_laid_over_white():
+    values = np.array([[0, 257], [32896, 65535]], dtype=np.uint16)
+    for transparent, expected in ((257, [[0, 255], [128, 255]]), (0, [[255, 1], [128, 255]])):
+        image = through_file(Image.fromarray(values), "PNG", transparency=transparent)
+        assert image.info["transparency"] == transparent
+        assert decode(image, 2, 1)[0].tolist() == expected
+        assert decode(image, 2, 3)[2].tolist() == expected
+
+
 def test_alpha_is_laid_over_white():
     half_black = through_file(Image.new("RGBA", (2, 2), (0, 0, 0, 128)), "PNG")
     assert decode(half_black, 2, 3)[:, 0, 0].tolist() == [127, 127, 127]

@@ -30,6 +30,19 @@ def test_order_is_kept_whatever_the_number_of_processors(write_files, png, tmp_p
         assert packed.labels.tolist() == [0] * 150 + [1] * 150
 
 
+def test_a_store_among_the_images_is_refused_before_it_is_made(two_classes, tmp_path, monkeypatch):
+    before = open_source(two_classes).fingerprint
+    monkeypatch.chdir(two_classes)
+    (tmp_path / "link").symlink_to(two_classes)
+    for out in (two_classes / "packed", Path("cat/packed"), tmp_path / "link" / "new" / "packed"):
+        with pytest.raises(UserError, match=r"packed lies among the images of .*set; choose a place outside"):
+            pack(open_source(two_classes), out, resolution=4, channels=1)
+    assert open_source(two_classes).fingerprint == before
+    assert {path.name for path in two_classes.iterdir()} == {"cat", "dog"}
+    pack(open_source(two_classes), two_classes / ".packed", resolution=4, channels=1)  # as what is hidden
+    assert open_source(two_classes).fingerprint == before
+
+
 def test_progress_counts_every_image(two_classes, tmp_path):
     seen = []
     load_images(

@@ -10,9 +10,12 @@ import pytest
 import torch
 
 from projgan.cli import run_command
+from projgan.data.standardization import Standardization
 from projgan.errors import UserError
 from projgan.export import exporting
 from projgan.export.exporting import export
+from projgan.generation.conditions_in_words import MIXES
+from projgan.generation.sampling import latents_of, sample
 from projgan.networks.resnet import Generator
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import generator_path, load_generator, save_network
@@ -34,7 +37,11 @@ def small(path: Path, condition: str | None) -> Path:
     }
     _, words = load_generator(generator_path(Path("digits")))
     names = ("a", "b", "c") if condition else words.class_names
-    description = words.model_copy(update={"network": arguments, "class_names": names})
+    units = Standardization(means=(30.0, 1.7, 5.0), deviations=(10.0, 0.1, 2.0))
+    known = {"network": arguments, "class_names": names}
+    description = words.model_copy(
+        update=known | ({"standardization": units} if condition == "vector" else {})
+    )
     generator = Generator(**arguments).eval()
     for parameter in generator.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
@@ -81,6 +88,59 @@ def test_a_torch_program_makes_torchs_images(
         expected = generator(latents, weights if condition else torch.zeros(5, dtype=torch.int64))
         found = torch.export.load(out).module()(*inputs)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["onnx", "torch"])
+@pytest.mark.parametrize(
+    ("condition", "asked", "change"),
+    [
+        ("class", "a=1", ""),
+        ("multi-hot", "a=1,c=1", "{condition}[:, 2] = 1"),
+        ("vector", "a=45,c=1", "values[:, 0], values[:, 2] = 45, 1"),
+    ],
+)
+def test_the_printed_lines_give_what_is_asked_for_in_the_words_of_sample(
+    kind: str,
+    condition: str,
+    asked: str,
+    change: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With one line of a person's own, in the place where the condition is said."""
+    source = small(tmp_path / "g.safetensors", condition)
+    out = tmp_path / f"g{exporting.SUFFIXES[kind]}"
+    assert run_command(["export", str(source), "--to", kind, "--out", str(out)]) == 0
+    lines = capsys.readouterr().out.partition("\n\n")[2].splitlines()
+    met = "inputs['condition']" if kind == "onnx" else "inputs[1]"
+    after = "values = " if condition == "vector" else ('inputs["condition"]', "inputs.append")
+    (place,) = [number for number, line in enumerate(lines) if line.startswith(after)]
+    lines.insert(place + 1, change.format(condition=met))
+    said: dict = {}
+    exec("\n".join(lines), said)
+    generator, description = load_generator(source)
+    given = MIXES[condition](asked, description.class_names, description.standardization, ())
+    found = said["inputs"]["condition"] if kind == "onnx" else said["inputs"][1].numpy()
+    np.testing.assert_allclose(found, given.expand(4, -1).numpy(), rtol=0, atol=1e-6)
+    if kind == "torch":
+        assert said["inputs"][0].equal(latents_of(range(4), 6))
+        expected = torch.cat(list(sample(generator, range(4), given.expand(4, -1))))
+        assert (said["pixels"].int() - expected.int()).abs().max() <= 1
+
+
+def test_a_folder_that_is_not_there_is_made_and_a_file_in_its_place_is_refused_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, out = small(tmp_path / "g.safetensors", "class"), tmp_path / "new" / "folder" / "g.pt2"
+    assert run_command(["export", str(source), "--to", "torch", "--out", str(out)]) == 0
+    assert out.is_file()
+    monkeypatch.setattr(exporting, "export", lambda *given, **named: pytest.fail("it was exported first"))
+    assert run_command(["export", str(source), "--to", "torch", "--out", str(source / "g.pt2")]) == 2
+    assert "g.pt2: cannot be written (Not a directory)" in capsys.readouterr().err
+    (tmp_path / "h.pt2").mkdir()
+    words = ["export", str(source), "--to", "torch", "--out", str(tmp_path / "h.pt2"), "--overwrite"]
+    assert run_command(words) == 2
+    assert "h.pt2: a folder; give a file in it" in capsys.readouterr().err
 
 
 def test_a_file_whose_images_differ_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -185,3 +186,30 @@ def test_rows_around_the_mean() -> None:
         5,
         5,
     ]
+
+
+@pytest.mark.parametrize(
+    ("mix", "words"),
+    [
+        ("cat=1e39,dog=-1e39", "is not of the form"),
+        ({"cat": 1e308, "dog": -1e308}, "1e+308 of 'cat' is no finite number up to 1e+30"),
+        ({"cat": 10**400}, "is no finite number up to 1e+30"),
+        ("cat=1e30,dog=-1e30", "must sum to 1"),
+        ({3: 1.0}, "3 is no name; give it as text"),
+    ],
+)
+def test_weights_beyond_all_measure_are_refused(mix: object, words: str) -> None:
+    with pytest.raises(UserError) as caught:
+        mixing_weights(mix, ["cat", "dog"])  # type: ignore[arg-type]
+    assert words in str(caught.value)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    mix = {"cat": np.float32(0.25), "dog": np.int64(0), "owl": 0.75}
+    assert mixing_weights(mix, ["cat", "dog", "owl"]).tolist() == [0.25, 0, 0.75]
+
+
+def test_a_value_too_far_from_what_was_learned_is_refused() -> None:
+    narrow = Standardization(means=(0.0,), deviations=(1e-20,))
+    with pytest.raises(UserError, match="too far from what the network has learned"):
+        vector_in_units("age=1e25", ("age",), narrow)

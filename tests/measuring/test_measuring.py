@@ -199,7 +199,7 @@ def test_the_command_measures_a_run_and_a_file(classifier: Path, tmp_path: Path)
         (["--metrics", "classification-accuracy-score"], "digits has no other part to test on"),
         (["--real-images", "1798"], "compares with 1,798 real images, and there are 1,797"),
         (["--data", "nowhere"], "no data at 'nowhere'"),
-        (["--split", "test"], "--split is of --data"),
+        (["--split", "test"], "digits has no splits, so 'test' cannot be chosen"),
         (["--seed", "-1"], "seed is -1: input should be greater than or equal to 0"),
         (["--truncation", "-1"], "truncation is -1.0; it must be above 0 and below 10"),
         (["--checkpoints", "--protocol", "intra"], "protocol intra counts generated images per class"),

@@ -66,7 +66,7 @@ def test_following_the_remedy_resumes(uninterrupted: Path, stopped: Path) -> Non
 def test_without_an_earlier_checkpoint_the_remedy_is_to_start_again(stopped: Path) -> None:
     (stopped / "checkpoints" / "step-00000015.pt").unlink()
     newest(stopped).write_bytes(b"PK\x03\x04 nothing")
-    assert "remove it to start again, or choose another --run-dir" in refusal(stopped)
+    assert "choose another --run-dir, or remove it, the networks and the numbers to start" in refusal(stopped)
 
 
 def test_random_damage_is_one_line_whatever_it_hits(stopped: Path) -> None:

@@ -4,9 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from projgan.cli import run_command
 from projgan.errors import UserError
 from projgan.storage.run_directory import RunDirectory
-from small_runs import ONE_RANK, files_of, small_config, start, train_small
+from small_runs import (
+    ONE_RANK,
+    assert_one_line_error,
+    command_line,
+    files_of,
+    small_config,
+    start,
+    train_small,
+)
 
 
 def test_a_new_folder_is_made_with_its_parents_and_keeps_the_configuration(tmp_path: Path) -> None:
@@ -297,3 +306,59 @@ def test_a_name_that_is_no_text_is_refused_before_anything_is_made(tmp_path: Pat
             train_small(path)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["link", "real\udcff"]
     assert list((tmp_path / "real\udcff").iterdir()) == []
+
+
+def without_checkpoints(run: Path) -> Path:
+    for path in (run / "checkpoints").iterdir():
+        path.unlink()
+    return run
+
+
+@pytest.mark.parametrize("changes", [{"training.steps": 1}, {"training.seed": 7, "generator.width": 16}])
+def test_a_run_whose_checkpoints_were_removed_is_not_trained_over(
+    uninterrupted_copy: Path, changes: dict[str, object]
+) -> None:
+    run = without_checkpoints(uninterrupted_copy)
+    RunDirectory(run).append_metrics([{"metric": "fid", "subject": {"step": 1}}])
+    before = files_of(run)
+    words = (
+        f"{run} holds generator.safetensors and metrics.jsonl of a run, and no checkpoint to go on from; "
+        f"choose another --run-dir (--start-from {run} takes these weights), or remove them to train anew"
+    )
+    for refused in (train_small, rehearsed):
+        with pytest.raises(UserError) as caught:
+            refused(run, changes)
+        assert str(caught.value) == words
+    assert files_of(run) == before
+    (run / "generator.safetensors").unlink()
+    (run / "metrics.jsonl").unlink()
+    assert train_small(run, changes).step == small_config(changes).training.steps
+
+
+def rehearsed(run: Path, changes: dict[str, object]) -> None:
+    RunDirectory(run).rehearse(small_config(changes))
+
+
+def test_the_commands_refuse_to_train_over_a_run_without_checkpoints(
+    uninterrupted_copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = files_of(without_checkpoints(uninterrupted_copy))
+    for more in ([], ["--dry-run"]):
+        code = run_command([*command_line(uninterrupted_copy, {"training.steps": 1}), *more])
+        assert "no checkpoint to go on from" in assert_one_line_error(code, *capsys.readouterr())
+    assert files_of(uninterrupted_copy) == before
+
+
+def test_numbers_alone_are_kept_unless_the_run_may_have_been_killed_before_its_first_checkpoint(
+    tmp_path: Path,
+) -> None:
+    """Numbers of step 5 are measured before its checkpoint is written, those of step 6 after."""
+    directory, config = RunDirectory(tmp_path), small_config()  # a checkpoint every 5 of 20 steps
+    directory.save_config(config)
+    directory.append_metrics([{"metric": "fid", "subject": {"step": step}} for step in (3, 5)])
+    directory.refuse(config)
+    directory.append_metrics([{"metric": "fid", "subject": {"step": 6}}])
+    with pytest.raises(
+        UserError, match=r"holds metrics\.jsonl of a run.*--run-dir, or remove it to train anew"
+    ):
+        directory.refuse(config)

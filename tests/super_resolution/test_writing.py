@@ -188,7 +188,7 @@ def test_what_cannot_be_taken_is_refused_in_words_before_anything_is_written(tmp
     assert "no images in it (.jpg," in refusal(run, folder, out)
     Image.new("RGB", (4, 4)).save(folder / "a.png")
     assert refusal(run, folder, out, draws=0) == "--draws is 0; it must be from 1 to 1,000"
-    assert refusal(run, folder, out, seed=-1) == "--seed is -1; it must be from 0 to 2**63"
+    assert refusal(run, folder, out, seed=-1) == "--seed is -1; it must be from 0 to 2**63 - 2"
     Image.new("RGB", (257, 256)).save(folder / "b.png")
     assert "b.png: 257x256 is to become 1028x1024, and at most 65,536 pixels" in refusal(run, folder, out)
     content = (folder / "a.png").read_bytes()

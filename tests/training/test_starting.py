@@ -1,5 +1,6 @@
 """Starting from trained weights: what is taken, by hand."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from safetensors.torch import load_file
 
 from projgan.cli import run_command
 from projgan.errors import UserError
-from projgan.storage.checkpoints import load_checkpoint
+from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps, load_checkpoint
 from projgan.storage.run_directory import RunDirectory
 from projgan.training.starting import class_rows, take
 from small_runs import small_config, train_small
@@ -99,6 +100,41 @@ def test_a_run_begins_at_the_weights_of_another(uninterrupted: Path, colours: Pa
         state["discriminator"]["condition.marginal.weight"], judge["condition.marginal.weight"], **close
     )
     torch.testing.assert_close(state["average"]["conv.weight"], source["conv.weight"], **close)
+
+
+def test_a_checkpoint_gives_its_discriminator_too(uninterrupted: Path, tmp_path: Path) -> None:
+    """Those of its own step, not of the file that the run has left since."""
+    steps = checkpoint_steps(uninterrupted / "checkpoints")
+    earlier = checkpoint_path(uninterrupted / "checkpoints", steps[0])
+    state = load_checkpoint(uninterrupted / "checkpoints", steps[0])
+    still = {"training.steps": 1, "optimizer.learning_rate": 1e-12}  # nothing moves
+    said: list[str] = []
+    train_small(tmp_path / "run", still | {"training.start_from": str(earlier)}, said=said.append)
+    assert [line.partition(":")[0] for line in said if " tensors taken" in line] == [
+        "generator",
+        "discriminator",
+    ]
+    assert not any("at random" in line or ", not" in line for line in said)
+    found = load_checkpoint(tmp_path / "run" / "checkpoints", 1)
+    close = {"rtol": 0, "atol": 1e-6}
+    for name in ("condition.marginal.weight", "condition.embedding.weight"):
+        torch.testing.assert_close(found["discriminator"][name], state["discriminator"][name], **close)
+        assert not found["discriminator"][name].equal(
+            load_file(uninterrupted / "discriminator.safetensors")[name]
+        )
+    torch.testing.assert_close(found["generator"]["conv.weight"], state["average"]["conv.weight"], **close)
+
+
+def test_a_checkpoint_of_another_discriminator_is_one_line(uninterrupted: Path, tmp_path: Path) -> None:
+    run = tmp_path / "other"
+    shutil.copytree(uninterrupted, run)
+    step = checkpoint_steps(run / "checkpoints")[-1]
+    path = checkpoint_path(run / "checkpoints", step)
+    state = torch.load(path, weights_only=True)
+    state["discriminator"].pop("condition.marginal.weight")
+    torch.save(state, path)
+    with pytest.raises(UserError, match=r"not a checkpoint of this training .*; give another checkpoint"):
+        train_small(tmp_path / "run", {"training.start_from": str(path)})
 
 
 def test_resuming_does_not_start_again(uninterrupted: Path, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """A trained generator as a notebook holds it: sample, mix, morph, and ask the discriminator."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,13 @@ from PIL import Image
 from torch import Tensor
 
 from projgan.api.inversion import Pictures, invert
+from projgan.data.tensors import as_torch
 from projgan.errors import UserError
 from projgan.generation.conditions_in_words import MIXES, class_labels
 from projgan.generation.morphing import Morph, class_path, latent_path, morph_images
 from projgan.generation.rejection import most_real
-from projgan.generation.request import SampleRequest
+from projgan.generation.request import MOST, SampleRequest
+from projgan.generation.sample_writing import LARGEST_GRID
 from projgan.generation.sampling import sample
 from projgan.inspection.inspection import Inspection, inspect
 from projgan.inversion.request import InversionRequest
@@ -117,6 +119,7 @@ class GAN:
         """Generate images as `sample` does; returns uint8 [N, channels, R, R] on the CPU."""
         with named_as_arguments():
             asked = SampleRequest(count=count, seed=seed, truncation=truncation, reject=reject)
+        count, truncation, reject = asked.count, asked.truncation, asked.reject
         rows = self._conditions(classes)
         seeds = [self._seeds(asked.pool, count, row, truncation, reject) for row in rows]
         flat = [one for row in seeds for one in row]
@@ -125,7 +128,14 @@ class GAN:
         return torch.cat(list(sample(self.generator, flat, repeated, truncation)))
 
     def grid(self, *, count: int = 8, seed: int = 0, truncation: float | None = None) -> Image.Image:
-        """Draw one class a row and one seed a column, with the names of the classes."""
+        """Draw one class a row and one seed a column, with the names of the classes.
+
+        Raises:
+            UserError: as `sample`, or more images than one picture holds.
+        """
+        total = count * max(1, len(self._shown))
+        if isinstance(count, int) and total > LARGEST_GRID:
+            raise UserError(f"{total:,} images are too many for one grid; ask for fewer, or for `sample`")
         images = self.sample_tensor(count=count, seed=seed, truncation=truncation)
         names = None if self.generator.condition is None else self._shown
         return grid(images, count, names)
@@ -149,7 +159,8 @@ class GAN:
             truncation: bound of the latents' entries.
 
         Raises:
-            UserError: an unknown class, fewer steps than stops, or a generator of another condition.
+            UserError: an unknown class, fewer steps than stops, too many, or a generator of another
+                condition.
         """
         with named_as_arguments():
             SampleRequest(seed=seed, truncation=truncation)
@@ -157,7 +168,9 @@ class GAN:
                 check_seed(to_seed, 1, "to_seed")
         if self.generator.condition != "class":
             raise UserError(f"{self.path}: its condition is no class; there is nothing to morph between")
-        labels = class_labels(list(classes), self.class_names, self.description.empty_classes)
+        labels = class_labels(_names(classes), self.class_names, self.description.empty_classes)
+        if steps > MOST:
+            raise UserError(f"steps is {steps}; at most {MOST:,} are drawn")
         if steps < max(len(labels), 2):
             raise UserError(f"{steps} steps are too few to pass through {len(labels)} classes")
         seeds = [seed] if to_seed is None else [seed, to_seed]
@@ -211,15 +224,18 @@ class GAN:
         """Ask the discriminator about labelled images: how real each is, and whether its label fits.
 
         Args:
-            images: uint8 [N, channels, resolution, resolution].
-            labels: int64 [N].
+            images: uint8 [N, channels, resolution, resolution], N >= 1.
+            labels: integers [N].
 
         Raises:
-            UserError: there is no discriminator, the images are too many, or a label is of a class without
-                images in training.
+            UserError: there is no discriminator, images or labels of another form, too many images, a label
+                of a class without images in training, or a generator of another condition.
         """
         if self._pair is None:
             raise UserError(f"{self.path}: there is no discriminator.safetensors beside it to ask")
+        if self.generator.condition not in ("class", None):
+            raise UserError(f"{self.path}: its condition is not one class an image, and only these are asked")
+        images, labels = self._judged(as_torch(images), as_torch(labels))
         discriminator, description = self._pair
         method, classes = str(description.network["condition"]), torch.tensor(description.present_classes)
         return inspect(discriminator, method, images, labels, classes=classes)
@@ -247,8 +263,17 @@ class GAN:
             return [MIXES[kind](classes, names, self.description.standardization, empty)]
         if kind != "class":
             raise UserError(f"{self.path}: its condition is {kind}; give a dict of values")
-        asked = [classes] if isinstance(classes, str) else list(classes or self._shown)
+        asked = self._shown if classes is None else _names(classes)
         return list(torch.tensor(class_labels(asked, names, empty)))
+
+    def _judged(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        shape = (self.generator.channels, self.resolution, self.resolution)
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1:] != shape or not len(images):
+            raise UserError(f"images are {images.dtype} {list(images.shape)}, not uint8 [N, {shape}], N >= 1")
+        if labels.is_floating_point() or labels.shape != images.shape[:1]:
+            kind = f"{labels.dtype} {list(labels.shape)}"
+            raise UserError(f"labels are {kind}, not a whole number for each of {len(images)} images")
+        return images, labels.long()
 
     def _seeds(
         self,
@@ -263,6 +288,25 @@ class GAN:
         if self.discriminator is None:
             raise UserError(f"{self.path}: there is no discriminator.safetensors beside it to reject with")
         return most_real(self.generator, self.discriminator, pool, count, condition, truncation)
+
+
+def _names(classes: object) -> list[str]:
+    """The names of classes, one or several, as a list.
+
+    Raises:
+        UserError: none, or what is no text.
+    """
+    if isinstance(classes, str):
+        return [classes]
+    if not isinstance(classes, Iterable) or isinstance(classes, bytes | Mapping):
+        raise UserError(f"{classes!r} is no class; give its name, such as '3', or a list of names")
+    names = list(classes)
+    strangers = [name for name in names if not isinstance(name, str)]
+    if strangers:
+        raise UserError(f"{strangers[0]!r} is no name of a class; give it as text, such as '3'")
+    if not names:
+        raise UserError("no class is asked for; leave it out for all of them")
+    return names
 
 
 def load(source: str | Path | Any, *, device: str = "auto") -> GAN:

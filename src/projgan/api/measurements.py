@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from projgan.api.gan import GAN, path_of
-from projgan.api.trainings import Run, listener_of
+from projgan.api.trainings import Run, listener_of, place_of_images
 from projgan.config import DataConfig, Fit, MeasurementConfig, explain
 from projgan.data import PackedImages, load_images
 from projgan.errors import UserError
@@ -22,7 +22,7 @@ def evaluate(
     data: str | Path | None = None,
     *,
     features: str = "inception",
-    metrics: Sequence[str] | None = None,
+    metrics: str | Sequence[str] | None = None,
     protocol: str = "standard",
     real_images: int | None = None,
     generated_images: int | None = None,
@@ -63,7 +63,7 @@ def evaluate(
             {
                 "features": features,
                 "protocol": protocol,
-                "metrics": None if metrics is None else tuple(metrics),
+                "metrics": (metrics,) if isinstance(metrics, str) else metrics and tuple(metrics),
                 "real_images": real_images,
                 "generated_images": generated_images,
                 "generated_per_class": generated_per_class,
@@ -72,13 +72,13 @@ def evaluate(
         )
     except ValidationError as error:
         raise UserError(explain(error)) from None
-    real = None if data is None else DataConfig(source=str(data))
+    real = None if data is None else DataConfig(source=place_of_images(data))
     with join_ranks(device) as ranks:
         listener = listener_of(progress and ranks.is_first)
         return measure(path_of(subject), real, settings, ranks, truncation=truncation, listener=listener)
 
 
-def compare(runs: Sequence[Run | str | Path], out: str | Path | None = None) -> "Report":
+def compare(runs: Run | str | Path | Sequence[Run | str | Path], out: str | Path | None = None) -> "Report":
     """Put several runs into one report, as `projgan compare` does; written where `out` says.
 
     Raises:
@@ -86,7 +86,8 @@ def compare(runs: Sequence[Run | str | Path], out: str | Path | None = None) -> 
     """
     from projgan.report import build_report, write_report
 
-    report = build_report([path_of(run) for run in runs])
+    several = [runs] if isinstance(runs, Run | str | Path) else runs
+    report = build_report([path_of(run) for run in several])
     if out is not None:
         write_report(report, Path(out))
     return report
@@ -107,8 +108,12 @@ def images(
     Raises:
         UserError: nothing there, or images that cannot be read.
     """
+    if fit not in get_args(Fit):
+        raise UserError(f"fit is {fit!r}; it must be one of {', '.join(get_args(Fit))}")
+    if not isinstance(resolution, int):
+        raise UserError(f"resolution is {resolution!r}; it must be a whole number")
     return load_images(
-        str(location),
+        place_of_images(location),
         split=split,
         resolution=resolution,
         channels=channels,

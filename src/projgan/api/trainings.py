@@ -7,6 +7,7 @@ from typing import Any
 from projgan.api.gan import GAN, load
 from projgan.commands.progress import bar_listener
 from projgan.config import RunConfig, check_config, load_config, read_preset
+from projgan.config.own_names import OF_ANY_PROGRAM
 from projgan.errors import UserError
 from projgan.listening import Listener
 from projgan.process.ranks import join_ranks
@@ -22,6 +23,9 @@ class Run:
     interrupted: bool = False
     """Whether the training was stopped before its end; the same call resumes."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(self.path))  # also where it is given as text
+
     def load(self, *, device: str = "auto") -> GAN:
         """Open its generator."""
         return load(self.path, device=device)
@@ -29,7 +33,7 @@ class Run:
     @property
     def config(self) -> RunConfig:
         """Its settings."""
-        return load_config(str(RunDirectory(self.path).config))
+        return load_config(str(RunDirectory(self.path).config), OF_ANY_PROGRAM)
 
     @property
     def stats(self) -> list[dict[str, Any]]:
@@ -40,6 +44,20 @@ class Run:
     def metrics(self) -> list[dict[str, Any]]:
         """What was measured of it, in the order it was."""
         return RunDirectory(self.path).read_metrics()
+
+
+def place_of_images(data: object) -> str:
+    """Return the place of a set of images.
+
+    Raises:
+        UserError: images themselves, which are not taken.
+    """
+    if isinstance(data, str | Path):
+        return str(data)
+    raise UserError(
+        f"images are given as {type(data).__name__}; give the place where they lie. Save arrays with "
+        "np.savez('set.npz', images=images, labels=labels), uint8 [N, H, W, 3] and integers [N]"
+    )
 
 
 def train(
@@ -69,7 +87,7 @@ def train(
 
     settings, place = read_preset(str(preset))
     if data is not None:
-        sections["data"] = dict(data) if isinstance(data, dict) else {"source": str(data)}
+        sections["data"] = dict(data) if isinstance(data, dict) else {"source": place_of_images(data)}
     for name, changes in sections.items():
         if not isinstance(changes, dict):
             raise UserError(f"{name} is {changes!r}; give the settings of a section as a dict")

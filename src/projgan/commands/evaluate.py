@@ -38,7 +38,8 @@ def evaluate(
         A run directory, a `generator.safetensors`, a model (of `projgan models`, or `hf:USER/NAME`), or
         images: a folder of class folders, an archive, an .npz.
     data
-        Real images to compare with; those that the run was trained on if not given.
+        Real images to compare with; those that the run was trained on if not given, of which `--split test`
+        takes another part.
     truncation
         Bound of the latents' entries.
     checkpoints
@@ -51,8 +52,8 @@ def evaluate(
     from projgan.measuring.measuring import evaluate as measure
     from projgan.process.ranks import join_ranks
 
-    if data is None and images.split is not None:
-        raise UserError("--split is of --data; give both, or neither for the run's own")
+    if data is None and images.split is not None and not subject.is_dir():
+        raise UserError("--split is of the real images; give them too: --data DATA --split SPLIT")
     real = None if data is None else images.of(DataConfig(source=data))
     with join_ranks(device) as ranks:
         rows = measure(
@@ -62,6 +63,7 @@ def evaluate(
             ranks,
             checkpoints=checkpoints,
             truncation=truncation,
+            split=images.split,
             on_unreadable=images.on_unreadable,
             listener=bar_listener() if ranks.is_first else None,
         )

@@ -6,6 +6,7 @@ from typing import Literal
 from projgan.commands.paths import NewPath, RunOrModel
 from projgan.commands.printing import Json, Overwrite, dumps
 from projgan.errors import UserError
+from projgan.files import why_not_writable
 from projgan.hub.names import hub_name, is_hub_name
 
 
@@ -48,8 +49,13 @@ def export(
     out = out or Path(f"{_name_of(run)}{SUFFIXES[to]}")
     if out.suffix != SUFFIXES[to]:
         raise UserError(f"--out {out}: a file for {to} ends in {SUFFIXES[to]}")
+    if out.is_dir():
+        raise UserError(f"--out {out}: a folder; give a file in it")
     if out.exists() and not overwrite:
         raise UserError(f"{out} is there already; give another --out, or --overwrite")
+    reason = why_not_writable(out.parent)
+    if reason:  # before a minute is spent on the file
+        raise UserError(f"--out {out}: cannot be written ({reason}); choose another place")
     generator, description = open_generator(generator_path(run))
     labels = condition == "labels"
     difference = export(generator, description, out, kind=to, labels=labels)
@@ -57,7 +63,7 @@ def export(
         print(dumps({"out": str(out), "to": to, "condition": condition, "largest_difference": difference}))
         return
     print(f"{out}: up to {difference:.1g} from torch's images on every class\n")
-    print(example(to, out, labels if generator.condition else None))
+    print(example(to, out, generator.condition, labels))
 
 
 def _name_of(run: Path) -> str:

@@ -9,6 +9,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from projgan.config.plain_yaml import PlainLoader
 from projgan.config.run_config import RunConfig
 from projgan.errors import UserError, nearest_name, printable, quoted, reason_of
 
@@ -22,8 +23,10 @@ def preset_names() -> list[str]:
     )
 
 
-def read_preset(preset: str) -> tuple[dict[str, Any], str]:
+def read_preset(preset: str, context: dict[str, bool] | None = None) -> tuple[dict[str, Any], str]:
     """Return the settings of a built-in preset or a YAML file, unchecked, and where they came from.
+
+    With `OF_ANY_PROGRAM` as the context, methods and losses may have names of which nothing is known here.
 
     Raises:
         UserError: no such preset or file, or not a mapping in YAML.
@@ -41,7 +44,7 @@ def read_preset(preset: str) -> tuple[dict[str, Any], str]:
     else:
         raise UserError(f"unknown preset {preset!r}{nearest_name(preset, preset_names())}")
     try:
-        settings = yaml.safe_load(text)
+        settings = yaml.load(text, PlainLoader)  # a SafeLoader  # noqa: S506
     except Exception as error:  # YAML makes dates and numbers of words, and fails at it in many ways
         raise UserError(f"{place}: not valid YAML: {reason_of(error)}") from None
     if not isinstance(settings, dict) or not all(map(_is_section, settings, settings.values())):
@@ -49,14 +52,14 @@ def read_preset(preset: str) -> tuple[dict[str, Any], str]:
             f"{place}: expected sections ({', '.join(RunConfig.model_fields)}), each with its keys and "
             "their values, which are single or plain lists"
         )
-    _check_values(settings, place)
+    _check_values(settings, place, context)
     return settings, place
 
 
-def _check_values(settings: dict[str, Any], place: str) -> None:
+def _check_values(settings: dict[str, Any], place: str, context: dict[str, bool] | None) -> None:
     """Refuse a key or a value by itself; whether they fit together shows when the command line has spoken."""
     try:
-        RunConfig.model_validate(settings)
+        RunConfig.model_validate(settings, context=context)
     except ValidationError as error:
         for found in error.errors():
             if len(found["loc"]) > 1:
@@ -75,21 +78,21 @@ def _is_section(name: object, keys: object) -> bool:
     )
 
 
-def check_config(settings: dict[str, Any], place: str) -> RunConfig:
+def check_config(settings: dict[str, Any], place: str, context: dict[str, bool] | None = None) -> RunConfig:
     """Turn plain settings into a checked configuration.
 
     Raises:
         UserError: naming the key, what is wrong with it and the nearest valid one.
     """
     try:
-        return RunConfig.model_validate(settings)
+        return RunConfig.model_validate(settings, context=context)
     except ValidationError as error:
         raise UserError(f"{place}: {explain(error)}") from None
 
 
-def load_config(preset: str) -> RunConfig:
-    """Load a built-in preset or a YAML file."""
-    return check_config(*read_preset(preset))
+def load_config(preset: str, context: dict[str, bool] | None = None) -> RunConfig:
+    """Load a built-in preset or a YAML file; see `read_preset`."""
+    return check_config(*read_preset(preset, context), context)
 
 
 def dump_config(config: RunConfig) -> str:
@@ -128,7 +131,7 @@ def _explained(first: ErrorDetails) -> str:
     if first["type"] == "value_error":
         return message
     where = f"{printable(key)} is {quoted(first['input'])}"
-    return f"{where}: {message[0].lower()}{message[1:]}{_how_to_write_it(first)}"
+    return f"{where}: {message[0].lower()}{message[1:]}{_how_to_write_it(first)}{_if_it_is_own(key)}"
 
 
 def _how_to_write_it(error: ErrorDetails) -> str:
@@ -142,6 +145,13 @@ def _how_to_write_it(error: ErrorDetails) -> str:
         option = ".".join(str(part) for part in error["loc"] if isinstance(part, str)).replace("_", "-")
         return "; " + as_words_of_their_own(f"--{option}", word)
     return ""
+
+
+def _if_it_is_own(key: str) -> str:
+    """What is missing where the name of a method or a loss is not one of the package's."""
+    if key not in ("discriminator.condition", "loss.adversarial"):
+        return ""
+    return ", or one of your own, in a program that registers it"
 
 
 def as_words_of_their_own(option: str, word: str) -> str:

@@ -5,6 +5,7 @@ Each section is checked by itself (`sections`), and here whether they fit togeth
 
 from pydantic import model_validator
 
+from projgan.config.own_names import CLASSIFYING_OWN
 from projgan.config.sections import (
     DataConfig,
     DiscriminatorConfig,
@@ -79,7 +80,7 @@ class RunConfig(Section):
                 f"a classifier guides towards one class an image, but data.condition is {kind} and "
                 f"generator.condition {self.generator.condition}: fine-tune a run of class labels"
             )
-        if kind != "class" and method in CLASSIFYING:
+        if kind != "class" and (method in CLASSIFYING or CLASSIFYING_OWN.get(method)):
             raise ValueError(
                 f"discriminator.condition {method} tells one class from the others, but data.condition is "
                 f"{kind}: choose projection or another that takes any condition"

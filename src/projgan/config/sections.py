@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from projgan.config.own_names import CLASSIFYING_OWN, OWN_LOSSES, or_own
 from projgan.files import without_detours
 from projgan.networks.shapes import DISCRIMINATORS, GENERATORS, RESOLUTIONS, SUPER_RESOLUTION
 
@@ -37,17 +38,20 @@ else:  # the table is the list, for people as for pydantic
     GeneratorArchitecture = Literal[*GENERATORS, *SUPER_RESOLUTION]
     DiscriminatorArchitecture = Literal[Architecture, "projected"]
     Resolution = Literal[*RESOLUTIONS]
-Condition = Literal[
-    "projection",
-    "input-concat",
-    "hidden-concat",
-    "output-concat",
-    "ac-gan",
-    "tac-gan",
-    "adc-gan",
-    "d2d-ce",
-    "multi-hinge",
-    "unconditional",
+Condition = Annotated[
+    Literal[
+        "projection",
+        "input-concat",
+        "hidden-concat",
+        "output-concat",
+        "ac-gan",
+        "tac-gan",
+        "adc-gan",
+        "d2d-ce",
+        "multi-hinge",
+        "unconditional",
+    ],
+    or_own(CLASSIFYING_OWN),
 ]
 Positive = Annotated[int, Field(gt=0)]
 Width = Annotated[int, Field(gt=0, le=4096)]
@@ -145,7 +149,7 @@ class DiscriminatorConfig(Section):
 class LossConfig(Section):
     """What the two networks minimise."""
 
-    adversarial: Literal["hinge", "standard"] = "hinge"
+    adversarial: Annotated[Literal["hinge", "standard"], or_own(OWN_LOSSES)] = "hinge"
     """Hinge, or the standard (softplus) loss that the derivation starts from."""
     class_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     """Weight of the classification error of `ac-gan`, `tac-gan`, `adc-gan` and `d2d-ce` (ReACGAN's: 0.5)."""

@@ -176,7 +176,11 @@ def _to_grey_or_rgb(image: Image.Image) -> Image.Image:
 
 
 def _from_sixteen_bits(image: Image.Image, negative: bool, largest: int) -> Image.Image:
-    values = np.asarray(image).astype(np.uint32)
-    values = largest - values if negative else values
+    stored = np.asarray(image).astype(np.uint32)
+    values = largest - stored if negative else stored
     # Exactly the nearest level, a half upwards; Pillow's convert would clip at 255.
-    return Image.fromarray(((510 * values + largest) // (2 * largest)).astype(np.uint8))
+    levels = ((510 * values + largest) // (2 * largest)).astype(np.uint8)
+    transparent = image.info.get("transparency")  # the one value that a PNG may declare to be so
+    if transparent is not None:
+        levels[stored == transparent] = 255
+    return Image.fromarray(levels)

@@ -8,6 +8,8 @@ from projgan.data.decoding import Decoding, OnUnreadable, unreadable_images
 from projgan.data.half_made import half_made
 from projgan.data.packed import PackedImages
 from projgan.data.sources import Source
+from projgan.data.sources.digits import DIGITS
+from projgan.data.sources.listing import is_hidden
 from projgan.data.store import (
     MANIFEST,
     MAX_RESOLUTION,
@@ -50,9 +52,10 @@ def pack(
 
     Raises:
         UserError: unreadable images (all of them counted, the first few named), something else at `out`,
-            or too little disk space.
+            `out` among the images, or too little disk space.
     """
     check_request(resolution, channels, on_unreadable)
+    _refuse_store_among_images(source, Path(out))
     decoding = Decoding(source, resolution, channels, fit=fit, on_unreadable=on_unreadable, progress=progress)
     return pack_decoded(decoding, Path(out), verify)
 
@@ -79,6 +82,16 @@ def pack_decoded(decoding: Decoding, out: Path, verify: Verify) -> PackedImages:
     except OSError as error:
         raise _unwritable(out, error.strerror or str(error)) from error
     return open_packed(out, verify="never")  # as it has just been written
+
+
+def _refuse_store_among_images(source: Source, out: Path) -> None:
+    """Keep a store's files out of the folder its images come from, where they would be taken for a class."""
+    images = Path(source.location)
+    if source.location == DIGITS or not images.is_dir():
+        return
+    place, inside = out.resolve(), images.resolve()
+    if place != inside and place.is_relative_to(inside) and not is_hidden(str(place.relative_to(inside))):
+        raise UserError(f"{out} lies among the images of {images}; choose a place outside")
 
 
 def _unwritable(out: Path, reason: str) -> UserError:

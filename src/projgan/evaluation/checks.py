@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from projgan.data.tensors import as_torch
 from projgan.errors import UserError
 
 
@@ -12,6 +13,7 @@ def checked_rows(rows: Tensor, name: str, at_least: int = 2) -> Tensor:
     Raises:
         UserError: naming the rows by `name`, and what they are instead.
     """
+    rows = as_torch(rows)
     if rows.dim() != 2 or rows.shape[1] == 0:
         raise UserError(f"{name} must be [N, D], one row per image; their shape is {list(rows.shape)}")
     if not rows.is_floating_point():
@@ -50,6 +52,7 @@ def checked_labels(labels: Tensor, name: str, count: int, num_classes: int) -> T
     Raises:
         UserError: naming the labels by `name`, and what they are instead.
     """
+    labels = as_torch(labels)
     if labels.shape != (count,):
         raise UserError(f"{name} must be [{count}], one per image; their shape is {list(labels.shape)}")
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:

@@ -194,6 +194,7 @@ class Evaluator:
             conditional=conditional,
             classifies=self.network.class_names == self.data.class_names,
             network=self.network.name,
+            has_logits=self.network.has_logits,
         )
         if self.protocol.generated_per_class is None:
             return names

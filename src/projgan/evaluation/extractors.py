@@ -8,6 +8,7 @@ from torch import Tensor
 from projgan.errors import UserError
 from projgan.evaluation.feature_network import Extracted, FeatureNetwork
 from projgan.evaluation.inception import Inception, open_published
+from projgan.evaluation.own_features import OWN_FEATURES, OwnNetwork
 from projgan.files import file_sha256
 from projgan.listening import Count
 from projgan.networks.efficientnet_lite import NUM_FEATURES, USUAL_SIZE, resized
@@ -29,7 +30,7 @@ def open_feature_network(
     Args:
         name: `inception`, fetched into the cache on first use; `inception:PATH`, a file that is there; or
             `classifier:PATH`, a classifier that this package trained; `imagenet` of the extra `pretrained`,
-            or `imagenet:PATH` of its file.
+            or `imagenet:PATH` of its file; `own:NAME`, one that was registered.
         device: where it runs.
         cache: folder of fetched weights; made if need be.
         progress: is told bytes fetched and bytes in all.
@@ -44,11 +45,14 @@ def open_feature_network(
         return Inception(Path(path), device)
     if kind == "classifier" and path:
         return ClassifierNetwork(Path(path), device)
+    if kind == "own" and path in OWN_FEATURES:
+        return OwnNetwork(OWN_FEATURES[path], device)
     if kind == "imagenet" and name != "imagenet:":
         return ImagenetNetwork(name, device)
     raise UserError(
         f"unknown feature network {name!r}; known: inception, inception:PATH of its file, imagenet, "
-        "imagenet:PATH, classifier:PATH of one made by `projgan classifier`"
+        "imagenet:PATH, classifier:PATH of one made by `projgan classifier`, own:NAME of one that this "
+        "program has registered"
     )
 
 

@@ -36,6 +36,8 @@ class FeatureNetwork(ABC):
     """What happens to the images before the network, in words."""
     num_features: int
     """D."""
+    has_logits: bool = True
+    """Whether it has scores of classes at all."""
     class_names: tuple[str, ...] | None
     """Of its logits; None where they are not the classes of the images measured."""
     resolution: int | None

@@ -31,7 +31,13 @@ def public_name(name: str, is_inception: bool) -> str:
 
 
 def choose_metrics(
-    wanted: Sequence[str] | None, *, is_inception: bool, conditional: bool, classifies: bool, network: str
+    wanted: Sequence[str] | None,
+    *,
+    is_inception: bool,
+    conditional: bool,
+    classifies: bool,
+    network: str,
+    has_logits: bool = True,
 ) -> list[str]:
     """Return keys of `METRICS`: those asked for, or all that apply and take no minutes.
 
@@ -41,6 +47,7 @@ def choose_metrics(
         conditional: whether the generated images have classes.
         classifies: whether the network knows the classes of the data.
         network: its name, for the refusal.
+        has_logits: whether it has scores of classes at all.
 
     Raises:
         UserError: an unknown metric, or one that cannot be measured here.
@@ -50,7 +57,9 @@ def choose_metrics(
         return [
             name
             for name, metric in METRICS.items()
-            if not metric.asked_only and _applies(metric, conditional, classifies)
+            if not metric.asked_only
+            and _applies(metric, conditional, classifies)
+            and (has_logits or not metric.of_logits)
         ]
     chosen = []
     for word in (name.replace("-", "_") for name in wanted):
@@ -64,6 +73,8 @@ def choose_metrics(
                 f"{word} needs features of a classifier of the data's classes, not {network}; train one with "
                 "`projgan classifier` and give it as classifier:FILE"
             )
+        if metric.of_logits and not has_logits:
+            raise UserError(f"{word} needs scores of classes, which {network} has not; leave it out")
         chosen.append(known[word])
     return list(dict.fromkeys(chosen))
 

@@ -81,6 +81,8 @@ class Metric:
     """The generated images must have classes."""
     classifies: bool = False
     """The feature network must know the classes of the data."""
+    of_logits: bool = False
+    """The feature network must have scores of classes, whichever."""
     asked_only: bool = False
     """It takes minutes, so it must be asked for by name."""
     of_each_class: int = 0
@@ -243,7 +245,7 @@ def _classification_accuracy_score(compared: Compared) -> list[Finding]:
 METRICS: dict[str, Metric] = {
     "fid": Metric(_frechet_distance),
     "kid": Metric(_kernel_distance),
-    "inception_score": Metric(_inception_score),
+    "inception_score": Metric(_inception_score, of_logits=True),
     "precision_recall": Metric(_precision_recall),
     "density_coverage": Metric(_density_coverage),
     "intra_fid": Metric(

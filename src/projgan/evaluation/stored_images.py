@@ -9,6 +9,7 @@ from torch import Tensor
 from projgan.data import PackedImages, Source, load_images, open_source, survey
 from projgan.data.class_folders import class_of_folder, folder_names
 from projgan.data.decoding import OnUnreadable, unreadable_images
+from projgan.data.sources.columns import TO_MEASURE
 from projgan.errors import UserError, nearest_name
 from projgan.evaluation.image_sources import AT_ONCE, Draw, ImageSource, RealConditions
 from projgan.evaluation.protocol import Protocol
@@ -90,12 +91,12 @@ def _first_of_each(order: Tensor, labels: Tensor, wanted: int, real: RealConditi
 
 
 def stored_images(location: Path, channels: int, on_unreadable: OnUnreadable = "error") -> StoredImages:
-    """Read images that are there already, at their own size.
+    """Read images that are there already, at their own size; what is only measured may lack classes.
 
     Raises:
         UserError: nothing there, or images of several sizes or not square: none is resized in silence.
     """
-    source = open_source(location)
+    source = open_source(location, request=TO_MEASURE)
     resolution = _common_size(source)
     return StoredImages(
         load_images(

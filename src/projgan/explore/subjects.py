@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from projgan.config import RunConfig, load_config
+from projgan.config.own_names import OF_ANY_PROGRAM
 from projgan.errors import UserError
 from projgan.explore.found import FoundImage, found_in
 from projgan.files import names_apart
@@ -105,7 +106,7 @@ def _with_found(subjects: Sequence[Subject], paths: Sequence[Path]) -> list[Subj
 
 def _open(path: Path, name: str, device: torch.device | str) -> Subject:
     run = RunDirectory(path) if RunDirectory(path).config.is_file() else None
-    config = load_config(str(run.config)) if run else None
+    config = load_config(str(run.config), OF_ANY_PROGRAM) if run else None
     if config and config.data.condition == "low-resolution":
         why = "it enlarges images, which only `projgan super-resolve` shows"
         return Subject(name, str(path), None, None, "", run, config, why)

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from projgan.errors import UserError
-from projgan.files import write_atomically
+from projgan.files import make_folder, write_atomically
 from projgan.generation.sampling import latents_of
 from projgan.networks.plain import compute_as_written
 from projgan.networks.resnet import Generator
@@ -27,6 +27,12 @@ from projgan.storage.network_description import NetworkDescription, versions
 
 TOLERANCE = 1e-5
 """Of an image in [-1, 1], between the file and torch."""
+COLUMNS = {
+    "class": "weights float32 [N, K]",
+    "multi-hot": "0 or 1 of each class, float32 [N, K]",
+    "vector": "float32 [N, K], (value - mean) / deviation of each column, see units",
+}
+"""What a file takes where the condition is no label, by its kind."""
 MOST_CHECKED = 1000
 """Classes that are compared, evenly over all."""
 
@@ -78,10 +84,11 @@ def metadata_of(generator: Generator, description: NetworkDescription, labels: b
     units = description.standardization
     return {
         "class_names": list(description.class_names),
-        "condition": generator.condition and ("labels int64 [N]" if labels else "weights float32 [N, K]"),
+        "condition": generator.condition and ("labels int64 [N]" if labels else COLUMNS[generator.condition]),
         "units": None if units is None else units.model_dump(),
         "latents": f"standard normal float32 [N, {generator.latent_size}]",
         "latent_size": generator.latent_size,
+        "seeds": "latents of seed s: torch.randn(latent_size, generator=torch.Generator().manual_seed(s))",
         "images": "float32 [N, C, H, W] in [-1, 1]; uint8 is floor((x + 1) * 128), cut to 0..255",
         "resolution": generator.resolution,
         "channels": generator.channels,
@@ -99,7 +106,7 @@ def export(
     Args:
         generator: in evaluation mode, on the CPU; it computes plainly from here on.
         description: of its file.
-        path: to write.
+        path: to write; its folder is made if need be.
         kind: a name in `EXPORTERS`.
         labels: whether the condition is a label; else float [N, K].
 
@@ -121,6 +128,7 @@ def export(
                 f"{path}: not written, since its images are up to {difference:.2g} from torch's; "
                 "please report it with the generator's card"
             )
+        make_folder(path.parent)
         write_atomically(path, lambda file: file.write(made.read_bytes()))
     return difference
 

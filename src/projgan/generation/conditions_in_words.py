@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 import torch
 from torch import Tensor
 
+from projgan.data.sources.columns import LARGEST_VALUE
 from projgan.data.standardization import Standardization
 from projgan.errors import UserError, nearest_name, nearest_of_several
 from projgan.generation.mixtures import Mix, pairs_of, place_of
@@ -76,7 +77,7 @@ def mixing_weights(
     words = _labels_of_words(class_names)
     for name, weight in pairs_of(mix, words, "class=weight, as in cat=0.3,dog=0.7"):
         weights[class_label(name, class_names, empty)] += weight
-    if abs(weights.sum().item() - 1) > 1e-4:
+    if not abs(weights.sum().item() - 1) <= 1e-4:  # nor where the sum is no number
         raise UserError(f"{place_of(mix)}: the weights sum to {weights.sum().item():g}; they must sum to 1")
     return weights
 
@@ -109,13 +110,18 @@ def vector_in_units(
         UserError: not of that form, an unknown column or one named twice.
     """
     assert units is not None, "a vector has units"
-    condition, columns = torch.zeros(len(names)), {composed(name): place for place, name in enumerate(names)}
+    condition, columns = (
+        torch.zeros(len(names), dtype=torch.float64),
+        {composed(name): place for place, name in enumerate(names)},
+    )
     for name, value in _once(mix, names, "column=value, as in age=30,height=1.7"):
         if name not in columns:
             raise UserError(f"{place_of(mix)}: unknown column {name!r}{nearest_name(name, names)}")
         column = columns[name]
         condition[column] = (value - units.means[column]) / units.deviations[column]
-    return condition
+    if not (condition.abs() <= LARGEST_VALUE).all():
+        raise UserError(f"{place_of(mix)}: too far from what the network has learned; give a smaller number")
+    return condition.float()
 
 
 def _once(mix: Mix, known: Iterable[str], form: str) -> list[tuple[str, float]]:

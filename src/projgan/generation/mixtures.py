@@ -1,8 +1,9 @@
 """How a mixture is written: `cat=0.3,dog=0.7`, also where names have commas and equals signs of their own."""
 
-import math
 from collections.abc import Collection, Iterable, Mapping
+from numbers import Real
 
+from projgan.data.sources.columns import LARGEST_VALUE
 from projgan.errors import UserError
 from projgan.names import composed
 
@@ -66,14 +67,14 @@ def _first_part(text: str, start: int, known: Collection[str], form: str) -> Par
 
 
 def _number(text: str, equals: int) -> tuple[float | None, int]:
-    """The finite number after an equals sign, up to the next comma, and where that is."""
+    """The number after an equals sign, up to the next comma, and where that is; None of one too large."""
     comma = text.find(",", equals)
     end = len(text) if comma < 0 else comma
     try:
         value = float(text[equals + 1 : end])
     except ValueError:
         return None, end
-    return (value if math.isfinite(value) else None), end
+    return (value if abs(value) <= LARGEST_VALUE else None), end
 
 
 def pairs_of(mix: Mix, known: Iterable[str], form: str) -> list[tuple[str, float]]:
@@ -85,8 +86,11 @@ def pairs_of(mix: Mix, known: Iterable[str], form: str) -> list[tuple[str, float
     if isinstance(mix, str):
         return named_numbers(composed(mix), map(composed, known), form)
     for name, value in mix.items():
-        if not isinstance(value, int | float) or not math.isfinite(value):
-            raise UserError(f"{place_of(mix)}: {value!r} of {name!r} is no finite number")
+        if not isinstance(name, str):
+            raise UserError(f"{place_of(mix)}: {name!r} is no name; give it as text")
+        if not isinstance(value, Real) or not abs(value) <= LARGEST_VALUE:
+            most = f"{LARGEST_VALUE:g}"
+            raise UserError(f"{place_of(mix)}: {value!r} of {name!r} is no finite number up to {most}")
     return [(composed(name), float(value)) for name, value in mix.items()]
 
 

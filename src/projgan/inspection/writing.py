@@ -18,6 +18,7 @@ from projgan.inspection.files import FILES, write_pictures, write_table
 from projgan.inspection.inspection import READINGS, Inspection, Reading, inspect
 from projgan.inspection.label_posterior import label_posterior_of
 from projgan.inspection.request import InspectionRequest
+from projgan.inspection.trained_images import refuse_other_images
 from projgan.lanes import features_of
 from projgan.listening import Count
 from projgan.networks.resnet import Generator
@@ -89,10 +90,13 @@ def write_inspection(
     discriminator, description = load_discriminator(path, device)
     _refuse_other_conditions(description, path)
     method = str(description.network["condition"])
-    settings = images_of_run(run, data, request, remedy="give images: inspect RUN DATA")
+    remedy = "give images: inspect RUN DATA"
+    settings = images_of_run(run, data, request, remedy=remedy)
     settings = settings.model_copy(update={"fit": fit_of(description.provenance.settings)})
     size = discriminator.resolution, discriminator.channels
     images = load_real(settings, size, progress=decoded)
+    if data is None:
+        refuse_other_images(run, settings, images, description, remedy=remedy, said=said)
     for words in images.loading_words:
         said(words)
     labels, classes, names = _labels(images, description, READINGS[method].score_name != "")

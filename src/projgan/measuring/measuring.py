@@ -3,12 +3,14 @@
 from pathlib import Path
 
 from projgan.config import DataConfig, MeasurementConfig
+from projgan.config.request import ImagesRequest
 from projgan.data.configured import cache_folder, fit_of, load_real
 from projgan.data.decoding import OnUnreadable
 from projgan.errors import UserError
 from projgan.evaluation.evaluator import Evaluator
 from projgan.evaluation.image_sources import GeneratorImages
 from projgan.evaluation.rows import MetricRow
+from projgan.inspection.trained_images import refuse_other_images
 from projgan.listening import Listener
 from projgan.measuring.evaluators import build_evaluator, open_network, protocol_of
 from projgan.measuring.subjects import ask_as_trained, describe_subject, is_run, sources_to_measure
@@ -16,6 +18,8 @@ from projgan.process.ranks import Ranks
 from projgan.storage.published_models import resolve_model
 from projgan.storage.run_directory import RunDirectory
 from projgan.storage.run_images import images_of_run
+
+REMEDY = "give real images with --data"
 
 
 def evaluate(
@@ -26,6 +30,7 @@ def evaluate(
     *,
     checkpoints: bool = False,
     truncation: float | None = None,
+    split: str | None = None,
     on_unreadable: OnUnreadable | None = None,
     listener: Listener | None = None,
 ) -> list[MetricRow]:
@@ -40,6 +45,7 @@ def evaluate(
         ranks: this process among all.
         checkpoints: measure every checkpoint that the run has kept, not its generator file.
         truncation: bound of the latents' entries, or None.
+        split: part of the run's own images to compare with, where no others are given.
         on_unreadable: what to do about images that cannot be decoded; None for what `data` says.
         listener: what to tell.
 
@@ -55,8 +61,9 @@ def evaluate(
     description = describe_subject(subject)
     if not subject.exists():
         raise UserError(f"{subject}: there is nothing to measure; give a run, a generator file or images")
+    is_own = data is None
     if data is None:
-        data = images_of_run(subject, None, remedy="give real images with --data")
+        data = images_of_run(subject, None, ImagesRequest(split=split), remedy=REMEDY)
     elif description is not None:
         data = data.model_copy(update={"fit": fit_of(description.provenance.settings)})
     if on_unreadable is not None:
@@ -72,6 +79,8 @@ def evaluate(
             if isinstance(source, GeneratorImages):
                 data = ask_as_trained(data, source.kind, source.condition_names)
             real = load_real(data, (source.resolution, source.channels), said=said)
+            if is_own and description is not None:
+                refuse_other_images(subject, data, real, description, remedy=REMEDY, said=said)
             evaluator = build_evaluator(
                 settings,
                 protocol,

@@ -17,6 +17,7 @@ from projgan.evaluation.nearest import Nearest, nearest
 from projgan.generation.request import SampleRequest
 from projgan.generation.sample_writing import rows_of
 from projgan.generation.sampling import sample
+from projgan.inspection.trained_images import refuse_other_images
 from projgan.inspection.writing import item_names
 from projgan.listening import Count, told
 from projgan.measuring.nearest_request import NearestRequest
@@ -90,7 +91,8 @@ def write_nearest(
         UserError: no generator, no images, or a feature network that does not take them.
     """
     refuse_foreign([request.out], request.overwrite)
-    settings = images_of_run(run, data, request, remedy="give images: nearest RUN DATA")
+    remedy = "give images: nearest RUN DATA"
+    settings = images_of_run(run, data, request, remedy=remedy)
     path = generator_path(run)
     generator, description = open_generator(path, device)
     if description.standardization is not None and request.classes:
@@ -103,6 +105,8 @@ def write_nearest(
     network = open_feature_network(request.features, device, cache, fetched)
     size = generator.resolution, generator.channels
     real = load_real(settings, size, said=said, progress=decoded)
+    if data is None:
+        refuse_other_images(run, settings, real, description, remedy=remedy, said=said)
     if len(real) < 2:
         raise UserError(f"{real.name}: has one image; two are needed to compare with")
     of_real = real_features(real, torch.arange(len(real)), network, ranks, cache, seen).features

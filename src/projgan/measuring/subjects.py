@@ -63,7 +63,7 @@ def sources_to_measure(
     elif truncation is not None:
         raise UserError(f"{subject}: images that are there already have no truncation; leave it out")
     else:
-        stored = stored_images(subject, channels, on_unreadable=on_unreadable)
+        stored = stored_images(subject, channels, on_unreadable)
         if said is not None and stored.images.skipped_words:
             said(stored.images.skipped_words)
         yield stored

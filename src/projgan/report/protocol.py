@@ -98,6 +98,7 @@ def warnings_of(methods: Sequence[Method], results: Sequence[MetricResult]) -> l
         *_damage(methods),
         *_confounders(methods),
         *_seeds(methods),
+        *_unlike_networks(methods),
         *_steps(methods, results),
         *_gaps(methods, results),
         *_counts(results),
@@ -126,6 +127,16 @@ def _seeds(methods: Sequence[Method]) -> list[str]:
     if len(counts) > 1:
         return [f"The methods have unequal numbers of seeds ({counts[0]} to {counts[-1]})."]
     return []
+
+
+def _unlike_networks(methods: Sequence[Method]) -> list[str]:
+    """Seeds of one method have networks of one form; else a program put something else in its place."""
+    return [
+        f"The discriminators of {method.name} have different tensors, so its runs are not seeds of one "
+        "method. Give a method of your own a name of its own (projgan.register_condition)."
+        for method in methods
+        if len({run.discriminator_shapes for run in method.runs if run.discriminator_shapes}) > 1
+    ]
 
 
 def _steps(methods: Sequence[Method], results: Sequence[MetricResult]) -> list[str]:

@@ -8,12 +8,14 @@ from typing import Any
 from pydantic import ValidationError
 from torch import nn
 
-from projgan.config import RunConfig, check_config, read_preset
+from projgan.config import RunConfig, load_config
+from projgan.config.own_names import OF_ANY_PROGRAM
 from projgan.errors import UserError, printable
 from projgan.evaluation.rows import MetricRow
 from projgan.files import names_apart
+from projgan.networks.conditions import CONDITIONS
 from projgan.storage.network_description import Provenance
-from projgan.storage.network_file import count_parameters, load_generator
+from projgan.storage.network_file import count_parameters, discriminator_shapes, load_generator
 from projgan.storage.run_directory import RunDirectory, refuse_no_run
 from projgan.stored import first_mistake
 
@@ -33,6 +35,8 @@ class Run:
     """Labels of the classes that have images."""
     generator_parameters: int
     discriminator_parameters: int | None
+    discriminator_shapes: frozenset[tuple[str, tuple[int, ...]]] | None
+    """Names and shapes of its tensors; None without its file."""
     """None where no discriminator was kept."""
     stats: tuple[dict[str, Any], ...]
     """Rows of `stats.jsonl`."""
@@ -71,20 +75,28 @@ def _read(path: Path, name: str) -> Run:
     if not directory.generator.is_file():
         raise UserError(f"{path}: no generator.safetensors there; the run has not reached a checkpoint yet")
     generator, description = load_generator(directory.generator)
-    beside = directory.discriminator
+    config, beside = load_config(str(directory.config), OF_ANY_PROGRAM), directory.discriminator
     return Run(
         name=name,
         path=path,
-        config=check_config(*read_preset(str(directory.config))),
+        config=config,
         provenance=description.provenance,
         class_names=description.class_names,
         present_classes=tuple(description.present_classes),
         generator_parameters=_count_parameters(generator),
-        discriminator_parameters=count_parameters(beside) if beside.is_file() else None,
+        discriminator_parameters=_count_of_discriminator(directory, config),
+        discriminator_shapes=discriminator_shapes(beside) if beside.is_file() else None,
         stats=tuple(directory.read_stats()),
         rows=_read_rows(directory),
         damaged_rows=directory.count_damaged_metrics(),
     )
+
+
+def _count_of_discriminator(directory: RunDirectory, config: RunConfig) -> int | None:
+    """None where there is none, or where it meets the condition in a way that another program brought."""
+    if not directory.discriminator.is_file() or config.discriminator.condition not in CONDITIONS:
+        return None
+    return count_parameters(directory.discriminator)
 
 
 def _count_parameters(network: nn.Module) -> int:

@@ -1,9 +1,11 @@
-"""The generator of a run's checkpoint, as its file of that step would have it."""
+"""The networks of a run's checkpoint, as their files of that step would have them."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from projgan.config import load_config
 from projgan.errors import UserError
@@ -73,6 +75,22 @@ def open_generator(path: Path, device: torch.device | str = "cpu") -> tuple[Gene
             "signal ended the run, or by version 0.1); give another checkpoint, or go on with the run"
         )
     return kept.generator, kept.description
+
+
+def discriminator_weights(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of the discriminator of a checkpoint, as its file of that step would have them.
+
+    Raises:
+        UserError: a checkpoint elsewhere, a damaged one, or one of other networks.
+    """
+    run, step = _run_and_step(path)
+    directory = RunDirectory(run)
+    _, description = load_generator(directory.generator)
+    with torch.device("meta"):
+        _, discriminator = build_networks(load_config(str(directory.config)), len(description.class_names))
+    state = load_checkpoint(directory.checkpoints, step).get("discriminator")
+    restore(partial(discriminator.load_state_dict, assign=True), state, path, "give another checkpoint")
+    return discriminator.state_dict()
 
 
 def _run_and_step(path: Path) -> tuple[Path, int]:

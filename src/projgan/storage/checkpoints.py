@@ -44,7 +44,7 @@ def load_checkpoint(folder: Path, step: int) -> dict[str, Any]:
     remedy = (
         f"remove it to resume from {checkpoint_path(folder, earlier[-1]).name}"
         if earlier
-        else "remove it to start again, or choose another --run-dir"
+        else "choose another --run-dir, or remove it, the networks and the numbers to start again"
     )
     state = load_state(path, FORMAT, remedy)
     if not same(state.get("step"), step):

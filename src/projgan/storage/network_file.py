@@ -124,6 +124,12 @@ def count_parameters(path: Path | str) -> int:
     return sum(parameter.numel() for parameter in _build(path, description).parameters())
 
 
+def discriminator_shapes(path: Path | str) -> frozenset[tuple[str, tuple[int, ...]]]:
+    """Return the names and shapes of a discriminator's tensors; errors as in `load_generator`."""
+    _, tensors = _read(Path(path), DISCRIMINATORS)
+    return frozenset((name, tuple(tensor.shape)) for name, tensor in tensors.items())
+
+
 def load_super_resolution_generator(
     path: Path | str, device: torch.device | str = "cpu"
 ) -> tuple[SuperResolutionGenerator, NetworkDescription]:

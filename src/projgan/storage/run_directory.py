@@ -7,8 +7,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from projgan.config import RESUMABLE_KEYS, RunConfig, check_config, differing_keys, dump_config
+from projgan.config import RESUMABLE_KEYS, RunConfig, check_config, differing_keys, dump_config, load_config
 from projgan.config import read_preset as read_settings
+from projgan.config.own_names import OF_ANY_PROGRAM
 from projgan.errors import UserError
 from projgan.files import lock_for_this_process, refuse_unnameable, why_not_writable, write_atomically
 
@@ -94,8 +95,12 @@ class RunDirectory:
         """
         with self._writing():
             self._refuse_other_things()
-            if self.config.exists() and any(self.checkpoints.glob("*.pt")):
+            if not self.config.exists():
+                return
+            if any(self.checkpoints.glob("step-*.pt")):  # the module that reads them takes torch, a second
                 self._refuse_another_run(config)
+            else:
+                self._refuse_without_checkpoints()
 
     def rehearse(self, config: RunConfig) -> None:
         """Refuse what `locked` and `prepare` would; nothing is made, changed or left.
@@ -113,10 +118,12 @@ class RunDirectory:
     def prepare(self, config: RunConfig) -> None:
         """Check that the folder is new or holds this very run, and remove what a kill left half written.
 
-        A run that never reached a checkpoint has nothing to lose: its folder may start another one.
+        A run that never reached a checkpoint has nothing to lose: its folder may start another one. One whose
+        checkpoints were removed has its generator and its numbers.
 
         Raises:
-            UserError: the folder holds a run of another configuration, or something else.
+            UserError: the folder holds a run of another configuration, one without a checkpoint to go on
+                from, or something else.
         """
         self.refuse(config)
         with self._writing():
@@ -163,6 +170,27 @@ class RunDirectory:
                 f"{self.path} holds a run with {key} {before}, not {now}{more}; "
                 "use its settings or choose another --run-dir"
             )
+
+    def _refuse_without_checkpoints(self) -> None:
+        """Keep what a run has left from one that would begin in its place."""
+        has_generator = self.generator.exists()
+        if not has_generator and not self._has_numbers_past_a_checkpoint():
+            return
+        left = [path.name for path in (self.generator, self.metrics) if path.exists()]
+        weights = f" (--start-from {self.path} takes these weights)" if has_generator else ""
+        raise UserError(
+            f"{self.path} holds {' and '.join(left)} of a run, and no checkpoint to go on from; choose "
+            f"another --run-dir{weights}, or remove {'them' if len(left) > 1 else 'it'} to train anew"
+        )
+
+    def _has_numbers_past_a_checkpoint(self) -> bool:
+        """Whether numbers are of a step that a run killed before its first checkpoint never reached."""
+        rows = self.read_metrics()
+        if not rows:
+            return False
+        training = load_config(str(self.config), OF_ANY_PROGRAM).training
+        # At the very step of a checkpoint, numbers are measured before it is written.
+        return any(_step_of(row) > min(training.checkpoint_every, training.steps) for row in rows)
 
     def append_stats(self, row: dict[str, Any]) -> None:
         """Add one line of statistics."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from projgan.config import DataConfig, load_config
+from projgan.config.own_names import OF_ANY_PROGRAM
 from projgan.config.request import ImagesRequest
 from projgan.errors import UserError
 from projgan.storage.hub_models import known_as
@@ -29,4 +30,4 @@ def images_of_run(
     config = RunDirectory(run).config
     if not config.is_file():
         raise UserError(f"{known_as(run)}: does not say which images it was trained on; {remedy}")
-    return request.of(load_config(str(config)).data)
+    return request.of(load_config(str(config), OF_ANY_PROGRAM).data)

@@ -17,6 +17,7 @@ from projgan.evaluation.diversity import number_of_scales
 from projgan.evaluation.extractors import ClassifierNetwork
 from projgan.evaluation.super_resolution import Fidelity, fidelity
 from projgan.files import make_folder, write_atomically
+from projgan.inspection.trained_images import refuse_other_images
 from projgan.listening import Count, told
 from projgan.networks.super_resolution import FACTOR
 from projgan.overwriting import SIGN, refuse_foreign
@@ -79,9 +80,12 @@ def evaluate_super_resolution(
     refuse_foreign([request.out / "evaluation.json", request.out / "comparison.png"], request.overwrite)
     path = generator_path(run)
     generator, description = load_super_resolution_generator(path, device)
-    settings = images_of_run(run, data, request, remedy="give some: super-resolve RUN DATA --evaluate")
+    remedy = "give some: super-resolve RUN DATA --evaluate"
+    settings = images_of_run(run, data, request, remedy=remedy)
     settings = settings.model_copy(update={"fit": fit_of(description.provenance.settings)})
     images = load_real(settings, (generator.resolution, generator.channels), progress=decoded)
+    if data is None:
+        refuse_other_images(run, settings, images, description, remedy=remedy, said=said)
     if len(images) < 2:
         raise UserError(f"{images.name}: {len(images)} image; at least 2 are needed for an error")
     for words in images.loading_words:

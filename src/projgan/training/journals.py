@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from projgan.config import RunConfig, load_config
+from projgan.config.own_names import OF_ANY_PROGRAM
 from projgan.errors import UserError, reason_of
 from projgan.files import write_atomically
 from projgan.storage.run_directory import RunDirectory
@@ -75,7 +76,7 @@ class WeightsAndBiases:
         folder.mkdir(exist_ok=True)
         name, is_new = _name_in(folder / "projgan-id.txt")
         directory = RunDirectory(folder.parent)
-        config = load_config(str(directory.config))
+        config = load_config(str(directory.config), OF_ANY_PROGRAM)
         try:
             chosen = wandb.setup().settings
             sends = chosen.mode in ("online", "run")

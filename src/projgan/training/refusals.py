@@ -6,6 +6,7 @@ from typing import Any
 
 from projgan.config import RunConfig
 from projgan.data.conditions import Labelled
+from projgan.data.sources.base import Source
 from projgan.data.sources.digits import DIGITS
 from projgan.data.sources.opening import refuse_absent
 from projgan.errors import UserError
@@ -62,9 +63,10 @@ def refuse_one_class(config: RunConfig, data: Labelled) -> None:
     present = set(data.labels.tolist())
     if config.data.condition == "class" and config.generator.condition and len(present) < 2:
         name = data.class_names[present.pop()]
+        deeper = data.deeper if isinstance(data, Source) else ""
+        remedy = deeper or "use --generator.condition None --discriminator.condition unconditional"
         raise UserError(
-            f"{config.data.source}: one class only ({name}), so there is no condition to "
-            "learn; use --generator.condition None --discriminator.condition unconditional"
+            f"{config.data.source}: one class only ({name}), so there is no condition to learn; {remedy}"
         )
 
 

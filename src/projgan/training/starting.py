@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from projgan.config import RunConfig
 from projgan.errors import UserError, listed, printable
 from projgan.hub.names import is_hub_name
-from projgan.storage.checkpoint_generators import open_generator
+from projgan.networks.resnet import Generator
+from projgan.storage.checkpoint_generators import discriminator_weights, open_generator
 from projgan.storage.hub_models import known_as
+from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import generator_path
 from projgan.storage.pairs import discriminator_of
 from projgan.storage.run_networks import build_networks
@@ -58,18 +60,18 @@ def start_from(trainer: Trainer, config: RunConfig, names: Sequence[str]) -> lis
     assert given is not None
     place = generator_path(Path(given))
     source, description = open_generator(place, trainer.ranks.device)
-    pair = discriminator_of(place, source, description)
+    judge = _discriminator_weights(place, source, description)
     rows = class_rows(config, len(names))
     theirs = description.class_names if source.condition == "class" else ()
     said = [_words_of_classes(names, theirs, known_as(place) if is_hub_name(given) else str(place))]
     for which, (network, other) in enumerate(
-        ((trainer.generator, source), (trainer.discriminator, pair[0] if pair else None))
+        ((trainer.generator, source.state_dict()), (trainer.discriminator, judge))
     ):
         name = ("generator", "discriminator")[which]
         if other is None:
             said.append(f"{name}: none lies beside that generator, so it starts at random")
             continue
-        taken = take(network, names, other.state_dict(), theirs, rows[which], name)
+        taken = take(network, names, other, theirs, rows[which], name)
         if taken.tensors < LEAST_SHARE * taken.of:
             raise UserError(
                 f"{place}: its {name} has little in common with this run's ({taken.to_text()}); choose "
@@ -79,6 +81,16 @@ def start_from(trainer: Trainer, config: RunConfig, names: Sequence[str]) -> lis
     if trainer.average:
         trainer.average.generator.load_state_dict(trainer.generator.state_dict())
     return said
+
+
+def _discriminator_weights(
+    place: Path, source: Generator, description: NetworkDescription
+) -> Mapping[str, Tensor] | None:
+    """Those in the checkpoint itself, or of the file beside the generator's; None without one."""
+    if place.suffix == ".pt":
+        return discriminator_weights(place)
+    pair = discriminator_of(place, source, description)
+    return pair[0].state_dict() if pair else None
 
 
 def class_rows(config: RunConfig, num_classes: int) -> tuple[set[str], set[str]]:

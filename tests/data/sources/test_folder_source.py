@@ -111,6 +111,36 @@ def test_images_without_class_folders(write_files, png):
         open_source(write_files({"a.png": png(), "b.png": png()}))
 
 
+@pytest.mark.parametrize("stray", [False, True])
+def test_folders_in_an_only_folder_are_named_with_the_way_to_them(make, png, stray):
+    files = {"images/a/1.png": png(1), "images/b/1.png": png(2)} | ({"x.png": png()} if stray else {})
+    folder = make("folder", files)
+    source = open_source(folder)
+    assert source.class_names == ("images",)
+    assert source.remarks[0] == (
+        "images/ is the only folder with images, so it is one class; if the folders in it (a/, b/) are the "
+        f"classes, give {folder / 'images'}"
+    )
+    assert source.deeper == source.remarks[0]  # for who refuses one class
+    assert open_source(folder / "images").class_names == ("a", "b")
+    if not stray:
+        archived = open_source(make("zip", files))
+        assert (archived.class_names, archived.remarks) == (("a", "b"), ())
+
+
+def test_splits_in_an_only_folder_are_named_with_the_way_to_them(make, png):
+    folder = make("folder", {"set/deep/train/a/1.png": png(), "set/deep/test/a/2.png": png()})
+    (remark,) = open_source(folder).remarks
+    assert remark.endswith(f"if the folders in it (test/, train/) are the splits, give {folder / 'set/deep'}")
+    assert open_source(folder / "set" / "deep").splits == ("test", "train")
+
+
+def test_folders_in_class_folders_are_not_remarked(make, png):
+    assert open_source(make("folder", {"a/x/1.png": png(), "b/y/1.png": png()})).remarks == ()
+    flat = open_source(make("folder", {"a/1.png": png()}, "flat"))
+    assert (flat.remarks, flat.deeper) == ((), "")
+
+
 def test_images_beside_the_class_folders_are_remarked(write_files, png):
     source = open_source(write_files({"a.png": png(), "cat/b.png": png()}))
     assert names(source) == ["cat/b.png"]

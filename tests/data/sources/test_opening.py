@@ -2,9 +2,11 @@ import os
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from projgan.data import load_images, open_source, pack
+from projgan.data.sources.opening import refuse_absent
 from projgan.errors import UserError
 
 
@@ -21,6 +23,26 @@ def test_nothing_there(location, message):
     with pytest.raises(UserError, match=message) as caught:
         open_source(location)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [5, None, b"set", np.zeros((2, 4, 4)), [Path("set")]])
+def test_what_is_no_path_is_told_how_to_become_one(given):
+    for read in (open_source, lambda given: load_images(given, resolution=4, channels=1, cache=None)):
+        with pytest.raises(
+            UserError, match=r"images are given as \w+, not as the path .* numpy\.savez"
+        ) as caught:
+            read(given)
+        assert type(given).__name__ in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_an_endless_path_is_one_short_line():
+    for read in (open_source, refuse_absent):
+        with pytest.raises(
+            UserError, match=r"cannot be read \(File name too long\); check the path"
+        ) as caught:
+            read("x" * 5000)
+        assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize(

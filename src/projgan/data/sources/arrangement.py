@@ -21,6 +21,7 @@ class Arrangement:
         label_files: names of the files that say so.
         split, splits: the part chosen and those present.
         problems, remarks: as those of a source.
+        deeper: as that of a source.
         told: names of other files that the remarks speak of.
         condition_names, conditions: float32 `[N,K]` where another condition was asked for.
     """
@@ -34,6 +35,7 @@ class Arrangement:
     splits: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    deeper: str = ""
     told: tuple[str, ...] = ()
     condition_names: tuple[str, ...] = ()
     conditions: np.ndarray | None = None
@@ -56,7 +58,7 @@ class FileSource(Source):
             if found.label_files
             else f"{listing.noun} of class folders"
         )
-        self.problems, self.remarks = found.problems, found.remarks
+        self.problems, self.remarks, self.deeper = found.problems, found.remarks, found.deeper
         if listing.links_out and listing.refuses_links:
             self.problems += (f"{listing.place}: {listing.links_line()}",)
         elif listing.links_out:

@@ -10,7 +10,12 @@ from projgan.data.sources.label_files import LabelFiles, find_label_files
 from projgan.data.sources.labelled import arrange_by_labels
 from projgan.data.sources.listing import Listing
 from projgan.data.sources.numbering import are_certainly_no_classes, are_numbers, look_like_parts
-from projgan.data.sources.tree import NoClassesError, arrange_by_folders
+from projgan.data.sources.tree import (
+    NoClassesError,
+    NoFoldersError,
+    arrange_by_folders,
+    arrange_without_folders,
+)
 from projgan.errors import UserError
 
 _SIDECARS = (".cls", ".class", ".label", ".labels", ".json", ".xml", ".txt", ".yaml")
@@ -34,6 +39,10 @@ def arrange(listing: Listing, split: str | None, request: ConditionRequest) -> A
     else:
         try:
             found = arrange_by_folders(listing, split)
+        except NoFoldersError as error:
+            if request.required:
+                raise files.error_about(error.folder) or error from None
+            found = arrange_without_folders(listing)
         except NoClassesError as error:
             raise files.error_about(error.folder) or error from None
         found = _checked_folders(listing, found, files)

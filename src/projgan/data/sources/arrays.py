@@ -26,12 +26,14 @@ class ArraySource(Source):
         fingerprint: str | None = None,
         condition_names: tuple[str, ...] = (),
         conditions: np.ndarray | None = None,
+        remarks: tuple[str, ...] = (),
     ) -> None:
         self.kind, self.name, self.location = kind, name, location
         self.split, self.splits = split, splits
         self.class_names, self.classes_from = class_names, classes_from
         self.labels = np.ascontiguousarray(labels, dtype=np.int64)
         self.condition_names, self.conditions = condition_names, conditions
+        self.remarks = remarks
         self.total_bytes = images.nbytes
         self._images = images
         self.fingerprint = fingerprint or fingerprint_items(

@@ -53,6 +53,7 @@ class Source(ABC):
             One fingerprint means the same images, while the same images may have several.
         problems: what forbids training on it, one line each; `pack` refuses with the first of them.
         remarks: what a person should know, one line each.
+        deeper: the remark on a folder with one class that says where more may lie; "" in most.
     """
 
     kind: str
@@ -69,6 +70,7 @@ class Source(ABC):
     fingerprint: str
     problems: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    deeper: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -19,16 +19,29 @@ _ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class ConditionRequest:
-    """Which condition is wanted of a source: a kind in `CONDITION_KINDS`, and its columns."""
+    """Which condition is wanted of a source: a kind in `CONDITION_KINDS`, and its columns.
+
+    Attributes:
+        kind: a name in `CONDITION_KINDS`.
+        columns: names of the columns, in the order wanted; None for all there are.
+        required: whether images without it are refused; only those that are to be measured may lack classes.
+    """
 
     kind: str = "class"
     columns: tuple[str, ...] | None = None
-    """Names of the columns, in the order wanted; None for all there are."""
+    required: bool = True
 
 
 ONE_CLASS = ConditionRequest()
+TO_MEASURE = ConditionRequest(required=False)
+"""One class where there are classes, as of images that are measured."""
 UNLABELLED = "unlabelled"
 """The one class of images that have other conditions only."""
+
+
+def column_name(spelled: str) -> str:
+    """Return what a column is called: without the spaces around it, its accents composed."""
+    return composed(spelled.strip())
 
 
 def choose_columns(
@@ -36,20 +49,24 @@ def choose_columns(
 ) -> tuple[str, ...]:
     """Return the columns of a table that hold the condition: those asked for, or all but those `beside`.
 
-    They are spelled as in the header, in which those asked for are found with accents in either form.
+    They are spelled as in the header, in which those asked for are found with accents in either form, with
+    or without spaces around them.
 
     Raises:
         UserError: one that is not there or is there twice, or none at all.
     """
     others = [name for name in header if name and name not in set(beside)]
-    spelled = {composed(name): name for name in others}
-    for name in request.columns or ():
-        if composed(name) not in spelled:
+    known = [column_name(name) for name in others]
+    spelled = dict(zip(known, others, strict=True))
+    for name in map(column_name, request.columns or ()):
+        if name not in spelled:
             raise UserError(
-                f"{place} has no column {name!r} for a condition{nearest_of_several(name, others)}"
+                f"{place} has no column {name!r} for a condition{nearest_of_several(name, known)}"
             )
+        if known.count(name) > 1:
+            raise UserError(f"{place} has two columns called {name!r}; give each a name of its own")
     chosen = tuple(
-        others if request.columns is None else (spelled[composed(name)] for name in request.columns)
+        others if request.columns is None else (spelled[column_name(name)] for name in request.columns)
     )
     if not chosen:
         raise UserError(
@@ -58,7 +75,7 @@ def choose_columns(
         )
     if len(chosen) > MAX_COLUMNS:
         raise UserError(f"{place} has {len(chosen):,} columns, more than the {MAX_COLUMNS:,} accepted")
-    check_class_names([composed(name) for name in chosen], place)
+    check_class_names([column_name(name) for name in chosen], place)
     return chosen
 
 
@@ -102,7 +119,7 @@ def read_number(cell: str, kind: str, column: str, place: str) -> float:
         UserError: it is empty or not a number of this kind.
     """
     try:
-        value = float(cell)
+        value = np.nan if "_" in cell else float(cell)  # only Python reads 1_000
     except ValueError:
         value = np.nan
     if not _ACCEPTED[kind](np.array(value)):

@@ -11,12 +11,14 @@ from projgan.data.sources.columns import (
     UNLABELLED,
     ConditionRequest,
     choose_columns,
+    column_name,
     empty_conditions,
     multi_hot_of_names,
     names_in_cell,
     read_number,
 )
 from projgan.data.sources.label_table import Cell, LabelTable, Record
+from projgan.data.sources.splits import SPLIT_COLUMNS, split_of_folder
 from projgan.errors import UserError, printable
 
 FILE_COLUMNS = ("file", "file_name", "filename", "image", "path")
@@ -32,6 +34,8 @@ class Columns:
     conditions: tuple[str, ...] = ()
     name_classes: bool = False
     """Whether the cells of the condition's one column name classes."""
+    split: str | None = None
+    """The column whose cells all name splits."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class Row:
     file: str
     label: str
     cells: tuple[Cell, ...]
+    split: str | None = None
+    """"train", "validation" or "test", where a column says so."""
 
     @property
     def place(self) -> str:
@@ -58,13 +64,36 @@ def find_columns(table: LabelTable, request: ConditionRequest) -> Columns:
         UserError: one is not there, or there twice.
     """
     file = _find_column(table, FILE_COLUMNS, "file")
+    split = _split_column(table)
     if request.kind == "class":
-        return Columns(file, _find_column(table, LABEL_COLUMNS, "label"))
+        return Columns(file, _find_column(table, LABEL_COLUMNS, "label"), split=split)
     label = next((name for name in table.header if name.strip().lower() in LABEL_COLUMNS), None)
     naming = [name for name in table.header if name.strip().lower() in NAMES_COLUMNS]
-    if request.kind == "multi-hot" and naming and not set(request.columns or ()) & set(table.header):
-        return Columns(file, label, (naming[0],), name_classes=True)
-    return Columns(file, label, choose_columns(table.header, {file, label or file}, request, table.place))
+    asked = set(map(column_name, request.columns or ()))
+    if request.kind == "multi-hot" and naming and not asked & set(map(column_name, table.header)):
+        return Columns(file, label, (naming[0],), name_classes=True, split=split)
+    beside = {file, label or file, split or file}
+    return Columns(file, label, choose_columns(table.header, beside, request, table.place), split=split)
+
+
+def _split_column(table: LabelTable) -> str | None:
+    """Return the column that says of every image in which split it is, as the header spells it."""
+    called_so = [name for name in table.header if name.strip().lower() in SPLIT_COLUMNS]
+    naming = [name for name in called_so if _names_splits(table, name)]
+    if len(naming) > 1:
+        raise UserError(f"{table.place} has two columns of splits ({', '.join(naming)}); keep one of them")
+    return naming[0] if naming else None
+
+
+def _names_splits(table: LabelTable, column: str) -> bool:
+    try:
+        return all(_split_of(cells.get(column)) is not None for _, cells in table.records())
+    except UserError:  # for `read_rows` to tell
+        return False
+
+
+def _split_of(cell: Cell) -> str | None:
+    return split_of_folder(cell) if isinstance(cell, str) else None
 
 
 def _find_column(table: LabelTable, accepted: tuple[str, ...], what: str) -> str:
@@ -86,7 +115,7 @@ def read_rows(table: LabelTable, columns: Columns) -> list[Row]:
         UserError: there are none, or one lacks its file or label, or names a file outside.
     """
     rows: list[Row] = []
-    for record in table.records:
+    for record in table.records():
         rows.append(_read_row(table.place, record, columns))
         if len(rows) > MAX_ITEMS:
             raise UserError(f"{table.place} has more than the {MAX_ITEMS:,} rows accepted")
@@ -106,7 +135,8 @@ def _read_row(table: str, record: Record, columns: Columns) -> Row:
     if not file or not label:
         missing = "label" if file else "file"
         raise UserError(f"{place}: the {missing} is empty; fill it in or remove the row")
-    return Row(table, where, file, label, tuple(cells.get(column) for column in columns.conditions))
+    split = None if columns.split is None else _split_of(cells.get(columns.split))
+    return Row(table, where, file, label, tuple(cells.get(column) for column in columns.conditions), split)
 
 
 def _label_text(cell: Cell, place: str) -> str:

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -31,12 +31,12 @@ class LabelTable:
         place: what to call the file in messages.
         hint: what to do where a column of labels is wanted and not there; empty for the usual advice.
         header: its columns, as spelled there.
-        records: gives the rows, once.
+        records: gives the rows, from the first one each time.
     """
 
     place: str
     header: tuple[str, ...]
-    records: Iterable[Record]
+    records: Callable[[], Iterator[Record]]
     hint: str = ""
 
 
@@ -54,12 +54,16 @@ def read_label_table(name: str, place: str, content: bytes) -> LabelTable:
 
 def _read_csv(place: str, content: bytes) -> LabelTable:
     text = _decode(place, "CSV", content)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    delimiter = _delimiter(text)
+
+    def reader() -> "csv.DictReader[str]":
+        return csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+
     try:
-        header = tuple(column for column in reader.fieldnames or () if column)
+        header = tuple(column for column in reader().fieldnames or () if column)
     except csv.Error as error:
         raise _malformed_csv(place, error) from error
-    return LabelTable(place, header, _csv_records(place, reader))
+    return LabelTable(place, header, lambda: _csv_records(place, reader()))
 
 
 def _csv_records(place: str, reader: "csv.DictReader[str]") -> Iterator[Record]:
@@ -99,7 +103,7 @@ def _read_lines(place: str, content: bytes) -> LabelTable:
             yield where, _record(f"{place}, {where}", _parse(f"{place}, {where}", line))
 
     first = next(records(), ("", {}))[1]
-    return LabelTable(place, tuple(first), records())
+    return LabelTable(place, tuple(first), records)
 
 
 def _read_json(place: str, content: bytes) -> LabelTable:
@@ -120,10 +124,13 @@ def _read_json(place: str, content: bytes) -> LabelTable:
     if not isinstance(entries, list) or not all(isinstance(entry, (dict, list, tuple)) for entry in entries):
         raise UserError(f"{place} has no labels by file; {_JSON_FORM}")
     if entries and isinstance(entries[0], dict):
-        where = ((f"item {number}", entry) for number, entry in enumerate(entries, start=1))
-        records = ((number, _record(f"{place}, {number}", entry)) for number, entry in where)
-        return LabelTable(place, tuple(entries[0]), records)
+        return LabelTable(place, tuple(entries[0]), lambda: _object_records(place, entries))
     return _pairs(place, entries)
+
+
+def _object_records(place: str, entries: list[object]) -> Iterator[Record]:
+    for number, entry in enumerate(entries, start=1):
+        yield f"item {number}", _record(f"{place}, item {number}", entry)
 
 
 def _pairs(place: str, entries: list[object]) -> LabelTable:
@@ -146,7 +153,7 @@ def _pairs(place: str, entries: list[object]) -> LabelTable:
             yield where, {"file": entry[0], **dict(zip(columns, cells, strict=True))}
 
     hint = "its labels are vectors: choose --data.condition vector" if isinstance(first, list) else ""
-    return LabelTable(place, ("file", *columns), records(), hint)
+    return LabelTable(place, ("file", *columns), records, hint)
 
 
 def _record(place: str, value: object) -> dict[str, Cell]:

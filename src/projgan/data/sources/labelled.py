@@ -10,7 +10,7 @@ import numpy as np
 
 from projgan.data.sources.arrangement import Arrangement
 from projgan.data.sources.base import labels_from_names, refuse_split_of_undivided
-from projgan.data.sources.columns import ConditionRequest
+from projgan.data.sources.columns import ConditionRequest, column_name
 from projgan.data.sources.label_files import LabelFile
 from projgan.data.sources.label_rows import Row, conditions_of, read_rows
 from projgan.data.sources.listing import Listing, leaves
@@ -36,8 +36,12 @@ def arrange_by_labels(
         for name, row in _find_images(listing, file):
             if named.setdefault(name, row) is not row:
                 raise _named_twice(name, named[name], row)
-    chosen, splits, names = _choose_split(list(named), split, listing)
-    remarks = _unnamed_remarks(listing, files, named, bool(splits))
+    folder_of, wrapper = _split_folders(list(named), listing)
+    split_of = _splits_of_images(listing, files, named, folder_of, len(wrapper))
+    if folder_of:
+        _refuse_unlabelled_split(folder_of, wrapper, split, listing)
+    chosen, splits, names = _choose_split(split_of, split, listing)
+    remarks = _unnamed_remarks(listing, files, named, bool(folder_of))
     if listing.in_order:
         wanted = set(names)
         names = [name for name in listing.files if name in wanted]
@@ -124,22 +128,66 @@ def _named_twice(name: str, first: Row, second: Row) -> UserError:
     )
 
 
-def _choose_split(
-    names: list[str], split: str | None, listing: Listing
-) -> tuple[str | None, tuple[str, ...], list[str]]:
-    """Return the split chosen, those there are, and the names in it; no splits unless all lie in theirs."""
+def _split_folders(names: list[str], listing: Listing) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the folder of each split, and those above; no splits unless all images lie in theirs."""
     paths = [tuple(name.split("/")) for name in names]
     wrapper = wrapper_of(paths)
     paths = [path[len(wrapper) :] for path in paths]
     tops = tops_of(paths)
     if not all(len(path) > 1 for path in paths) or not all(is_split_name(top) for top in tops):
+        return {}, wrapper
+    return folders_of_splits(tops, listing.place), wrapper
+
+
+def _splits_of_images(
+    listing: Listing,
+    files: Sequence[LabelFile],
+    named: dict[str, Row],
+    folder_of: dict[str, str],
+    depth: int,
+) -> dict[str, str | None]:
+    """Return the split of each image: that of its folder, or else what a column says.
+
+    Args:
+        listing: where they lie.
+        files: those that name them.
+        named: the row of each image.
+        folder_of: the folder of each split, where all images lie in those.
+        depth: how many folders are above these.
+
+    Raises:
+        UserError: folder and column disagree, or only some of the files have such a column.
+    """
+    split_in = {folder: split for split, folder in folder_of.items()}
+    found: dict[str, str | None] = {}
+    for name, row in named.items():
+        folder = name.split("/")[depth]
+        found[name] = split_in.get(folder, row.split)
+        if row.split not in (None, found[name]):
+            raise UserError(
+                f"{row.place}: the split is {row.split}, and {printable(name)} lies in {printable(folder)}/; "
+                "correct the row, or rename the folder if it is no split"
+            )
+    if None in found.values() and any(found.values()):
+        having = next(file.name for file in files if file.columns.split)
+        lacking = next(file.name for file in files if not file.columns.split)
+        raise UserError(
+            f"{listing.place}: {having} says in which split each image is, and {lacking} does not; "
+            "give both that column"
+        )
+    return found
+
+
+def _choose_split(
+    split_of: dict[str, str | None], split: str | None, listing: Listing
+) -> tuple[str | None, tuple[str, ...], list[str]]:
+    """Return the split chosen, those there are, and the names in it."""
+    present = {name for name in split_of.values() if name is not None}
+    if not present:
         refuse_split_of_undivided(split, listing.place)
-        return None, (), names
-    folder_of = folders_of_splits(tops, listing.place)
-    _refuse_unlabelled_split(folder_of, wrapper, split, listing)
-    chosen = choose_split(split, folder_of, listing.place)
-    inside = [name for name, path in zip(names, paths, strict=True) if path[0] == folder_of[chosen]]
-    return chosen, tuple(sorted(folder_of)), inside
+        return None, (), list(split_of)
+    chosen = choose_split(split, present, listing.place)
+    return chosen, tuple(sorted(present)), [name for name, found in split_of.items() if found == chosen]
 
 
 def _refuse_unlabelled_split(
@@ -182,7 +230,7 @@ def _conditions(
         return (), None
     first = files[0]
     for file in files[1:]:
-        if file.columns.conditions != first.columns.conditions:
+        if _column_names(file) != _column_names(first):
             raise UserError(
                 f"{listing.place}: {first.name} and {file.name} have different columns; give both the same"
             )
@@ -190,10 +238,16 @@ def _conditions(
     return conditions_of(place, rows, first.columns, request)
 
 
+def _column_names(file: LabelFile) -> list[str]:
+    return [column_name(spelled) for spelled in file.columns.conditions]
+
+
 def _in_words(files: Sequence[LabelFile], request: ConditionRequest) -> str:
     shown = " and ".join(file.name for file in files[:2]) + (
         f" and {len(files) - 2} more" if files[2:] else ""
     )
-    label = files[0].columns.label
-    has_columns = request.kind == "class" and not shown.lower().endswith(".json")
-    return f"{shown} (column {label.strip()})" if label and has_columns else shown
+    if shown.lower().endswith(".json"):  # it may have no columns
+        return shown
+    label, split = files[0].columns.label if request.kind == "class" else None, files[0].columns.split
+    columns = " and ".join(column.strip() for column in (label, split) if column)
+    return f"{shown} (column{'s' if label and split else ''} {columns})" if columns else shown

@@ -1,6 +1,7 @@
 """Images and labels in one NumPy `.npz` file."""
 
 import zipfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import IO
 
@@ -23,35 +24,59 @@ from projgan.data.sources.columns import (
     empty_conditions,
 )
 from projgan.data.sources.expansion import check_expansion
-from projgan.errors import UserError, reading
+from projgan.data.sources.splits import choose_split, split_of_folder
+from projgan.errors import UserError, listed, printable, reading
 
 _CHANNELS = (1, 3, 4)
 _FORM = "it needs `images` (uint8 [N,H,W], [N,H,W,C] or [N,C,H,W]) and `labels` (integers [N])"
+
+_SPLIT_ARRAYS = ("split", "splits")
+_KNOWN = frozenset({"images", "labels", "class_names", "conditions", "condition_names"})
 
 
 def open_npz(path: Path, split: str | None = None, request: ConditionRequest = ONE_CLASS) -> ArraySource:
     """Return the images of an `.npz` file with `images`, `labels` and, if it likes, `class_names`.
 
     Where another condition than one class is asked for it needs `conditions` [N,K], may have
-    `condition_names`, and may lack `labels`.
+    `condition_names`, and may lack `labels`. So it may where classes are not required; images and labels may
+    then be called `arr_0` and `arr_1`, as guided-diffusion calls its samples.
+
+    Where an array `split` (or `splits`) names one for each image, the images are those of one split, and a
+    label means the same in each.
 
     Shapes are checked against the sizes in the file before any array is allocated; no pickle is loaded.
+
+    Raises:
+        UserError: an array is missing or has not its form, or there is no such split.
     """
-    refuse_split_of_undivided(split, str(path))
     with reading(path, ".npz", "write it again with numpy.savez"), zipfile.ZipFile(path) as archive:
-        images = _to_channels_first(_read_array(archive, path, "images"), path)
+        present = {name.removesuffix(".npy") for name in archive.namelist()}
+        called = dict(zip(("images", "labels"), _names_of_arrays(present, request), strict=True))
+        images = _to_channels_first(_read_array(archive, path, called["images"]), path, called["images"])
         names, conditions = _read_names(archive, path, "class_names"), None
         condition_names: tuple[str, ...] = ()
-        if request.kind == "class" or "labels.npy" in archive.namelist():
-            labels = _read_labels(archive, path, len(images))
+        if called["labels"] in present or (request.kind == "class" and request.required):
+            labels = _read_labels(archive, path, called["labels"], len(images))
         else:
             labels, names = np.zeros(len(images), dtype=np.int64), (UNLABELLED,)
         if request.kind != "class":
             conditions, condition_names = _read_conditions(archive, path, len(images), request)
+        split_array, split_of = _read_splits(archive, path, len(images))
+        remarks = _ignored(archive, path, len(images), present - _KNOWN - {split_array, *called.values()})
     if names is None:
         check_labels(labels, int(labels.max()) + 1, str(path))
         names = numbered_class_names(labels, str(path))
     check_labels(labels, len(names), str(path))
+    chosen, splits = None, ()
+    if split_of is None:
+        refuse_split_of_undivided(split, str(path))
+    else:
+        splits = tuple(sorted(set(split_of.tolist())))
+        chosen = choose_split(split, splits, str(path))
+    if len(splits) > 1:
+        rows = np.flatnonzero(split_of == chosen)
+        images, labels = images[rows], labels[rows]
+        conditions = None if conditions is None else conditions[rows]
     return ArraySource(
         kind="NumPy .npz file",
         name=path.stem,
@@ -59,10 +84,63 @@ def open_npz(path: Path, split: str | None = None, request: ConditionRequest = O
         images=images,
         labels=labels,
         class_names=names,
-        classes_from="the array conditions" if conditions is not None else "the array labels",
+        classes_from=_in_words(called["labels"], present, conditions is not None),
+        split=chosen,
+        splits=splits,
         conditions=conditions,
         condition_names=condition_names,
+        remarks=remarks,
     )
+
+
+def _names_of_arrays(present: Collection[str], request: ConditionRequest) -> tuple[str, str]:
+    """Return what images and labels are called."""
+    if request.required or "images" in present or "arr_0" not in present:
+        return "images", "labels"
+    return "arr_0", "labels" if "labels" in present else "arr_1"
+
+
+def _in_words(labels: str, present: Collection[str], has_conditions: bool) -> str:
+    if has_conditions:
+        return "the array conditions"
+    return f"the array {labels}" if labels in present else "no array, as images that are only measured"
+
+
+def _read_splits(archive: zipfile.ZipFile, path: Path, count: int) -> tuple[str, np.ndarray | None]:
+    """Return the array that names a split for each image, and those names `[N]`; "" and None without one."""
+    found: list[tuple[str, np.ndarray]] = []
+    for array in _SPLIT_ARRAYS:
+        if _form(archive, path, array) in ((count, "U"), (count, "S")):
+            words, place = np.unique(_read_array(archive, path, array), return_inverse=True)
+            splits = [split_of_folder(_as_text(word)) for word in words]
+            if None not in splits:
+                found.append((array, np.array(splits, dtype=np.str_)[place]))
+    if len(found) > 1:
+        raise UserError(
+            f"{path} has two arrays of splits ({', '.join(_SPLIT_ARRAYS)}); leave one of them out"
+        )
+    return found[0] if found else ("", None)
+
+
+def _ignored(archive: zipfile.ZipFile, path: Path, count: int, unknown: Collection[str]) -> tuple[str, ...]:
+    """Say which arrays may be about the images and are not used."""
+    names = [printable(name) for name in sorted(unknown) if _form(archive, path, name)[:1] == (count,)]
+    if not names:
+        return ()
+    arrays = "array is" if len(names) == 1 else "arrays are"
+    return (f"{len(names)} {arrays} not known and ignored ({listed(names)})",)
+
+
+def _form(archive: zipfile.ZipFile, path: Path, array: str) -> tuple[int, str] | tuple[()]:
+    """Return length and kind of an array of which only the header is read; nothing where there is none."""
+    try:
+        info = archive.getinfo(f"{array}.npy")
+        check_expansion(min(info.compress_size, path.stat().st_size), info.file_size, str(path))
+        with archive.open(info) as stream:
+            shape, dtype, _ = _read_header(stream, str(path))
+    except Exception:  # what is not used may be damaged in any way
+        return ()
+    return (shape[0], dtype.kind) if shape else ()
 
 
 def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> np.ndarray:
@@ -121,10 +199,10 @@ def _fill(stream: IO[bytes], content: bytearray) -> int:
     return filled
 
 
-def _to_channels_first(images: np.ndarray, path: Path) -> np.ndarray:
+def _to_channels_first(images: np.ndarray, path: Path, name: str) -> np.ndarray:
     """Return a view `[N,H,W]` or `[N,C,H,W]` of any accepted layout."""
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or 0 in images.shape:
-        raise UserError(f"{path}: images are {images.dtype} {list(images.shape)}; {_FORM}")
+        raise UserError(f"{path}: {name} are {images.dtype} {list(images.shape)}; {_FORM}")
     if images.ndim == 3:
         return images
     first, last = images.shape[1] in _CHANNELS, images.shape[3] in _CHANNELS
@@ -134,11 +212,11 @@ def _to_channels_first(images: np.ndarray, path: Path) -> np.ndarray:
     return images if first else images.transpose(0, 3, 1, 2)
 
 
-def _read_labels(archive: zipfile.ZipFile, path: Path, count: int) -> np.ndarray:
-    labels = _read_array(archive, path, "labels")
+def _read_labels(archive: zipfile.ZipFile, path: Path, name: str, count: int) -> np.ndarray:
+    labels = _read_array(archive, path, name)
     if labels.dtype.kind not in "iu" or labels.shape != (count,):
         raise UserError(
-            f"{path}: labels are {labels.dtype} {list(labels.shape)} for {count} images; "
+            f"{path}: {name} are {labels.dtype} {list(labels.shape)} for {count} images; "
             "give one integer per image"
         )
     if labels.dtype.kind == "u" and labels.max() >= MAX_CLASSES:
@@ -177,4 +255,8 @@ def _read_names(archive: zipfile.ZipFile, path: Path, array: str) -> tuple[str, 
         raise UserError(f"{path}: {array} are {names.dtype} {list(names.shape)}; give a list of text")
     if len(names) > MAX_CLASSES:
         raise UserError(f"{path}: {len(names):,} {array}, more than the {MAX_CLASSES:,} accepted")
-    return tuple(name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names)
+    return tuple(map(_as_text, names))
+
+
+def _as_text(name: object) -> str:
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)

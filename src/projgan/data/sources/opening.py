@@ -1,5 +1,6 @@
 """Recognise what lies at a location and open it."""
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from projgan.data.sources.archived_folder import ArchivedFolderSource
 from projgan.data.sources.arrays import ArraySource
 from projgan.data.sources.base import Source, check_class_names, refuse_undecodable
 from projgan.data.sources.cifar import cifar_in_archive, cifar_in_folder
-from projgan.data.sources.columns import ONE_CLASS, ConditionRequest, check_conditions
+from projgan.data.sources.columns import ONE_CLASS, ConditionRequest, check_conditions, column_name
 from projgan.data.sources.digits import DIGITS, open_digits
 from projgan.data.sources.folder import FolderSource
 from projgan.data.sources.hub_data import shards_on_hub
@@ -18,7 +19,7 @@ from projgan.data.sources.shards import choose_shards, shards_of_folder
 from projgan.data.sources.tar_archive import TarArchive
 from projgan.data.sources.zip_archive import ZipArchive
 from projgan.data.store import MANIFEST, open_packed
-from projgan.errors import UserError, nearest_name
+from projgan.errors import LONGEST_WORD, UserError, nearest_name, reason_of, shortened
 from projgan.files import in_either_form
 from projgan.hub.names import hub_name, is_hub_name
 from projgan.names import composed
@@ -44,6 +45,7 @@ def open_source(
     Raises:
         UserError: nothing is there, or nothing that can be read as labelled images.
     """
+    _refuse_no_path(location)
     if str(location) == DIGITS:
         source: Source = open_digits(split)
     else:
@@ -77,9 +79,7 @@ def _recognise(location: str | Path, split: str | None, request: ConditionReques
     except UserError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise UserError(
-            f"{str(path)!r} cannot be read ({error}); check the path and its permissions"
-        ) from error
+        raise _unreadable(location, error) from error
     if exists:
         raise UserError(f"{path} is neither a file nor a folder; accepted are {ACCEPTED}")
     raise _no_data(str(path))
@@ -89,23 +89,39 @@ def refuse_absent(location: str) -> None:
     """Refuse a location where nothing is, before anything is imported that would read it, or asked.
 
     Raises:
-        UserError: there is nothing; what is wrong with something is for `open_source` to say.
+        UserError: there is nothing, or no path; what is wrong with something is for `open_source` to say.
     """
     if is_hub_name(location) and not Path(location).exists():
         hub_name(location, folders=True)
         return
     try:
         absent = location != DIGITS and not in_either_form(Path(location)).exists()
-    except (OSError, ValueError):
-        return
+    except (OSError, ValueError) as error:
+        raise _unreadable(location, error) from error
     if absent:
         raise _no_data(location)
+
+
+def _refuse_no_path(location: object) -> None:
+    # Annotations do not stop who calls it from Python.
+    if not isinstance(location, str | os.PathLike):
+        raise UserError(
+            f"images are given as {type(location).__name__}, not as the path of what holds them; save them "
+            "with numpy.savez('set.npz', images=…, labels=…), uint8 [N,H,W,3] and integers [N], and give that"
+        )
+
+
+def _unreadable(location: str | Path, error: Exception) -> UserError:
+    return UserError(
+        f"{shortened(repr(str(location)), LONGEST_WORD)} cannot be read ({reason_of(error)}); check the path "
+        "and its permissions"
+    )
 
 
 def _no_data(location: str) -> UserError:
     offered = nearest_name(location, [DIGITS])
     hint = offered if "did you mean" in offered else f"; accepted are {ACCEPTED}"
-    return UserError(f"no data at {location!r}{hint}")
+    return UserError(f"no data at {shortened(repr(location), LONGEST_WORD)}{hint}")
 
 
 def _open_folder(folder: Path, split: str | None, request: ConditionRequest) -> Source:
@@ -151,7 +167,8 @@ def _open_store(folder: Path, split: str | None, request: ConditionRequest) -> S
             "pack that split"
         )
     if request.kind != "class" and store.conditions is not None:
-        if request.columns not in (None, store.condition_names):
+        there = [column_name(name) for name in store.condition_names]
+        if request.columns is not None and [column_name(name) for name in request.columns] != there:
             raise UserError(
                 f"{folder} is a packed store of the columns {', '.join(store.condition_names[:10])}; "
                 "pack the columns wanted"

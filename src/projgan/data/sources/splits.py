@@ -17,6 +17,9 @@ _WORDS = {**_ALIASES, "testing": "test", "dev": "validation"}
 _FILLERS = frozenset({"set", "data", "dataset", "split", "image", "images", "img", "imgs"})
 """Words beside a split's own in the names of folders, as in `train_images`, `test-set` and `val2017`."""
 
+SPLIT_COLUMNS = ("split", "subset", "partition")
+"""Columns of a table that may say in which split an image is."""
+
 
 def canonical_split(name: str) -> str:
     """Return "train", "validation" or "test" for any usual spelling of them, else the name itself."""

@@ -1,13 +1,15 @@
 """Classes and splits read off the folders that images lie in."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from projgan.data.class_folders import class_of_folder
 from projgan.data.decode import IMAGE_SUFFIXES
 from projgan.data.sources.arrangement import Arrangement
-from projgan.data.sources.base import natural_order
+from projgan.data.sources.base import natural_order, refuse_split_of_undivided
+from projgan.data.sources.columns import UNLABELLED
 from projgan.data.sources.listing import Listing, unread_words
 from projgan.data.sources.splits import choose_split, is_split_name, share_one_name, split_of_folder
 from projgan.errors import UserError
@@ -32,6 +34,10 @@ class NoClassesError(UserError):
     def __init__(self, message: str, folder: str = "") -> None:
         self.folder = folder
         super().__init__(message)
+
+
+class NoFoldersError(NoClassesError):
+    """All images lie in no folder."""
 
 
 def arrange_by_folders(listing: Listing, split: str | None = None) -> Arrangement:
@@ -59,9 +65,9 @@ def arrange_by_folders(listing: Listing, split: str | None = None) -> Arrangemen
             folder[len(wrapper) :] for folder in directories if folder[: len(wrapper)] == wrapper
         } - {()}
     if all(len(path) == 1 for path in paths):
-        raise NoClassesError(
+        raise NoFoldersError(
             f"{place} holds {len(paths)} images but no class folders; {_ACCEPTED_LAYOUT} "
-            "(all in one folder in it, if they have no classes and are only to be measured)"
+            "(all in one folder in it, if they have no classes)"
         )
     if _has_splits(paths):
         return _arrange_splits(listing, names, paths, directories, split)
@@ -69,6 +75,19 @@ def arrange_by_folders(listing: Listing, split: str | None = None) -> Arrangemen
     if split not in (None, "train"):
         raise UserError(f"{place} has no splits, so {split!r} cannot be chosen; leave the split out")
     return _arrange_classes(listing, names, paths, directories)
+
+
+def arrange_without_folders(listing: Listing, split: str | None = None) -> Arrangement:
+    """Take all images of a listing, which lie in no folder, for those of one class.
+
+    Raises:
+        UserError: a split is asked for.
+    """
+    refuse_split_of_undivided(split, listing.place)
+    names = listing.images if listing.in_order else sorted(listing.images)
+    labels = np.zeros(len(names), dtype=np.int64)
+    words = "no folders, as images that are only measured"
+    return Arrangement(names, labels, (UNLABELLED,), words)
 
 
 _ACCEPTED_LAYOUT = (
@@ -202,15 +221,18 @@ def _arrange_classes(
 ) -> Arrangement:
     positions = [index for index, path in enumerate(paths) if len(path) > 1]
     with_images = tops_of(paths)
-    return _arrangement(
+    deeper = _deeper(listing, paths)
+    remarks = _split_like_remarks(paths, with_images) + ((deeper,) if deeper else ()) + _stray_remarks(paths)
+    found = _arrangement(
         listing,
         [names[index] for index in positions],
         [paths[index][0] for index in positions],
         with_images,
         with_images | {folder[0] for folder in directories},
         (None, ()),
-        _split_like_remarks(paths, with_images) + _stray_remarks(paths),
+        remarks,
     )
+    return replace(found, deeper=deeper)
 
 
 def _split_like_remarks(paths: Sequence[Parts], tops: set[str]) -> tuple[str, ...]:
@@ -221,6 +243,22 @@ def _split_like_remarks(paths: Sequence[Parts], tops: set[str]) -> tuple[str, ..
     return (
         f"{like[0]}/ is taken as a class, not as a split, since {others[0]}/ lies beside it; "
         "if it is a split, keep only splits there",
+    )
+
+
+def _deeper(listing: Listing, paths: Sequence[Parts]) -> str:
+    """Say where classes or splits may lie deeper: in an archive, the folders above them are seen through."""
+    inside = [path for path in paths if len(path) > 1]
+    deeper = [path for path in inside if len(path) > 2]
+    if listing.unwrap or not deeper or len(tops_of(inside)) > 1:
+        return ""
+    wrapper = wrapper_of(inside) or inside[0][:1]
+    inner = [path[len(wrapper) :] for path in inside]
+    folders = _listed(sorted(tops_of(inner)))
+    kind = "splits" if _has_splits(inner) else "classes"
+    return (
+        f"{wrapper[0]}/ is the only folder with images, so it is one class; if the folders in it ({folders}) "
+        f"are the {kind}, give {listing.place_of('/'.join(wrapper))}"
     )
 
 
