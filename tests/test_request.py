@@ -88,4 +88,4 @@ def test_the_last_seed_can_still_be_kept() -> None:
     for seed, used in ((-1, 1), (2**63 - 5, 5), (2**63, 1)):
         with pytest.raises(UserError) as caught:
             check_seed(seed, used)
-        assert str(caught.value) == f"--seed is {seed}; it must be from 0 to 2**63"
+        assert str(caught.value) == f"--seed is {seed}; it must be from 0 to 2**63 - {used + 1}"
