@@ -13,8 +13,10 @@ from projgan.cli import run_command
 from projgan.config.own_names import CLASSIFYING_OWN
 from projgan.data import load_images
 from projgan.data.tensors import as_tensor
+from projgan.evaluation.extractors import open_feature_network
 from projgan.evaluation.frechet import frechet_distance_from_features
 from projgan.inspection.inspection import READINGS
+from projgan.listening import Listener
 from projgan.losses import (
     ADVERSARIAL_LOSSES,
     OBJECTIVES,
@@ -26,10 +28,13 @@ from projgan.losses import (
 from projgan.networks.condition_method import ConditionShape, DiscriminatorOutput
 from projgan.networks.conditions import CONDITIONS, Projection
 from projgan.storage.network_file import load_discriminator
+from projgan.training.run import train
 from small_runs import (
+    ONE_RANK,
     brief,
     differences,
     last_checkpoint,
+    small_config,
     small_settings,
     train_small,
 )
@@ -95,6 +100,15 @@ def test_where_it_is_not_registered_its_run_is_measured_and_nothing_asks_its_dis
     assert projgan.evaluate(run, features=name, metrics="fd", generated_images=20, progress=False)
     report = projgan.compare([run, tmp_path / "other"])
     assert {method.name for method in report.methods} == {"scaled", "projection"}
+    checkpoint = run / "checkpoints" / "step-00000002.pt"
+    assert run_command(["sample", str(checkpoint), "--count", "1", "--out", str(tmp_path / "b.png")]) == 0
+    for place in (run, checkpoint):
+        said: list[str] = []
+        start = {"training.start_from": str(place), "training.steps": 1}
+        train(small_config(start), tmp_path / f"from-{place.name}", ONE_RANK, Listener(said=said.append))
+        assert "discriminator: it meets the condition by a method that is not known here, so it" in " ".join(
+            said
+        )
     capsys.readouterr()
     assert run_command(["inspect", str(run), "--out", str(tmp_path / "x")]) == 2
     line = capsys.readouterr().err
@@ -169,6 +183,10 @@ def test_a_module_is_told_apart_by_its_weights_and_noise_in_training_mode_is_off
         (lambda: projgan.register_loss("hinge", ADVERSARIAL_LOSSES["hinge"]), "'hinge' is an adversarial"),
         (lambda: projgan.register_loss("mine", hinge_real), "AdversarialLoss(real, fake, generator)"),
         (lambda: projgan.register_features("mine", halves, channels=2), "channels is 2; it must be 1 or 3"),
+        (lambda: projgan.register_features("mine", halves, resolution=0), "resolution is 0; it must be"),
+        (lambda: projgan.register_features("mine", "x"), "'x' is no network; give a module"),
+        (lambda: projgan.register_condition("mine", Scaled, objective=None), "None is no objective"),
+        (lambda: projgan.register_loss("mine", AdversarialLoss(None, None, None)), "a function of logits"),
     ],
 )
 def test_what_cannot_be_registered_is_told(register, words: str) -> None:
@@ -177,7 +195,32 @@ def test_what_cannot_be_registered_is_told(register, words: str) -> None:
     assert words in str(caught.value)
 
 
+def checksum(network, **options) -> str:
+    name = projgan.register_features("probed", network, **options)
+    return open_feature_network(name, "cpu", Path("nowhere")).sha256
+
+
+def test_networks_that_say_other_things_have_other_checksums() -> None:
+    networks = [
+        nn.Flatten(),
+        nn.Sequential(nn.AvgPool2d(2), nn.Flatten()),
+        nn.Sequential(nn.AvgPool2d(4), nn.Flatten()),
+        lambda images: images.flatten(1),
+        lambda images: images.flatten(1).flip(1),
+        lambda images: images.mean((2, 3)),
+    ]
+    found = [checksum(network) for network in networks]
+    assert len(set(found)) == len(networks) - 1  # the plain flattenings are one
+    assert found == [checksum(network) for network in networks]
+    versions = [checksum(networks[3], version="1"), checksum(networks[4], version="1")]
+    assert versions[0] == versions[1] != checksum(networks[3], version="2")
+
+
 def test_features_that_are_none_are_told() -> None:
+    fits_digits = nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
+    name = projgan.register_features("linear", fits_digits, channels=1)
+    with pytest.raises(projgan.UserError, match=r"failed on two images of 1 channels and 32x32 pixels"):
+        projgan.evaluate("digits", "digits", features=name, metrics="fd", progress=False)
     name = projgan.register_features("maps", lambda images: images, channels=1)
     with pytest.raises(projgan.UserError, match=r"own:maps: gave \[2, 1, 32, 32\] for 2 images"):
         projgan.evaluate("digits", "digits", features=name, metrics="fd", progress=False)

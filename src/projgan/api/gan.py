@@ -133,8 +133,10 @@ class GAN:
         Raises:
             UserError: as `sample`, or more images than one picture holds.
         """
+        with named_as_arguments():
+            count = SampleRequest(count=count, seed=seed, truncation=truncation).count
         total = count * max(1, len(self._shown))
-        if isinstance(count, int) and total > LARGEST_GRID:
+        if total > LARGEST_GRID:
             raise UserError(f"{total:,} images are too many for one grid; ask for fewer, or for `sample`")
         images = self.sample_tensor(count=count, seed=seed, truncation=truncation)
         names = None if self.generator.condition is None else self._shown
@@ -169,8 +171,8 @@ class GAN:
         if self.generator.condition != "class":
             raise UserError(f"{self.path}: its condition is no class; there is nothing to morph between")
         labels = class_labels(_names(classes), self.class_names, self.description.empty_classes)
-        if steps > MOST:
-            raise UserError(f"steps is {steps}; at most {MOST:,} are drawn")
+        if not isinstance(steps, int) or steps > MOST:
+            raise UserError(f"steps is {steps!r}; it must be a whole number of at most {MOST:,}")
         if steps < max(len(labels), 2):
             raise UserError(f"{steps} steps are too few to pass through {len(labels)} classes")
         seeds = [seed] if to_seed is None else [seed, to_seed]

@@ -63,7 +63,7 @@ def evaluate(
             {
                 "features": features,
                 "protocol": protocol,
-                "metrics": (metrics,) if isinstance(metrics, str) else metrics and tuple(metrics),
+                "metrics": (metrics,) if isinstance(metrics, str) else metrics,
                 "real_images": real_images,
                 "generated_images": generated_images,
                 "generated_per_class": generated_per_class,
@@ -86,7 +86,7 @@ def compare(runs: Run | str | Path | Sequence[Run | str | Path], out: str | Path
     """
     from projgan.report import build_report, write_report
 
-    several = [runs] if isinstance(runs, Run | str | Path) else runs
+    several = runs if isinstance(runs, Sequence) and not isinstance(runs, str) else [runs]
     report = build_report([path_of(run) for run in several])
     if out is not None:
         write_report(report, Path(out))
@@ -110,7 +110,7 @@ def images(
     """
     if fit not in get_args(Fit):
         raise UserError(f"fit is {fit!r}; it must be one of {', '.join(get_args(Fit))}")
-    if not isinstance(resolution, int):
+    if not isinstance(resolution, int) or isinstance(resolution, bool):
         raise UserError(f"resolution is {resolution!r}; it must be a whole number")
     return load_images(
         place_of_images(location),

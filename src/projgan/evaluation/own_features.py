@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from projgan.errors import UserError
+from projgan.errors import UserError, reason_of
 from projgan.evaluation.feature_network import FeatureNetwork
 from projgan.pictures.pixels import to_float
 from projgan.randomness import generator_at
@@ -27,6 +27,8 @@ class OwnFeatures:
     channels: int
     resolution: int | None
     resize: str
+    version: str
+    """Of the network; "" to tell it by what it says."""
 
 
 OWN_FEATURES: dict[str, OwnFeatures] = {}
@@ -36,11 +38,11 @@ OWN_FEATURES: dict[str, OwnFeatures] = {}
 class OwnNetwork(FeatureNetwork):
     """Features alone: scores of classes need another network.
 
-    Numbers of two networks must never stand in one column, so the checksum is that of the weights, where it
-    is a module, and of what it says of two images of noise.
+    Numbers of two networks must never stand in one column. So the checksum is that of what it says of two
+    images of noise, to the bit, and of its weights where it is a module; or of the version that was given.
 
     Raises:
-        UserError: it does not answer with features [N, D].
+        UserError: it does not answer with features [N, D], or not at all.
     """
 
     is_inception = False
@@ -53,19 +55,29 @@ class OwnNetwork(FeatureNetwork):
         if isinstance(given.network, nn.Module):
             given.network.to(self.device).eval()
         self._network = given.network
+        said = self._of_noise()
+        self.num_features = said.shape[1]
+        digest = hashlib.sha256(f"{given.name} {self.resize} {said.shape[1]} {given.version}".encode())
+        if not given.version:
+            weights = given.network.state_dict() if isinstance(given.network, nn.Module) else {}
+            for key, tensor in [*weights.items(), ("", said)]:
+                digest.update(key.encode())
+                digest.update(as_bytes(tensor))
+        self.sha256 = digest.hexdigest()
+
+    def _of_noise(self) -> Tensor:
         size = self.resolution or _PROBED
         noise = torch.rand(2, self.channels, size, size, generator=generator_at(0, "own-features", 0))
-        with torch.inference_mode():
-            said = self._features(noise.to(self.device) * 2 - 1)
-        self.num_features = said.shape[1]
-        digest = hashlib.sha256(f"{type(given.network).__qualname__} {self.resize}".encode())
-        weights = given.network.state_dict() if isinstance(given.network, nn.Module) else {}
-        for key, tensor in weights.items():
-            digest.update(key.encode())
-            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-        # Rounded: another processor says the same within rounding.
-        digest.update(str([f"{number:.3g}" for number in said.double().mean(dim=1).tolist()]).encode())
-        self.sha256 = digest.hexdigest()
+        try:
+            with torch.inference_mode():
+                return self._features(noise.to(self.device) * 2 - 1)
+        except UserError:
+            raise
+        except Exception as error:  # of whatever was given
+            raise UserError(
+                f"{self.name}: failed on two images of {self.channels} channels and {size}x{size} pixels "
+                f"({reason_of(error)}); give `channels` and `resolution` to register_features"
+            ) from error
 
     def _features(self, images: Tensor) -> Tensor:
         found = self._network(images)
@@ -79,3 +91,8 @@ class OwnNetwork(FeatureNetwork):
     def _of_lane(self, images: Tensor) -> tuple[Tensor, Tensor]:
         features = self._features(to_float(images)).float()
         return features, features.new_zeros(len(features), 1)
+
+
+def as_bytes(tensor: Tensor) -> bytes:
+    """The numbers of a tensor, in their order."""
+    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()

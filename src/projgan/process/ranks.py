@@ -141,8 +141,10 @@ def choose_device(wanted: str, local_rank: int = 0) -> torch.device:
     """Turn `auto`, `cpu` or `cuda` into a device.
 
     Raises:
-        UserError: a GPU was asked for and there is none.
+        UserError: no such device, or a GPU was asked for and there is none.
     """
+    if wanted not in ("auto", "cpu", "cuda"):
+        raise UserError(f"the device is {wanted!r}; it must be auto, cpu or cuda")
     available = torch.cuda.is_available()
     if wanted == "cuda" and not available:
         raise UserError("the device is cuda, but torch sees no GPU here; choose cpu")

@@ -8,14 +8,16 @@ import torch
 from torch import Tensor
 
 from projgan.config import load_config
+from projgan.config.own_names import OF_ANY_PROGRAM
 from projgan.errors import UserError
+from projgan.networks.conditions import CONDITIONS
 from projgan.networks.convolutions import channels_last
 from projgan.networks.resnet import Generator
 from projgan.storage.checkpoints import checkpoint_path, checkpoint_steps, load_checkpoint
 from projgan.storage.network_description import NetworkDescription
-from projgan.storage.network_file import load_generator
+from projgan.storage.network_file import UnknownMethodError, load_generator
 from projgan.storage.run_directory import RunDirectory
-from projgan.storage.run_networks import build_networks
+from projgan.storage.run_networks import build_generator, build_networks
 from projgan.storage.state_file import restore
 
 SUFFIXES = (".safetensors", ".pt")
@@ -41,10 +43,10 @@ def generator_of_checkpoint(
         UserError: no such checkpoint, a damaged one, or one of other networks; `remedy` says what to do.
     """
     directory = RunDirectory(run)
-    config = load_config(str(directory.config))
+    config = load_config(str(directory.config), OF_ANY_PROGRAM)
     _, description = load_generator(directory.generator)
     state = load_checkpoint(directory.checkpoints, step)
-    generator, _ = build_networks(config, len(description.class_names))
+    generator = build_generator(config, len(description.class_names))
     averaged = state.get("average") is not None
     weights = state.get("average" if averaged else "generator")
     restore(generator.load_state_dict, weights, checkpoint_path(directory.checkpoints, step), remedy)
@@ -86,8 +88,11 @@ def discriminator_weights(path: Path) -> dict[str, Tensor]:
     run, step = _run_and_step(path)
     directory = RunDirectory(run)
     _, description = load_generator(directory.generator)
+    config = load_config(str(directory.config), OF_ANY_PROGRAM)
+    if config.discriminator.condition not in CONDITIONS and config.data.condition != "low-resolution":
+        raise UnknownMethodError(f"{path}: {config.discriminator.condition!r} is no method known here")
     with torch.device("meta"):
-        _, discriminator = build_networks(load_config(str(directory.config)), len(description.class_names))
+        _, discriminator = build_networks(config, len(description.class_names))
     state = load_checkpoint(directory.checkpoints, step).get("discriminator")
     restore(partial(discriminator.load_state_dict, assign=True), state, path, "give another checkpoint")
     return discriminator.state_dict()

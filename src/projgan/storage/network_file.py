@@ -18,15 +18,21 @@ from torch import Tensor, nn
 from projgan.errors import UserError, printable, reason_of
 from projgan.files import write_atomically
 from projgan.networks.classifier import Classifier
+from projgan.networks.conditions import CONDITIONS
 from projgan.networks.convolutions import channels_last
 from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.networks.super_resolution import SuperResolutionDiscriminator, SuperResolutionGenerator
 from projgan.storage.hub_models import DISCRIMINATOR
 from projgan.storage.network_description import NetworkDescription, NetworkKind
-from projgan.storage.network_kinds import DISCRIMINATORS, KINDS
+from projgan.storage.network_kinds import DISCRIMINATORS, KINDS, DiscriminatorArguments
 from projgan.storage.published_models import existing_run_or_model
 from projgan.stored import Checked, first_mistake
+
+
+class UnknownMethodError(UserError):
+    """A discriminator meets the condition in a way that another program has registered."""
+
 
 METADATA_KEY = "projgan"
 
@@ -220,6 +226,9 @@ def _read(
 def _check(model: type[Checked], description: NetworkDescription, path: Path) -> dict[str, Any]:
     try:
         arguments = model.model_validate(description.network).model_dump()
+        if model is DiscriminatorArguments and arguments["condition"] not in CONDITIONS:
+            unknown = f"{printable(arguments['condition'])!r} is no method known here"
+            raise UnknownMethodError(f"{path}: {unknown}; run the program that registers it")
     except ValidationError as error:
         raise UserError(
             f"{path}: its description is not one this version reads: {first_mistake(error)}"

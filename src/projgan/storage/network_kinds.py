@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from torch import nn
 
-from projgan.errors import printable
 from projgan.networks.classifier import Classifier
-from projgan.networks.conditions import CONDITIONS
 from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.networks.projected import ProjectedDiscriminator
 from projgan.networks.resnet import Discriminator, Generator
@@ -33,18 +31,11 @@ class GeneratorArguments(Checked):
     width: Count | None
 
 
-def _known(condition: str) -> str:
-    if condition not in CONDITIONS:
-        unknown = f"{printable(condition)!r} is no method known here"
-        raise ValueError(f"{unknown}; run the program that registers it")
-    return condition
-
-
 class DiscriminatorArguments(Checked):
     """Of `Discriminator`."""
 
     architecture: str
-    condition: Annotated[str, AfterValidator(_known)]
+    condition: str
     channels: Literal[1, 3]
     num_classes: Count
     width: Count | None

@@ -113,6 +113,12 @@ def network_arguments(config: RunConfig, num_classes: int) -> tuple[dict[str, An
     return networks_of(config).arguments(config, num_classes)
 
 
+def build_generator(config: RunConfig, num_classes: int) -> Any:
+    """Build the generator alone, for weights that are there already."""
+    networks = networks_of(config)
+    return networks.generator(**networks.arguments(config, num_classes)[0])
+
+
 def build_networks(config: RunConfig, num_classes: int) -> tuple[Generator, Discriminator]:
     """Build both networks on the CPU, started from the run's seed and nothing else.
 

@@ -18,7 +18,7 @@ from projgan.networks.resnet import Generator
 from projgan.storage.checkpoint_generators import discriminator_weights, open_generator
 from projgan.storage.hub_models import known_as
 from projgan.storage.network_description import NetworkDescription
-from projgan.storage.network_file import generator_path
+from projgan.storage.network_file import UnknownMethodError, generator_path
 from projgan.storage.pairs import discriminator_of
 from projgan.storage.run_networks import build_networks
 from projgan.training.trainer import Trainer
@@ -60,7 +60,11 @@ def start_from(trainer: Trainer, config: RunConfig, names: Sequence[str]) -> lis
     assert given is not None
     place = generator_path(Path(given))
     source, description = open_generator(place, trainer.ranks.device)
-    judge = _discriminator_weights(place, source, description)
+    why_none = "none lies beside that generator"
+    try:
+        judge = _discriminator_weights(place, source, description)
+    except UnknownMethodError:
+        judge, why_none = None, "it meets the condition by a method that is not known here"
     rows = class_rows(config, len(names))
     theirs = description.class_names if source.condition == "class" else ()
     said = [_words_of_classes(names, theirs, known_as(place) if is_hub_name(given) else str(place))]
@@ -69,7 +73,7 @@ def start_from(trainer: Trainer, config: RunConfig, names: Sequence[str]) -> lis
     ):
         name = ("generator", "discriminator")[which]
         if other is None:
-            said.append(f"{name}: none lies beside that generator, so it starts at random")
+            said.append(f"{name}: {why_none}, so it starts at random")
             continue
         taken = take(network, names, other, theirs, rows[which], name)
         if taken.tensors < LEAST_SHARE * taken.of:

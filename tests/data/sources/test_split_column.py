@@ -164,7 +164,10 @@ def test_other_arrays_of_as_many_are_ignored_and_named(tmp_path: Path) -> None:
         objects=np.array([None] * 4),
     )
     source = open_source(path)
-    assert source.remarks == ("3 arrays are not known and ignored (boxes, objects, split)",)
+    assert source.remarks == (
+        "split is no text such as train and test for each image, and is ignored",
+        "2 arrays are not known and ignored (boxes, objects)",
+    )
     assert (source.splits, source.fingerprint) == ((), before)
     with pytest.raises(UserError, match="has no splits, so 'test' cannot be chosen"):
         open_source(path, "test")

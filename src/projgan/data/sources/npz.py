@@ -30,7 +30,7 @@ from projgan.errors import UserError, listed, printable, reading
 _CHANNELS = (1, 3, 4)
 _FORM = "it needs `images` (uint8 [N,H,W], [N,H,W,C] or [N,C,H,W]) and `labels` (integers [N])"
 
-_SPLIT_ARRAYS = ("split", "splits")
+_SPLIT_ARRAYS = ("split", "splits", "subset", "partition")
 _KNOWN = frozenset({"images", "labels", "class_names", "conditions", "condition_names"})
 
 
@@ -117,7 +117,7 @@ def _read_splits(archive: zipfile.ZipFile, path: Path, count: int) -> tuple[str,
                 found.append((array, np.array(splits, dtype=np.str_)[place]))
     if len(found) > 1:
         raise UserError(
-            f"{path} has two arrays of splits ({', '.join(_SPLIT_ARRAYS)}); leave one of them out"
+            f"{path} has two arrays of splits ({', '.join(name for name, _ in found)}); leave one of them out"
         )
     return found[0] if found else ("", None)
 
@@ -125,10 +125,13 @@ def _read_splits(archive: zipfile.ZipFile, path: Path, count: int) -> tuple[str,
 def _ignored(archive: zipfile.ZipFile, path: Path, count: int, unknown: Collection[str]) -> tuple[str, ...]:
     """Say which arrays may be about the images and are not used."""
     names = [printable(name) for name in sorted(unknown) if _form(archive, path, name)[:1] == (count,)]
-    if not names:
-        return ()
-    arrays = "array is" if len(names) == 1 else "arrays are"
-    return (f"{len(names)} {arrays} not known and ignored ({listed(names)})",)
+    splits = [name for name in names if name in _SPLIT_ARRAYS]
+    others = [name for name in names if name not in splits]
+    remarks = [f"{name} is no text such as train and test for each image, and is ignored" for name in splits]
+    if others:
+        arrays = "array is" if len(others) == 1 else "arrays are"
+        remarks.append(f"{len(others)} {arrays} not known and ignored ({listed(others)})")
+    return tuple(remarks)
 
 
 def _form(archive: zipfile.ZipFile, path: Path, array: str) -> tuple[int, str] | tuple[()]:
