@@ -114,32 +114,55 @@ def test_seeds_that_the_words_name_are_those_that_were_measured() -> None:
             )
 
 
+def cifar100_at(step: int) -> dict[tuple[str, str], list[float]]:
+    """Values of each metric and method at a step, by seed."""
+    lines = (ROOT / f"docs/results/conditions-cifar100-small/at-{step}.jsonl").read_text("utf-8").splitlines()
+    found: dict[tuple[str, str], list[float]] = {}
+    for row in sorted(map(json.loads, lines), key=lambda row: row["run"]):
+        assert row["step"] == step
+        found.setdefault((row["metric"], row["run"].partition(", seed ")[0]), []).append(row["value"])
+    return found
+
+
 def test_seeds_of_cifar100_are_those_that_were_measured() -> None:
-    report = json.loads((ROOT / "docs/results/conditions-cifar100-small/report.json").read_bytes())
     page, readme = (
         " ".join((ROOT / name).read_text("utf-8").split())
         for name in ("docs/results/projection.md", "README.md")
     )
-    seeds = {
-        (metric["name"], method["method"]): [seed["value"] for seed in method["seeds"]]
-        for metric in report["metrics"]
-        for method in metric["methods"]
-    }
+    seeds, later = cifar100_at(3000), cifar100_at(6000)
 
     def words(metric: str, method: str, digits: int, cut: int) -> str:
         return listed(seeds[metric, method], digits, cut)
 
     accuracies = [words("accuracy_top1", name, 3, 1) for name in ("ac-gan", "hidden-concat", "projection")]
     assert "{}, hidden concatenation {}, projection {}.".format(*accuracies) in page
-    assert "AC-GAN {}, hidden concatenation {}, projection {};".format(*accuracies) in readme
-    for metric, digits, cut, text in (
-        ("fd", 1, 0, "`fd` {} against AC-GAN's {},"),
-        ("recall", 3, 1, "recall, {} against {};"),
-    ):
-        pair = [words(metric, name, digits, cut) for name in ("projection", "ac-gan")]
-        assert text.format(*pair) in page
-    hidden = words("fd", "hidden-concat", 1, 0), words("recall", "hidden-concat", 3, 1)
-    assert "Hidden concatenation: `fd` {}, recall {}.".format(*hidden) in page
+    assert "AC-GAN {}, hidden concatenation {}, projection {}.".format(*accuracies) in readme
+    ahead = [words("fd", name, 1, 0) for name in ("projection", "hidden-concat", "unconditional")]
+    assert "`fd` {}, {}, against {}.".format(*ahead) in page
+    recalls = [words("recall", name, 3, 1) for name in ("projection", "ac-gan")]
+    assert (
+        "AC-GAN {}; recall {} for projection against {};".format(words("fd", "ac-gan", 1, 0), *recalls)
+        in page
+    )
+    assert f"in the one seed that was trained: {seeds['fd', 'input-concat'][0]:.1f}," in page
+
+    def first(metric: str, method: str, digits: int) -> str:
+        pair = seeds[metric, method][0], later[metric, method][0]
+        return " to ".join(f"{value:.{digits}f}"[digits == 3 :] for value in pair)
+
+    assert (
+        f"projection's `fd` {first('fd', 'projection', 1)} and recall {first('recall', 'projection', 3)}"
+        in page
+    )
+    for name, words_of in (("hidden-concat", "hidden concatenation's"), ("ac-gan", "AC-GAN's")):
+        assert f"{words_of} {first('fd', name, 1)} and {first('recall', name, 3)}" in page
+    ac_gan, projection = (first("accuracy_top1", name, 3) for name in ("ac-gan", "projection"))
+    assert f"{ac_gan} against projection's {projection}" in page
+    rises = first("within_class_ms_ssim", "ac-gan", 3)
+    assert f"rises from {rises}," in page
+    distances = listed(later["intra_fd", "projection"], 1, 0), later["intra_fd", "ac-gan"][0]
+    assert "({} against {:.1f})".format(*distances) in page
+    assert "{:.1f} against {:.1f}".format(later["fd", "projection"][0], later["fd", "ac-gan"][0]) in readme
 
 
 def test_real_images_beside_the_methods_are_those_that_were_measured() -> None:
