@@ -20,7 +20,6 @@ import pytest
 from PIL import Image
 
 from projgan.cli import run_command
-from projgan.networks.conditions import CONDITIONS
 from projgan.storage.imagenet_classes import imagenet_classes
 
 ROOT = Path(__file__).parents[1]
@@ -188,16 +187,12 @@ def test_commands(page, workplace, monkeypatch, capfd):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
+@pytest.mark.usefixtures("nothing_registered_stays")
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_python_examples(page, workplace, monkeypatch):
     monkeypatch.chdir(workplace)
-    methods = dict(CONDITIONS)  # a page adds one
-    try:
-        for block in blocks(page, "python"):
-            exec(compile(block, str(page), "exec"), {})
-    finally:
-        CONDITIONS.clear()
-        CONDITIONS.update(methods)
+    for block in blocks(page, "python"):
+        exec(compile(block, str(page), "exec"), {})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
