@@ -37,7 +37,7 @@ def evaluate(
     Args:
         subject: a run, a loaded generator, a published model's name, a file, or a folder of images.
         data: real images to compare with; those that a run was trained on if not given.
-        features: `inception`, `inception:FILE`, `imagenet`, `imagenet:FILE`, or `classifier:FILE`.
+        features: `inception`, `imagenet`, `inception:FILE`, `imagenet:FILE`, `classifier:FILE` or `own:NAME`.
         metrics: as `["fd", "precision"]`; all that take no minutes if not given.
         protocol: `standard`, `paper` or `intra`.
         real_images: in place of the protocol's count.
