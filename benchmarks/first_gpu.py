@@ -33,6 +33,7 @@ CHECKS = {
     "ranks": 40,
     "commands": 110,
     "timings": 100,
+    "parts": 60,
     "sizes": 100,
     "compiled": 200,
 }

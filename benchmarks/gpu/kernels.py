@@ -2,7 +2,7 @@
 
 import copy
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -30,8 +30,9 @@ LIMITS = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
 SHAPES = [(6, 5, 4, 3, 6), (4, 40, 6, 1, 1), (2, 130, 8, 2, 2)]
 LARGE = [(320, 256, 32, 5, 320), (128, 1024, 4, 1, 128), (64, 96, 16, 1, 1)]
 """Images, channels, height and width, parts, and rows of gain and bias."""
-WEIGHTS = [(1, 1, 7), (3, 5, 27), (2, 130, 70), (7, 128, 1152)]
-"""How many, rows and columns."""
+WEIGHTS = [[(1, 7)], [(5, 27), (130, 70), (1, 9), (5, 27)], [(3, 1), (70, 130)]]
+"""Rows and columns of weights that are normalised at once."""
+WEIGHTS_OF_NETWORK = [(128, 27), (128, 3), *[(128, 1152)] * 7, (10, 128), (1, 128), (1024, 9216)]
 EPSILON, MOMENTUM = 2e-5, 0.1
 NETWORKS = 1e-3
 """The same of whole networks in float32, in which a ReLU near zero may go either way."""
@@ -69,9 +70,9 @@ def check(place: Place, notes: Notes) -> None:
                 errors = dict(compare(shape, dtype, place.device))
                 worst = max(errors, key=lambda name: errors[name])
                 facts |= {"ok": errors[worst] < limit, "error_at_most": f"{errors[worst]:.2g}", "of": worst}
-    for shape in WEIGHTS[: 3 if place.quick else None]:
-        with notes.case(f"weights {shape}") as facts:
-            error = max(compare_weights(*shape, place.device))
+    for shapes in [*WEIGHTS, *([] if place.quick else [WEIGHTS_OF_NETWORK])]:
+        with notes.case(f"weights {shapes[:4]}") as facts:
+            error = max(compare_weights(shapes, place.device))
             facts |= {"ok": error < LIMITS[torch.float32], "error_at_most": f"{error:.2g}"}
     for name, layer in lone_layers().items():
         with notes.case(f"alone, {name}") as facts:
@@ -126,22 +127,26 @@ def _difference(found: Tensor, right: Tensor, of_all: dict[str, Tensor]) -> floa
     return float((found - right).norm() / right.norm().clamp(min=least))
 
 
-def compare_weights(count: int, rows: int, columns: int, device: torch.device) -> list[float]:
-    """Relative errors of normalised weights, of their `u` and of the gradient."""
+def compare_weights(shapes: Sequence[tuple[int, int]], device: torch.device) -> list[float]:
+    """Relative errors of normalised weights of these shapes, of their `u` and of the gradients."""
     draws = torch.Generator().manual_seed(0)
-    weights = torch.randn(count, rows, columns, generator=draws).to(device)
-    direction = torch.randn(count, rows, columns, generator=draws).to(device)
-    u = F.normalize(torch.randn(count, rows, generator=draws), dim=1).to(device)
-    ours = weights.clone().requires_grad_()
-    moved = u.clone()
-    normalized = NormalizeWeights.apply(ours, moved)
-    found = [normalized.detach(), moved, *torch.autograd.grad(normalized, ours, direction)]
-    exact = weights.double().requires_grad_()
-    with torch.no_grad():
-        v = F.normalize(exact.mT @ u.double()[:, :, None], dim=1)
-        left = F.normalize(exact @ v, dim=1)
-    right = exact / (left.mT @ exact @ v)
-    expected = [right.detach(), left[:, :, 0], *torch.autograd.grad(right, exact, direction.double())]
+    weights, directions = (
+        [torch.randn(*shape, generator=draws).to(device) for shape in shapes] for _ in range(2)
+    )
+    u = [F.normalize(torch.randn(rows, generator=draws), dim=0).to(device) for rows, _ in shapes]
+    ours, moved = [weight.clone().requires_grad_() for weight in weights], torch.cat(u)
+    normalized = NormalizeWeights.apply(moved, *ours)
+    gradients = torch.autograd.grad(normalized, ours, directions)
+    found = [*(weight.detach() for weight in normalized), *moved.split([len(one) for one in u]), *gradients]
+    exact = [weight.double().requires_grad_() for weight in weights]
+    right, left = [], []
+    for weight, one in zip(exact, u, strict=True):
+        with torch.no_grad():
+            v = F.normalize(weight.t() @ one.double(), dim=0)
+            left.append(F.normalize(weight @ v, dim=0))
+        right.append(weight / (left[-1] @ weight @ v))
+    gradients = torch.autograd.grad(right, exact, [direction.double() for direction in directions])
+    expected = [*(weight.detach() for weight in right), *left, *gradients]
     return [_error(*pair) for pair in zip(found, expected, strict=True)]
 
 

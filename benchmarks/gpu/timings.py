@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from projgan.training.memory import memory_need
 from projgan.training.trainer import Trainer
 from timing.measures import timed
 
-KERNELS = 25
+KERNELS = 40
 APART = "bf16, graph, fakes apart"
 """Generated images made update by update: whether one forward for all of a step gains time."""
 ONE_BATCH = "bf16, graph, one batch"
@@ -87,21 +88,24 @@ def _memory(place: Place) -> int:
 
 
 def _kernels(place: Place) -> dict[str, list[float]]:
-    """Of one iteration, by name: ms and calls, the largest first."""
+    """Of one iteration, by name."""
     with steps_called("graph", place.device):
         trainer: Trainer = place.trainer({"training.precision": "bf16"})
         for _ in range(WARM_UP + 2):
             trainer.advance()
-        activities = [ProfilerActivity.CPU]
-        if place.device.type == "cuda":
-            activities = [ProfilerActivity.CUDA]
-        with profile(activities=activities) as found:
-            trainer.advance()
-            if place.device.type == "cuda":
-                torch.cuda.synchronize(place.device)
+        return kernels_of(trainer.advance, place.device)
+
+
+def kernels_of(function: Callable[[], object], device: torch.device) -> dict[str, list[float]]:
+    """What a call runs, by name: ms and calls, the largest first."""
+    activities = [ProfilerActivity.CUDA if device.type == "cuda" else ProfilerActivity.CPU]
+    with profile(activities=activities) as found:
+        function()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
     rows: dict[str, list[float]] = {"all": [0, 0]}
     for event in found.key_averages():
-        spent = event.self_device_time_total if place.device.type == "cuda" else event.self_cpu_time_total
+        spent = event.self_device_time_total if device.type == "cuda" else event.self_cpu_time_total
         for name in ("all", _short(event.key)):
             row = rows.setdefault(name, [0, 0])
             row[0], row[1] = row[0] + spent / 1000, row[1] + event.count

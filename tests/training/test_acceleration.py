@@ -10,9 +10,10 @@ import torch
 
 from projgan.networks import convolutions, winograd
 from projgan.networks.batch_norm import BatchNorm2d
+from projgan.networks.conditions import CONDITIONS
 from projgan.networks.convolutions import PLAIN
 from projgan.networks.layers import Convolving
-from projgan.networks.resnet import Generator
+from projgan.networks.resnet import Discriminator, Generator
 from projgan.storage.run_networks import build_networks
 from projgan.training.acceleration import place
 from projgan.training.building import build_trainer
@@ -41,6 +42,18 @@ def test_bfloat16_follows_float32_and_keeps_its_parameters_in_float32() -> None:
         assert {tensor.dtype for tensor in network.state_dict().values()} == {torch.float32}
     latents = torch.zeros(2, rounded_trainer.generator.latent_size)
     assert rounded_trainer.generator(latents, torch.tensor([0, 1])).dtype == torch.float32
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_a_logit_is_made_of_features_in_float32(condition: str) -> None:
+    """Under bfloat16 only what convolves is rounded: the head sees float32 and answers in float32."""
+    network = Discriminator("resnet-8", condition, channels=1, num_classes=4, width=8).eval()
+    images, labels = torch.randn(3, 1, 8, 8), torch.tensor([0, 3, 1])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        features, found = network.features(images, labels), network(images, labels)
+    assert features.dtype == found.logits.dtype == torch.float32
+    assert not torch.equal(features, network.features(images, labels))
+    assert torch.equal(found.logits, network.condition(features, labels).logits)
 
 
 def test_samples_of_a_run_in_bfloat16_are_those_of_its_weights_in_float32() -> None:

@@ -104,14 +104,16 @@ def add_shortcut_backward(
 
 
 @triton.jit
-def column_sums(partial, result, chunks, channels, BLOCK_K: tl.constexpr, BLOCK_C: tl.constexpr):
-    """[chunks, channels] -> their sums, in the type of the result."""
+def column_sums(partial, result, chunks, channels, copies, BLOCK_K: tl.constexpr, BLOCK_C: tl.constexpr):
+    """[chunks, channels] -> their sums, so many times and in the type of the result."""
     channel = tl.program_id(0) * BLOCK_C + tl.arange(0, BLOCK_C)
     chunk = tl.arange(0, BLOCK_K)
     within = (chunk < chunks)[:, None] & (channel < channels)[None, :]
     part = tl.load(partial + chunk[:, None] * channels + channel[None, :], mask=within, other=0)
     total = tl.sum(part, axis=0)
-    tl.store(result + channel, total.to(result.dtype.element_ty), mask=channel < channels)
+    for copy in range(copies):
+        place = result + copy * channels + channel
+        tl.store(place, total.to(result.dtype.element_ty), mask=channel < channels)
 
 
 @triton.jit

@@ -73,11 +73,11 @@ def chunks_of(rows: int, parts: int = 1) -> tuple[int, int]:
     return over(rows, count), count
 
 
-def summed(partial: Tensor, dtype: torch.dtype) -> Tensor:
-    """[chunks, C] -> [C]."""
+def summed(partial: Tensor, dtype: torch.dtype, copies: int = 1) -> tuple[Tensor, ...]:
+    """[chunks, C] -> [C], so many times, each in memory of its own."""
     chunks, channels = partial.shape
-    result, block = partial.new_empty(channels, dtype=dtype), 16
+    result, block = partial.new_empty((copies, channels), dtype=dtype), 16
     power = 1 << (chunks - 1).bit_length()
     programs = (over(channels, block),)
-    _kernels().column_sums[programs](partial, result, chunks, channels, BLOCK_K=power, BLOCK_C=block)
-    return result
+    _kernels().column_sums[programs](partial, result, chunks, channels, copies, BLOCK_K=power, BLOCK_C=block)
+    return result.unbind()

@@ -40,7 +40,8 @@ class _AddRectify(torch.autograd.Function):
         kernels.add_rectify_backward[(over(channels, blocks["BLOCK_C"]), chunks)](
             rectified, gradient, for_images, partial, rows, channels, count, **blocks
         )
-        return for_images, summed(partial, context.dtype)
+        (for_bias,) = summed(partial, context.dtype)
+        return for_images, for_bias
 
 
 def add_rectify(images: Tensor, bias: Tensor) -> Tensor:
@@ -86,8 +87,8 @@ class _AddShortcut(torch.autograd.Function):
             DOUBLED=context.doubled, **blocks,
         )  # fmt: skip
         dtype, other = context.dtypes
-        for_bias = summed(partial, dtype)
-        for_other = None if other is None else for_bias.to(other, copy=True)
+        for_bias, second = summed(partial, dtype, copies=2)
+        for_other = None if other is None else second.to(other)
         return gradient, for_shortcut.to(context.like), for_bias, for_other, None
 
 

@@ -101,8 +101,8 @@ class UpsampleConv2d(Conv3x3):
 
 
 def global_sum_pool(images: Tensor) -> Tensor:
-    """Sum over height and width, never the mean: [N, C, H, W] -> [N, C]."""
-    return images.sum(dim=(2, 3))
+    """Sum over height and width, never the mean: [N, C, H, W] -> [N, C], of short types in float32."""
+    return images.sum(dim=(2, 3), dtype=torch.promote_types(images.dtype, torch.float32))
 
 
 def initialize(layer: nn.Module, gain: float = 1.0) -> None:

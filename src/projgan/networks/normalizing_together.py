@@ -1,9 +1,11 @@
-"""Spectral normalisation of many weights at once: a GPU launches as much for one as for all of a shape.
+"""Spectral normalisation of many weights at once: a GPU launches as much for one as for all.
+
+Kernels of our own take weights of any shapes, torch's operations those of one shape.
 
 On a CPU it gains nothing, for there every number is one more to compute.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,42 +20,62 @@ from projgan.networks.spectral_norm import SpectralNorm, as_matrix, as_weight
 
 @contextmanager
 def normalized_together(layers: Sequence[SpectralNorm]) -> Iterator[None]:
-    """In here `normalized_weight` of each layer is what it is outside, found once for all of one shape.
+    """In here `normalized_weight` of each layer is what it is outside, found once for many of them.
 
-    Each layer must be used once, as in a forward of its network.
+    Each layer must be used once, as in a forward of its network. Layers that are so normalised already, in a
+    context around this one, are left alone.
     """
-    groups: dict[Hashable, list[SpectralNorm]] = {}
-    for layer in layers:
-        if layer.grouped:
-            alike = layer.weight.shape, layer.weight.stride(), layer.training
-            groups.setdefault(alike, []).append(layer)
+    layers = [layer for layer in layers if layer.grouped and layer.given is None]
+    by_kernels = [layer for layer in layers if layer.suits_kernels()]
     try:
-        for group in groups.values():
+        if by_kernels:
+            _give(by_kernels, _by_kernels)
+        for group in _alike([layer for layer in layers if layer.given is None]):
             if len(group) > 1:
-                _normalize(group)
+                _give(group, _as_written)
         yield
     finally:
         for layer in layers:
             layer.given = None
 
 
-def _normalize(group: Sequence[SpectralNorm]) -> None:
-    """Give every layer of one shape its normalised weight, and in training its new `u`."""
-    first, training = group[0].weight, group[0].training
-    with torch.autocast(first.device.type, enabled=False):
-        matrices = torch.stack([as_matrix(layer.weight) for layer in group])
-        u = torch.stack([layer.u for layer in group])
-        if group[0].suits_kernels():
-            normalized = NormalizeWeights.apply(matrices, u)
-        else:
+def _alike(layers: Sequence[SpectralNorm]) -> list[list[SpectralNorm]]:
+    """Layers of one shape that do the same."""
+    groups: dict[Hashable, list[SpectralNorm]] = {}
+    for layer in layers:
+        alike = layer.weight.shape, layer.weight.stride(), layer.training
+        groups.setdefault(alike, []).append(layer)
+    return list(groups.values())
+
+
+Normalize = Callable[[Sequence[SpectralNorm]], tuple[Sequence[Tensor], Sequence[Tensor]]]
+"""Layers to their normalised matrices and new `u`."""
+
+
+def _give(group: Sequence[SpectralNorm], normalize: Normalize) -> None:
+    """Give every layer its normalised weight, and in training its new `u`."""
+    with torch.autocast(group[0].weight.device.type, enabled=False):
+        matrices, moved = normalize(group)
+        if group[0].training:
             with torch.no_grad():
-                u, v, sigma = _iterate(matrices, u, training)
-            normalized = _Quotients.apply(matrices, u, v, sigma)
-        if training:
-            with torch.no_grad():
-                torch._foreach_copy_([layer.u for layer in group], list(u.unbind()))
-        for layer, matrix in zip(group, normalized.unbind(), strict=True):
+                torch._foreach_copy_([layer.u for layer in group], list(moved))
+        for layer, matrix in zip(group, matrices, strict=True):
             layer.given = as_weight(matrix, layer.weight)
+
+
+def _by_kernels(group: Sequence[SpectralNorm]) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+    u = torch.cat([layer.u for layer in group])
+    matrices = NormalizeWeights.apply(u, *(as_matrix(layer.weight) for layer in group))
+    return matrices, u.split([len(layer.u) for layer in group])
+
+
+def _as_written(group: Sequence[SpectralNorm]) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+    """Of one shape."""
+    matrices = torch.stack([as_matrix(layer.weight) for layer in group])
+    with torch.no_grad():
+        u, v, sigma = _iterate(matrices, torch.stack([layer.u for layer in group]), group[0].training)
+    normalized: Tensor = _Quotients.apply(matrices, u, v, sigma)
+    return normalized.unbind(), u.unbind()
 
 
 def _iterate(matrices: Tensor, u: Tensor, training: bool) -> tuple[Tensor, Tensor, Tensor]:

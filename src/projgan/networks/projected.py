@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from projgan.networks.condition_method import ConditionShape, DiscriminatorOutput
 from projgan.networks.efficientnet_lite import MAP_CHANNELS, EfficientNetLite0, resized
 from projgan.networks.layers import initialize, select
+from projgan.networks.normalizing_together import normalized_together
 from projgan.networks.spectral_norm import SpectralNorm, SpectralNormConv2d, SpectralNormLinear
 
 MIXED_CHANNELS = (64, 64, 128, 256)
@@ -225,6 +226,7 @@ class ProjectedDiscriminator(nn.Module):
         heads = len(self.heads) + image_head
         shape = ConditionShape(num_classes=num_classes, num_features=width * heads)
         self.condition = HEAD_CONDITIONS[condition](shape, heads)
+        self.normalized = [layer for layer in self.modules() if isinstance(layer, SpectralNorm)]
 
     def places(self, images: Tensor) -> list[Tensor]:
         """Images [N, channels, R, R] in [-1, 1] -> features of each head, [N, places, width]."""
@@ -242,7 +244,8 @@ class ProjectedDiscriminator(nn.Module):
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
         """Images [N, channels, R, R] in [-1, 1] and their labels [N] or weights [N, num_classes]."""
-        marginal, conditional = self.condition.terms(self.places(images), condition)
+        with normalized_together(self.normalized):
+            marginal, conditional = self.condition.terms(self.places(images), condition)
         votes = marginal + conditional
         return DiscriminatorOutput(
             votes.mean(dim=1), marginal.mean(dim=1), conditional.mean(dim=1), votes=votes

@@ -217,7 +217,9 @@ class Discriminator(nn.Module):
         for index, (before, after) in enumerate(zip(joined[1:], widths[1:], strict=False), start=1):
             self.blocks.append(DiscriminatorBlock(before, after, halve=index < shape.num_downsampling))
         self.condition = method(meeting)
-        self.normalized = [layer for layer in self.blocks.modules() if isinstance(layer, SpectralNorm)]
+        self.normalized = [layer for layer in self.modules() if isinstance(layer, SpectralNorm)]
+        in_blocks = set(self.blocks.modules())
+        self.normalized_in_blocks = [layer for layer in self.normalized if layer in in_blocks]
         self.convolutions = [layer for layer in self.blocks.modules() if isinstance(layer, Convolving)]
 
     def features(self, images: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -225,13 +227,22 @@ class Discriminator(nn.Module):
 
         The concatenating methods need the condition here; the others leave it alone.
         """
-        hidden = self.condition.join(images, condition, block=0)
-        with normalized_together(self.normalized), cast_together(self.convolutions):
+        hidden = self.condition.join(_in_type_of_maps(images), condition, block=0)
+        with normalized_together(self.normalized_in_blocks), cast_together(self.convolutions):
             for number, block in enumerate(self.blocks, start=1):
                 hidden = self.condition.join(block(hidden), condition, block=number)
         return global_sum_pool(F.relu(hidden))
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
         """Images [N, channels, R, R] in [-1, 1] and their labels [N] or weights [N, num_classes]."""
-        output: DiscriminatorOutput = self.condition(self.features(images, condition), condition)
+        with normalized_together(self.normalized):
+            features = self.features(images, condition)
+            with torch.autocast(images.device.type, enabled=False):  # a product of a few numbers each
+                output: DiscriminatorOutput = self.condition(features, condition)
         return output
+
+
+def _in_type_of_maps(images: Tensor) -> Tensor:
+    """As the first convolution and its shortcut both would take them under autocast."""
+    kind = images.device.type
+    return images.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else images

@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.autograd.graph import increment_version
 
 from projgan.networks import fused
 from projgan.networks.convolutions import conv2d, conv2d_1x1, conv2d_downsample
@@ -94,7 +93,7 @@ class SpectralNorm(nn.Module):
 
     `u` is a buffer, so checkpoints hold it. A layer must use `normalized_weight()` wherever it would
     have used `weight`, and ask for it once per forward: each call in training is one power iteration. Where
-    `grouped`, layers of one shape can be normalised together, and a GPU takes few launches for one.
+    `grouped`, layers can be normalised together, and a GPU takes few launches for one.
     """
 
     weight: Tensor
@@ -117,10 +116,10 @@ class SpectralNorm(nn.Module):
             return self.given
         with torch.autocast(self.weight.device.type, enabled=False):
             if self.grouped and self.suits_kernels():
-                matrix = as_matrix(self.weight).contiguous()
-                alone: Tensor = NormalizeWeights.apply(matrix[None], self.u[None])
-                increment_version(self.u)  # so that whoever still needs the old one is told
-                return as_weight(alone.squeeze(0), self.weight)
+                moved = self.u.clone()
+                (alone,) = NormalizeWeights.apply(moved, as_matrix(self.weight))
+                self.u.copy_(moved)
+                return as_weight(alone, self.weight)
             iterate = power_iteration if self.training else half_iteration
             with torch.no_grad():
                 u, v, sigma = iterate(as_matrix(self.weight), self.u)

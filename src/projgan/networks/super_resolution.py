@@ -15,9 +15,10 @@ from projgan.networks.batch_norm import UnconditionalBatchNorm2d
 from projgan.networks.condition_method import DiscriminatorOutput
 from projgan.networks.convolutions import upsample
 from projgan.networks.layers import RESIDUAL_GAIN, Conv3x3, UpsampleConv2d, initialize
+from projgan.networks.normalizing_together import normalized_together
 from projgan.networks.resnet import DiscriminatorBlock, DiscriminatorFirstBlock
 from projgan.networks.shapes import SUPER_RESOLUTION
-from projgan.networks.spectral_norm import SpectralNormConv2d, SpectralNormLinear
+from projgan.networks.spectral_norm import SpectralNorm, SpectralNormConv2d, SpectralNormLinear
 
 FACTOR = 4
 """How many times higher and wider the output is: two blocks double it."""
@@ -223,13 +224,15 @@ class SuperResolutionDiscriminator(nn.Module):
             before = multiple * base
         self.marginal = SpectralNormLinear(before, 1)
         initialize(self.marginal)
+        self.normalized = [layer for layer in self.modules() if isinstance(layer, SpectralNorm)]
 
     def forward(self, images: Tensor, condition: Tensor) -> DiscriminatorOutput:
         """Images [N, channels, R, R] and low-resolution ones [N, channels, R/4, R/4], both in [-1, 1]."""
-        hidden, conditional = self.meeting(self.before(images), condition)
-        hidden = F.relu(self.after(hidden))
-        pooled = hidden.sum(dim=(2, 3)) / (hidden.shape[2] * hidden.shape[3]) ** 0.5
-        marginal = self.marginal(pooled).squeeze(1)
+        with normalized_together(self.normalized):
+            hidden, conditional = self.meeting(self.before(images), condition)
+            hidden = F.relu(self.after(hidden))
+            pooled = hidden.sum(dim=(2, 3)) / (hidden.shape[2] * hidden.shape[3]) ** 0.5
+            marginal = self.marginal(pooled).squeeze(1)
         if conditional is None:
             return DiscriminatorOutput(marginal, None, None)
         return DiscriminatorOutput(marginal + conditional, marginal, conditional)
