@@ -17,7 +17,7 @@ from PIL import Image
 
 import projgan
 from projgan.cli import run_command
-from projgan.generation.sampling import sample
+from projgan.generation.sampling import latents_of, sample
 from projgan.storage.network_file import generator_path, load_generator
 from small_runs import small_config
 
@@ -161,6 +161,52 @@ def test_a_mistake_is_one_line(digits: projgan.GAN, call, words: str) -> None:
         call(digits)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_latents_may_be_given_in_place_of_seeds(digits: projgan.GAN) -> None:
+    """Those of seeds 5 and 6 give what these seeds give, in each class, truncated or mixed."""
+    latents = latents_of([5, 6], digits.generator.latent_size)
+    mix = {"3": 0.5, "8": 0.5}
+    for classes, truncation in ((["3", "8"], None), ("3", 0.7), (mix, None)):
+        expected = digits.sample_tensor(classes, count=2, seed=5, truncation=truncation)
+        given = digits.sample_tensor(classes, truncation=truncation, latents=latents.numpy().astype("f8"))
+        assert torch.equal(given, expected)
+    assert len(digits.sample(latents=latents)) == 20
+    assert np.array_equal(array(digits.sample("3", latents=latents)[1]), array(digits.sample("3", seed=6)[0]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"latents": torch.zeros(3)}, "latents are torch.float32 [3], not floats [N, "),
+        ({"latents": torch.zeros(0, 128)}, "latents are torch.float32 [0, 128], not floats [N, "),
+        ({"latents": torch.zeros(2, 128).long()}, "latents are torch.int64 [2, 128], not floats"),
+        ({"latents": torch.full((2, 128), float("nan"))}, "latents are not all finite"),
+        ({"latents": torch.zeros(2, 128), "count": 2}, "latents take the place of count, seed and reject"),
+        ({"latents": [[0.0]]}, "list: give a tensor of torch or an array of numpy"),
+    ],
+)
+def test_latents_that_are_none_are_refused(digits: projgan.GAN, settings: dict[str, Any], words: str) -> None:
+    assert digits.generator.latent_size == 128
+    with pytest.raises(projgan.UserError) as caught:
+        digits.sample("3", **settings)
+    assert words in str(caught.value)
+
+
+def test_every_checkpoint_is_measured_against_a_part(run: projgan.Run, tmp_path: Path) -> None:
+    data, path = projgan.images("digits", resolution=8, channels=1), tmp_path / "set.npz"
+    parts = np.array(["train", "test"] * 45)
+    images, labels = data.images[:90].transpose(0, 2, 3, 1), data.labels[:90]
+    np.savez(path, images=images, labels=labels, split=parts)
+    classifier = projgan.train_classifier("digits", tmp_path / "c", width=8, epochs=1, progress=False)
+    asked: dict[str, Any] = {"features": f"classifier:{classifier}", "metrics": "fd", "generated_images": 30}
+    rows = projgan.evaluate(run, path, checkpoints=True, split="test", progress=False, **asked)
+    assert [row.subject.step for row in rows] == [4]
+    assert rows[0].measurement.real_split == "test"
+    with pytest.raises(projgan.UserError, match="no splits"):
+        projgan.evaluate(run, split="test", progress=False, **asked)
+    with pytest.raises(projgan.UserError, match=r"^split is of the real images; give them too: data DATA"):
+        projgan.evaluate("digits", split="test", progress=False, **asked)
 
 
 def test_a_run_is_trained_loaded_inspected_measured_and_reported(run: projgan.Run, tmp_path: Path) -> None:

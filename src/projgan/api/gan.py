@@ -1,6 +1,6 @@
 """A trained generator as a notebook holds it: sample, mix, morph, and ask the discriminator."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from projgan.api.given import drawn_by_hand, judged, names_of
 from projgan.api.inversion import Pictures, invert
 from projgan.data.tensors import as_torch
 from projgan.errors import UserError
@@ -17,7 +18,7 @@ from projgan.generation.morphing import Morph, class_path, latent_path, morph_im
 from projgan.generation.rejection import most_real
 from projgan.generation.request import MOST, SampleRequest
 from projgan.generation.sample_writing import LARGEST_GRID
-from projgan.generation.sampling import sample
+from projgan.generation.sampling import sample, sample_latents, truncate
 from projgan.inspection.inspection import Inspection, inspect
 from projgan.inversion.request import InversionRequest
 from projgan.inversion.searching import Found
@@ -86,6 +87,7 @@ class GAN:
         seed: int = 0,
         truncation: float | None = None,
         reject: float | None = None,
+        latents: Tensor | None = None,
     ) -> list[Image.Image]:
         """Generate images; one seed and one class are one image, whatever is sampled beside it.
 
@@ -96,15 +98,19 @@ class GAN:
             seed: of the first image of each class; the next ones follow.
             truncation: bound of the latents' entries, in (0, 10): less variety, more typical images.
             reject: share of the seeds that the discriminator rejects, in (0, 1).
+            latents: [N, latent_size], as drawn from N(0, I), in place of `count` and `seed`: N images of each
+                class.
 
         Returns:
             PIL images, class by class.
 
         Raises:
-            UserError: an unknown class, weights that do not sum to 1, a number out of its range, or no
-                discriminator to reject with.
+            UserError: an unknown class, weights that do not sum to 1, a number out of its range, latents of
+                another size, or no discriminator to reject with.
         """
-        images = self.sample_tensor(classes, count=count, seed=seed, truncation=truncation, reject=reject)
+        images = self.sample_tensor(
+            classes, count=count, seed=seed, truncation=truncation, reject=reject, latents=latents
+        )
         return [to_pil(image) for image in images]
 
     def sample_tensor(
@@ -115,8 +121,13 @@ class GAN:
         seed: int = 0,
         truncation: float | None = None,
         reject: float | None = None,
+        latents: Tensor | None = None,
     ) -> Tensor:
         """Generate images as `sample` does; returns uint8 [N, channels, R, R] on the CPU."""
+        if latents is not None:
+            if (count, seed, reject) != (1, 0, None):
+                raise UserError("latents take the place of count, seed and reject; leave these out")
+            return self._of_latents(latents, classes, truncation)
         with named_as_arguments():
             asked = SampleRequest(count=count, seed=seed, truncation=truncation, reject=reject)
         count, truncation, reject = asked.count, asked.truncation, asked.reject
@@ -170,7 +181,7 @@ class GAN:
                 check_seed(to_seed, 1, "to_seed")
         if self.generator.condition != "class":
             raise UserError(f"{self.path}: its condition is no class; there is nothing to morph between")
-        labels = class_labels(_names(classes), self.class_names, self.description.empty_classes)
+        labels = class_labels(names_of(classes), self.class_names, self.description.empty_classes)
         if not isinstance(steps, int) or steps > MOST:
             raise UserError(f"steps is {steps!r}; it must be a whole number of at most {MOST:,}")
         if steps < max(len(labels), 2):
@@ -237,7 +248,7 @@ class GAN:
             raise UserError(f"{self.path}: there is no discriminator.safetensors beside it to ask")
         if self.generator.condition not in ("class", None):
             raise UserError(f"{self.path}: its condition is not one class an image, and only these are asked")
-        images, labels = self._judged(as_torch(images), as_torch(labels))
+        images, labels = judged(self.generator, as_torch(images), as_torch(labels))
         discriminator, description = self._pair
         method, classes = str(description.network["condition"]), torch.tensor(description.present_classes)
         return inspect(discriminator, method, images, labels, classes=classes)
@@ -249,6 +260,15 @@ class GAN:
             f"<GAN {known_as(self.path)}: {classes}, {self.resolution}x{self.resolution}, "
             f"trained on {provenance.data} for {provenance.step:,} steps>"
         )
+
+    def _of_latents(self, latents: Tensor, classes: Classes, truncation: float | None) -> Tensor:
+        drawn = drawn_by_hand(latents, self.generator.latent_size)
+        with named_as_arguments():
+            bound = SampleRequest(truncation=truncation).truncation
+        drawn = drawn if bound is None else truncate(drawn, bound)
+        rows = self._conditions(classes)
+        given = [None if row is None else row.expand(len(drawn), *row.shape) for row in rows]
+        return torch.cat([part for row in given for part in sample_latents(self.generator, drawn, row)])
 
     @property
     def _shown(self) -> list[str]:
@@ -265,17 +285,8 @@ class GAN:
             return [MIXES[kind](classes, names, self.description.standardization, empty)]
         if kind != "class":
             raise UserError(f"{self.path}: its condition is {kind}; give a dict of values")
-        asked = self._shown if classes is None else _names(classes)
+        asked = self._shown if classes is None else names_of(classes)
         return list(torch.tensor(class_labels(asked, names, empty)))
-
-    def _judged(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        shape = (self.generator.channels, self.resolution, self.resolution)
-        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1:] != shape or not len(images):
-            raise UserError(f"images are {images.dtype} {list(images.shape)}, not uint8 [N, {shape}], N >= 1")
-        if labels.is_floating_point() or labels.shape != images.shape[:1]:
-            kind = f"{labels.dtype} {list(labels.shape)}"
-            raise UserError(f"labels are {kind}, not a whole number for each of {len(images)} images")
-        return images, labels.long()
 
     def _seeds(
         self,
@@ -290,25 +301,6 @@ class GAN:
         if self.discriminator is None:
             raise UserError(f"{self.path}: there is no discriminator.safetensors beside it to reject with")
         return most_real(self.generator, self.discriminator, pool, count, condition, truncation)
-
-
-def _names(classes: object) -> list[str]:
-    """The names of classes, one or several, as a list.
-
-    Raises:
-        UserError: none, or what is no text.
-    """
-    if isinstance(classes, str):
-        return [classes]
-    if not isinstance(classes, Iterable) or isinstance(classes, bytes | Mapping):
-        raise UserError(f"{classes!r} is no class; give its name, such as '3', or a list of names")
-    names = list(classes)
-    strangers = [name for name in names if not isinstance(name, str)]
-    if strangers:
-        raise UserError(f"{strangers[0]!r} is no name of a class; give it as text, such as '3'")
-    if not names:
-        raise UserError("no class is asked for; leave it out for all of them")
-    return names
 
 
 def load(source: str | Path | Any, *, device: str = "auto") -> GAN:

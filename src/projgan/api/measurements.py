@@ -12,6 +12,7 @@ from projgan.errors import UserError
 from projgan.evaluation.rows import MetricRow
 from projgan.files import chosen_cache
 from projgan.process.ranks import join_ranks
+from projgan.request import named_as_arguments
 
 if TYPE_CHECKING:
     from projgan.report import Report
@@ -29,6 +30,8 @@ def evaluate(
     generated_per_class: int | None = None,
     seed: int = 0,
     truncation: float | None = None,
+    checkpoints: bool = False,
+    split: str | None = None,
     device: str = "auto",
     progress: bool = True,
 ) -> list[MetricRow]:
@@ -45,6 +48,8 @@ def evaluate(
         generated_per_class: in place of the count of each class of protocol `intra`.
         seed: of the choice of images and of the first generated one.
         truncation: bound of the latents' entries.
+        checkpoints: whether to measure every checkpoint that a run has kept.
+        split: part of the real images to compare with, such as `test`.
         device: `auto`, `cpu` or `cuda`.
         progress: whether to show how far it is.
 
@@ -72,10 +77,18 @@ def evaluate(
         )
     except ValidationError as error:
         raise UserError(explain(error)) from None
-    real = None if data is None else DataConfig(source=place_of_images(data))
-    with join_ranks(device) as ranks:
-        listener = listener_of(progress and ranks.is_first)
-        return measure(path_of(subject), real, settings, ranks, truncation=truncation, listener=listener)
+    real = None if data is None else DataConfig(source=place_of_images(data), split=split)
+    with join_ranks(device) as ranks, named_as_arguments():
+        return measure(
+            path_of(subject),
+            real,
+            settings,
+            ranks,
+            checkpoints=checkpoints,
+            truncation=truncation,
+            split=split,
+            listener=listener_of(progress and ranks.is_first),
+        )
 
 
 def compare(runs: Run | str | Path | Sequence[Run | str | Path], out: str | Path | None = None) -> "Report":

@@ -11,7 +11,6 @@ from projgan.commands.printing import Json, dumps, show
 from projgan.commands.progress import bar_listener
 from projgan.config import DataConfig, MeasurementConfig
 from projgan.config.request import ImagesRequest
-from projgan.errors import UserError
 
 if TYPE_CHECKING:
     from projgan.evaluation.rows import MetricRow
@@ -52,8 +51,6 @@ def evaluate(
     from projgan.measuring.measuring import evaluate as measure
     from projgan.process.ranks import join_ranks
 
-    if data is None and images.split is not None and not subject.is_dir():
-        raise UserError("--split is of the real images; give them too: --data DATA --split SPLIT")
     real = None if data is None else images.of(DataConfig(source=data))
     with join_ranks(device) as ranks:
         rows = measure(

@@ -55,7 +55,10 @@ def evaluate(
     Raises:
         UserError: anything a person can mend.
     """
-    protocol, subject = protocol_of(settings), resolve_model(subject)
+    protocol = protocol_of(settings)
+    if data is None and split is not None and not subject.is_dir():
+        raise UserError("--split is of the real images; give them too: --data DATA --split SPLIT")
+    subject = resolve_model(subject)
     if truncation is not None and not 0 < truncation < 10:
         raise UserError(f"truncation is {truncation}; it must be above 0 and below 10")
     description = describe_subject(subject)
