@@ -117,3 +117,22 @@ def test_names_of_images_are_shortened(tmp_path, png):
         write(tmp_path / "a.parquet", image=[{"bytes": png(), "path": "x" * 10**6}], label=[0])
     )
     assert source.item_name(0) == f"a.parquet row 0 ({'x' * 200})"
+
+
+@pytest.mark.parametrize("column", ["split", "Subset"])
+@pytest.mark.parametrize("encoded", [True, False])
+def test_a_column_of_several_parts_is_refused(tmp_path, png, column, encoded):
+    """All rows would be trained on, also those of the test."""
+    parts = pa.array(["train", "training", "Test"])
+    parts = parts.dictionary_encode() if encoded else parts
+    path = write(tmp_path / "a.parquet", **{"image": [png()] * 3, "label": [0, 1, 0], column: parts})
+    with pytest.raises(UserError, match=f"column '{column}' names several parts, test, train, and a Parquet"):
+        open_source(path)
+
+
+@pytest.mark.parametrize("parts", [["train"] * 3, ["a", "b", None], [1, 2, 3], [None, None, "val"]])
+def test_a_column_of_one_part_or_of_something_else_is_passed_over(tmp_path, png, parts):
+    source = open_source(
+        write(tmp_path / "a.parquet", image=[png()] * 3, label=[0, 1, 0], split=pa.array(parts))
+    )
+    assert len(values(source)) == 3

@@ -35,6 +35,8 @@ class ParquetSource(Source):
         self.location, self.name = shards.location, shards.name
         self.split, self.splits, self.remarks = shards.split, shards.splits, shards.remarks
         self._files = [ParquetFile(path) for path in shards.files]
+        for file in self._files:
+            file.refuse_several_splits()
         self._starts = np.cumsum([0] + [file.count for file in self._files])
         self._paths = [file.read_paths() for file in self._files]
         raw = [file.read_labels() for file in self._files]

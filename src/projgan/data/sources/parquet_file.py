@@ -12,8 +12,9 @@ import numpy as np
 
 from projgan.data.sources.base import MAX_CLASSES, MAX_ITEMS, file_identity
 from projgan.data.sources.expansion import check_expansion
+from projgan.data.sources.splits import SPLIT_COLUMNS, split_of_folder
 from projgan.data.store import MAX_NAME_LENGTH
-from projgan.errors import UserError, printable, reading
+from projgan.errors import UserError, listed, printable, reading
 
 IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("label", "fine_label")
@@ -36,6 +37,8 @@ class _Layout:
     path_column: str | None
     label: str
     declared_names: tuple[str, ...] | None
+    split_columns: tuple[str, ...]
+    """Columns of text that may say in which split a row is."""
 
 
 class ParquetFile:
@@ -102,6 +105,24 @@ class ParquetFile:
                 )
             labels.append(label)
         return labels
+
+    def refuse_several_splits(self) -> None:
+        """Refuse a column that names parts of the set: all rows would be taken for one.
+
+        Raises:
+            UserError: names the column and the parts.
+        """
+        for column in self.layout.split_columns:
+            found: set[str] = set()
+            for name in self._read(column, _CELLS_AT_ONCE):
+                part = split_of_folder(name) if isinstance(name, str) else None
+                if part is not None:
+                    found.add(part)
+            if len(found) > 1:
+                raise UserError(
+                    f"{self.path}: column {column!r} names several parts, {listed(sorted(found))}, and a "
+                    "Parquet file is one part; write a file for each, as train-00000-of-00001.parquet"
+                )
 
     def read_paths(self) -> list[str | None] | None:
         """Return the images' original names, shortened; None where there are none, or far too many."""
@@ -176,14 +197,27 @@ def _read_layout(schema: Any, path: Path) -> _Layout:
         )
     _refuse_other_labels(schema.field(label).type, label, path)
     path_kind = fields.get("path")
-    has_path = path_kind is not None and (types.is_string(path_kind) or types.is_large_string(path_kind))
+    has_path = path_kind is not None and _is_text(path_kind)
     return _Layout(
         image=image,
         bytes_column=f"{image}.bytes" if fields else image,
         path_column=f"{image}.path" if has_path else None,
         label=label,
         declared_names=_class_names(features.get(label)),
+        split_columns=tuple(
+            name
+            for name in schema.names
+            if name.lower() in SPLIT_COLUMNS and schema.names.count(name) == 1 and name != label
+            if _is_text(schema.field(name).type)
+        ),
     )
+
+
+def _is_text(kind: Any) -> bool:
+    from pyarrow import types
+
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    return any(is_kind(kind) for is_kind in (types.is_string, types.is_large_string, types.is_string_view))
 
 
 def _refuse_other_labels(kind: Any, label: str, path: Path) -> None:
@@ -192,8 +226,7 @@ def _refuse_other_labels(kind: Any, label: str, path: Path) -> None:
 
     of_names = kind.value_type if types.is_dictionary(kind) else kind
     plain = (types.is_integer, types.is_floating, types.is_boolean, types.is_null)
-    text = (types.is_string, types.is_large_string, types.is_string_view)
-    if not any(is_kind(of_names) for is_kind in (*plain, *text)):
+    if not _is_text(kind) and not any(is_kind(of_names) for is_kind in plain):
         raise UserError(
             f"{path}: column {label!r} is {str(kind)[:100]} where whole numbers or names belong; "
             "rename the one with the labels"
