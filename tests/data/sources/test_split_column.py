@@ -55,13 +55,24 @@ def test_a_column_of_splits_divides_the_images(make: Make, png: Png, form: str, 
     refused(path, r"has no split 'extra' \(present: test, train, validation\)", "extra")
 
 
-@pytest.mark.parametrize("cell", ["", "extra", "1", "a", "train and test"])
-def test_a_column_of_anything_else_divides_nothing(make: Make, png: Png, cell: str) -> None:
-    path = make("folder", images(png) | {"labels.csv": TABLE.replace(",test", f",{cell}").encode()})
+@pytest.mark.parametrize("cells", ["1112", "abcd", ["", "", "", "test"], ["train and test"] * 4])
+def test_a_column_of_anything_else_divides_nothing(make: Make, png: Png, cells: list[str]) -> None:
+    rows = [f"{name}.png,dog,{cell}" for name, cell in zip("abcd", cells, strict=True)]
+    table = "\n".join(["file,label,split", *rows]).encode()
+    path = make("folder", images(png) | {"labels.csv": table})
     source = open_source(path)
     assert (values(source), source.split, source.splits) == ([1, 2, 3, 4], None, ())
     assert source.classes_from == "labels.csv (column label)"
     refused(path, "has no splits, so 'test' cannot be chosen", "test")
+
+
+@pytest.mark.parametrize("cell", ["", "extra", "1", "train and test"])
+def test_a_cell_that_names_none_among_splits_is_refused(make: Make, png: Png, cell: str) -> None:
+    """Ignored, the column would let the test images be trained on."""
+    path = make("folder", images(png) | {"labels.csv": TABLE.replace(",test", f",{cell}").encode()})
+    refused(
+        path, f"labels.csv, line 3: column split has '{cell}' where 3 other rows name a split; write train"
+    )
 
 
 def test_what_was_not_divided_keeps_its_fingerprint(make: Make, png: Png) -> None:

@@ -86,10 +86,26 @@ def _split_column(table: LabelTable) -> str | None:
 
 
 def _names_splits(table: LabelTable, column: str) -> bool:
+    """Whether every cell names a split.
+
+    Raises:
+        UserError: most do, and one does not: nobody could say whether it is to be trained on.
+    """
+    named, other = 0, None
     try:
-        return all(_split_of(cells.get(column)) is not None for _, cells in table.records())
+        for where, cells in table.records():
+            if _split_of(cells.get(column)) is not None:
+                named += 1
+            elif other is None:
+                other = where, cells.get(column)
     except UserError:  # for `read_rows` to tell
         return False
+    if other is not None and named > 1:
+        raise UserError(
+            f"{table.place}, {other[0]}: column {column} has {printable(repr(other[1] or ''))} where "
+            f"{named:,} other rows name a split; write train, validation or test there"
+        )
+    return other is None
 
 
 def _split_of(cell: Cell) -> str | None:
