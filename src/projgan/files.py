@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 from unicodedata import normalize
@@ -120,6 +120,25 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot be made ({error.strerror})") from error
+
+
+@contextlib.contextmanager
+def made_beside(folder: Path) -> Iterator[Path]:
+    """Give a new folder for files that are moved into another one when all are there; it is gone afterwards.
+
+    It lies beside the other, under a name that begins with a dot.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    try:
+        made = tempfile.TemporaryDirectory(
+            dir=folder.resolve().parent, prefix=f".{folder.name}.", suffix=".tmp", ignore_cleanup_errors=True
+        )
+    except OSError as error:
+        raise UserError(f"{folder}: nothing can be written beside it ({error.strerror})") from error
+    with made as name:
+        yield Path(name)
 
 
 def nearest_folder(folder: Path) -> Path:

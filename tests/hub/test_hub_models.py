@@ -20,9 +20,10 @@ from projgan.hub import names
 from projgan.hub.client import list_files
 from projgan.hub.names import hub_name
 from projgan.measuring.measuring import evaluate
+from projgan.sharing import folder
 from projgan.storage.network_file import generator_path, load_generator, weights_sha256
 from projgan.storage.published_models import FOLDER
-from small_runs import ONE_RANK, assert_one_line_error, save_blank_classifier, train_small
+from small_runs import ONE_RANK, assert_one_line_error, files_of, save_blank_classifier, train_small
 from small_runs import projgan as in_a_process
 
 DIGITS = (FOLDER / "digits.safetensors").read_bytes()
@@ -101,6 +102,30 @@ def test_the_same_is_written_to_a_folder_without_asking_anybody(
     assert run_command(["share", "digits", *words[2:], "--overwrite"]) == 0
     assert not (out / "discriminator.safetensors").exists()
     assert (out / "notes.txt").exists()
+
+
+def test_what_was_shared_stays_until_the_new_is_whole(
+    uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where the disk is full; and the same command may be given again."""
+    words = ["share", str(uninterrupted), "ann/first", "--license", "mit", "--out", str(tmp_path / "out")]
+
+    def no_room(*given: object, **named: object) -> None:
+        raise UserError("samples.png: cannot be written (No space left on device)")
+
+    with monkeypatch.context() as changed:
+        changed.setattr(folder, "write_images", no_room)
+        assert "No space left on device" in error_of(capsys, *words)
+    assert run_command(words) == 0
+    before = files_of(tmp_path / "out")
+    assert len(before) == 5
+    with monkeypatch.context() as changed:
+        changed.setattr(folder, "write_images", no_room)
+        assert "No space left on device" in error_of(
+            capsys, *words[:2], "ann/other", *words[3:], "--overwrite"
+        )
+    assert files_of(tmp_path / "out") == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_python_shares_what_the_command_shares(uninterrupted: Path, logged_in: Hub, tmp_path: Path) -> None:

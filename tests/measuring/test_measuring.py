@@ -16,6 +16,7 @@ from projgan.config import DataConfig, EvaluationConfig
 from projgan.errors import UserError
 from projgan.evaluation.rows import MetricRow
 from projgan.listening import Progress
+from projgan.measuring import measuring
 from projgan.measuring.measuring import evaluate
 from projgan.pictures.grids import write_png
 from projgan.pictures.pillow import to_pil
@@ -149,6 +150,73 @@ def test_what_was_not_measured_then_is_measured_when_the_run_is_resumed(
         assert [row.subject.step for row in rows_of(tmp_path / "run")] == [20] * 4
 
 
+def test_a_number_taken_by_hand_is_not_taken_for_one_of_the_run(classifier: Path, tmp_path: Path) -> None:
+    """Another draw, fewer images or some of the metrics: the run measures its own."""
+    run = tmp_path / "run"
+    train_small(run)
+    for settings in ({"seed": 7}, {"generated_images": 59}, {"metrics": ("fd",)}):
+        asked = {"features": f"classifier:{classifier}", "generated_images": 60, "metrics": METRICS}
+        evaluate(run, None, EvaluationConfig(**{**asked, **settings}), ONE_RANK)
+    by_hand = len(rows_of(run))
+    for _ in range(2):
+        train_small(run, measured(classifier))
+        assert len(rows_of(run)) == by_hand + 4
+    assert {(row.measurement.seed, row.measurement.generated_images) for row in rows_of(run)[-4:]} == {
+        (0, 60)
+    }
+    train_small(run, measured(classifier, **{"evaluation.metrics": (*METRICS, "precision", "density")}))
+    assert [row.metric for row in rows_of(run)[by_hand + 8 :]] == [
+        "precision",
+        "recall",
+        "density",
+        "coverage",
+    ]
+
+
+def test_numbers_that_cannot_be_kept_are_shown(
+    classifier: Path, finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["evaluate", str(finished), "--features", f"classifier:{classifier}", "--generated-images", "60"]
+    before = rows_of(finished) if (finished / "metrics.jsonl").exists() else []
+
+    def full(*given: object) -> None:
+        raise UserError("metrics.jsonl: cannot be written (No space left on device)")
+
+    for name, place, value, said in (
+        ("why_not_writable", measuring, lambda folder: "Read-only file system", "Read-only file system"),
+        ("append_metrics", RunDirectory, full, "No space left on device"),
+    ):
+        with monkeypatch.context() as changed:
+            changed.setattr(place, name, value)
+            assert run_command([*words, "--metrics", "fd", "--json"]) == 0
+        out, err = capsys.readouterr()
+        assert [row["metric"] for row in json.loads(out)] == ["fd"]
+        assert said in err
+        assert "kept nowhere" in err
+    assert (rows_of(finished) if before else []) == before
+
+
+def test_a_cache_is_taken_without_other_images_and_not_needed(
+    classifier: Path,
+    finished: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["evaluate", str(finished), "--features", f"classifier:{classifier}", "--generated-images", "60"]
+    words += ["--metrics", "fd"]
+    assert run_command([*words, "--cache", str(tmp_path / "cache")]) == 0
+    assert len(list((tmp_path / "cache" / "references").iterdir())) == 1
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))  # where nothing can be written
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    capsys.readouterr()
+    assert run_command([*words, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)[0]["metric"] == "fd"
+    assert "features of real images are not kept for the next time" in err
+
+
 @pytest.mark.parametrize("changes", [{}, {"training.precision": "bf16", "training.ema_decay": None}], ids=str)
 def test_every_checkpoint_gives_the_numbers_measured_on_the_way(
     classifier: Path, tmp_path: Path, changes: dict[str, Any]
@@ -237,6 +305,10 @@ def test_settings_that_cannot_be_measured_stop_a_run_before_it_trains(
     with pytest.raises(UserError, match="fid is not what classifier:blank measures"):
         train_small(tmp_path / "run", measured(classifier, **{"evaluation.metrics": ("fid",)}))
     assert not (tmp_path / "run").exists()
+    with pytest.raises(
+        UserError, match=r"looks at images of 1 channel\(s\), and these have 3; train a class"
+    ):
+        train_small(tmp_path / "run", measured(classifier, **{"data.channels": 3}))
     words = command_line(tmp_path / "run2", measured(classifier, **{"evaluation.metrics": "fud"}))
     assert "unknown metric 'fud'" in assert_one_line_error(*projgan(*words))
 

@@ -1,5 +1,6 @@
 import fcntl
 import json
+import resource
 from pathlib import Path
 
 import pytest
@@ -267,7 +268,7 @@ def test_numbers_of_a_later_state_alone_are_forgotten(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path)
     rows = [{"metric": "fid", "subject": {"step": step}} for step in (2, 3, 4)]
     directory.append_metrics([*rows, {"metric": "fid", "subject": {"step": None}}, {"metric": "kid"}])
-    assert [step for step in range(6) if directory.has_metrics_at(step)] == [0, 2, 3, 4]
+    assert [len(directory.metrics_at(step)) for step in range(6)] == [2, 0, 1, 1, 1, 0]
     written = directory.metrics.stat().st_ino
     directory.forget_metrics_after(4)
     assert directory.metrics.stat().st_ino == written  # nothing to forget, nothing written
@@ -362,3 +363,22 @@ def test_numbers_alone_are_kept_unless_the_run_may_have_been_killed_before_its_f
         UserError, match=r"holds metrics\.jsonl of a run.*--run-dir, or remove it to train anew"
     ):
         directory.refuse(config)
+
+
+def test_rows_that_find_no_room_are_not_there_in_part(tmp_path: Path) -> None:
+    """As on a full disk: a number that is there says that its state was measured."""
+    directory = RunDirectory(tmp_path)
+    directory.append_metrics([{"metric": "fid"}])
+    before = directory.metrics.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 50, limits[1]))
+        with pytest.raises(
+            UserError, match=r"metrics.jsonl: cannot be written \(File too large\); make room"
+        ):
+            directory.append_metrics([{"metric": name * 10} for name in "abcd"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert directory.metrics.read_bytes() == before
+    directory.append_metrics([{"metric": "kid"}])
+    assert [row["metric"] for row in directory.read_metrics()] == ["fid", "kid"]

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ import torch
 import torch.distributed as dist
 from safetensors.torch import load_file
 
+from projgan.config import EvaluationConfig
 from projgan.data import load_images
 from projgan.data.tensors import as_tensor
 from projgan.errors import UserError
+from projgan.measuring.measuring import evaluate
 from projgan.process import ranks as distributed
 from projgan.process.ranks import Ranks, choose_device, hardware, join_ranks
+from projgan.storage.run_directory import RunDirectory
 from projgan.training.building import build_trainer
 from small_runs import (
     ONE_RANK,
@@ -28,6 +32,7 @@ from small_runs import (
     files_of,
     last_checkpoint,
     read_rows,
+    save_blank_classifier,
     small_config,
     start,
     train_small,
@@ -163,6 +168,22 @@ def test_two_ranks_train_and_either_number_resumes_the_other(tmp_path: Path) -> 
         assert_close_rows(one, restarted, 5e-3)
 
 
+def test_what_ranks_measure_on_the_way_is_what_the_file_gives(tmp_path: Path) -> None:
+    """Each has batch norm statistics of its own; those of the first are written, and so measured."""
+    torch.manual_seed(0)
+    classifier = save_blank_classifier(tmp_path / "blank.safetensors", tuple("0123456789"))
+    asked = {"evaluation.generated_images": 60, "evaluation.metrics": "fd"}
+    asked |= {"evaluation.features": f"classifier:{classifier}", "evaluation.every": 4}
+    changes = PER_RANK | {"training.steps": 4, "training.ema_decay": None} | asked
+    code, _, err = ended(train_on_two(tmp_path / "run", changes))
+    assert code == 0, err
+    settings = EvaluationConfig(features=f"classifier:{classifier}", generated_images=60, metrics=("fd",))
+    (again,) = evaluate(tmp_path / "run", None, settings, ONE_RANK)
+    (first, _) = RunDirectory(tmp_path / "run").read_metrics()
+    assert first["subject"]["sha256"] == again.subject.sha256
+    assert first["value"] == again.value
+
+
 def assert_close_rows(one: Path, two: Path, tolerance: float) -> None:
     for ours, theirs in zip(read_rows(one), read_rows(two), strict=True):
         assert theirs == pytest.approx(ours, abs=tolerance)
@@ -216,8 +237,12 @@ def test_a_mistake_that_the_first_rank_finds_is_one_line(tmp_path: Path) -> None
 def test_a_batch_that_ranks_cannot_share_is_one_line(key: str) -> None:
     images, labels = torch.zeros(9, 1, 8, 8, dtype=torch.uint8), torch.zeros(9, dtype=torch.int64)
     ranks = Ranks(rank=0, size=2, device=torch.device("cpu"))
-    with pytest.raises(UserError, match=f"training.{key} is 9, which 2 processes cannot share equally"):
+    with pytest.raises(
+        UserError, match=f"training.{key} is 9, which 2 processes cannot share equally; choose a"
+    ):
         build_trainer(small_config({f"training.{key}": 9}), images, labels, 10, ranks)
+    with pytest.raises(SystemExit):  # one of them says it
+        build_trainer(small_config({f"training.{key}": 9}), images, labels, 10, replace(ranks, rank=1))
 
 
 def test_a_launcher_without_its_variables_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

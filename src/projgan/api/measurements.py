@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, get_args
 from projgan.api.gan import GAN, path_of
 from projgan.api.trainings import Run, listener_of, place_of_images
 from projgan.config import DataConfig, Fit, MeasurementConfig, explain
+from projgan.config.request import ImagesRequest
 from projgan.data import PackedImages, load_images
 from projgan.errors import UserError
 from projgan.evaluation.rows import MetricRow
@@ -86,7 +87,7 @@ def evaluate(
             ranks,
             checkpoints=checkpoints,
             truncation=truncation,
-            split=split,
+            images=ImagesRequest(split=split),
             listener=listener_of(progress and ranks.is_first),
         )
 

@@ -60,8 +60,7 @@ def evaluate(
             ranks,
             checkpoints=checkpoints,
             truncation=truncation,
-            split=images.split,
-            on_unreadable=images.on_unreadable,
+            images=images,
             listener=bar_listener() if ranks.is_first else None,
         )
         if ranks.is_first:

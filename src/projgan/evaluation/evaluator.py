@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ from projgan.evaluation.feature_sets import FeatureSet, extract, real_features
 from projgan.evaluation.frechet import CovarianceFactor, factor_of_features, remark_on_counts
 from projgan.evaluation.image_sources import Draw, ImageSource, RealConditions
 from projgan.evaluation.intra_class import class_estimates
+from projgan.evaluation.measured_before import measured_before
 from projgan.evaluation.measured_classes import (
     classes_to_measure,
     classes_with_images,
@@ -82,6 +84,11 @@ class Evaluator:
             raise UserError(
                 f"{network.name} looks at images of {network.resolution} pixels, and these have "
                 f"{data.resolution}; train a classifier of that size"
+            )
+        if data.channels not in (1, network.channels):
+            raise UserError(
+                f"{network.name} looks at images of {network.channels} channel(s), and these have "
+                f"{data.channels}; train a classifier with --channels {data.channels}"
             )
 
     def measure(self, source: ImageSource) -> list[MetricRow]:
@@ -154,20 +161,33 @@ class Evaluator:
             UserError: as `measure`.
         """
         self._check_images(source)
-        chosen = choose_real(self.protocol, len(self.data), self.seed)
-        names, classes = self._choose(source), self._classes_of(source)
-        real = torch.from_numpy(self.data.labels)[chosen]
+        names, classes, real = self._choose(source), self._classes_of(source), self._chosen_labels()
         generated = self._draw(source, real).labels
         names = [name for name in names if self._is_large_enough(name, classes, real, generated)]
         if "classification_accuracy_score" in names:
             self._loader_of_held_out()
         return names
 
+    def has_all(self, source: ImageSource, rows: Sequence[dict[str, Any]]) -> bool:
+        """Whether rows of `metrics.jsonl` hold every number that `measure` would find, made the same way."""
+        names, total = self.check(source), len(self._draw(source, self._chosen_labels()).labels)
+        how: dict[str, object] = {
+            "protocol": self.protocol.name,
+            "data_fingerprint": self.data.fingerprint,
+            "features_sha256": self.network.sha256,
+            "seed": self.seed,
+            "truncation": source.truncation,
+        }
+        return measured_before(rows, how, total, self.network.is_inception).issuperset(names)
+
     def _draw(self, source: ImageSource, real_labels: Tensor) -> Draw:
         conditions = RealConditions(
             real_labels, self._classes_of(source), self.data.class_names, self.vectors
         )
         return source.draw(self.protocol, conditions, self.seed)
+
+    def _chosen_labels(self) -> Tensor:
+        return torch.from_numpy(self.data.labels)[choose_real(self.protocol, len(self.data), self.seed)]
 
     def _classes_of(self, source: ImageSource) -> Tensor:
         """Labels of the classes that there are images of, on both sides as far as is known; int64 [K]."""
@@ -219,6 +239,7 @@ class Evaluator:
                 self.ranks,
                 self.cache,
                 self.listener.counting("looking at real images"),
+                self._say_once,
             )
         return self._real
 

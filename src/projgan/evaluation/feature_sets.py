@@ -11,8 +11,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from projgan.data import PackedImages
+from projgan.errors import UserError
 from projgan.evaluation.extractors import FeatureNetwork
-from projgan.files import write_atomically
+from projgan.files import make_folder, write_atomically
 from projgan.listening import Count, told
 from projgan.process.ranks import Ranks
 
@@ -69,6 +70,7 @@ def real_features(
     ranks: Ranks,
     cache: Path | None = None,
     progress: Count | None = None,
+    said: Callable[[str], None] = lambda words: None,
 ) -> FeatureSet:
     """Return the features of the chosen real images, from the cache where they were taken before.
 
@@ -79,6 +81,7 @@ def real_features(
         ranks: this process among all; the first one writes the cache.
         cache: folder that keeps one file per set of images and network, checked when read; None for none.
         progress: as for `extract`.
+        said: told where the cache cannot be written, without which all goes on.
     """
     labels = torch.from_numpy(data.labels)[chosen]
     path = None if cache is None else cache / "references" / f"{_key(data, chosen, network)}.safetensors"
@@ -93,7 +96,10 @@ def real_features(
 
     taken = extract(read, labels, network, ranks, progress)
     if path is not None and ranks.is_first:
-        _write(taken, path)
+        try:
+            _write(taken, path)
+        except UserError as error:
+            said(f"features of real images are not kept for the next time: {error}")
     return taken
 
 
@@ -111,7 +117,7 @@ def _checksum(taken: FeatureSet) -> str:
 
 
 def _write(taken: FeatureSet, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     tensors = {"labels": taken.labels, "features": taken.features.cpu(), "logits": taken.logits.cpu()}
     content = save(tensors, {KEY: _checksum(taken)})
     write_atomically(path, lambda file: file.write(content), sync=False)

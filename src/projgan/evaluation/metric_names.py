@@ -30,6 +30,13 @@ def public_name(name: str, is_inception: bool) -> str:
     return name if is_inception else OTHER_NAMES.get(name, name)
 
 
+def key_of(metric: str, is_inception: bool) -> str:
+    """Return the key in `METRICS` of what a number is called; the name itself where there is none."""
+    return PRINTED_AS.get(metric) or next(
+        (name for name in METRICS if public_name(name, is_inception) == metric), metric
+    )
+
+
 def choose_metrics(
     wanted: Sequence[str] | None,
     *,

@@ -261,3 +261,5 @@ METRICS: dict[str, Metric] = {
     ),
 }
 """Every metric, by the name it is asked for with Inception's features."""
+OF_A_PART = {"precision_recall", "density_coverage", "ms_ssim"}
+"""Those that may be made of some of the generated images only."""

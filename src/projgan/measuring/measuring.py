@@ -1,15 +1,16 @@
 """Measure a run at its end or at each checkpoint that is kept, or images of any origin."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from projgan.config import DataConfig, MeasurementConfig
 from projgan.config.request import ImagesRequest
 from projgan.data.configured import cache_folder, fit_of, load_real
-from projgan.data.decoding import OnUnreadable
 from projgan.errors import UserError
 from projgan.evaluation.evaluator import Evaluator
 from projgan.evaluation.image_sources import GeneratorImages
 from projgan.evaluation.rows import MetricRow
+from projgan.files import why_not_writable
 from projgan.inspection.trained_images import refuse_other_images
 from projgan.listening import Listener
 from projgan.measuring.evaluators import build_evaluator, open_network, protocol_of
@@ -30,8 +31,7 @@ def evaluate(
     *,
     checkpoints: bool = False,
     truncation: float | None = None,
-    split: str | None = None,
-    on_unreadable: OnUnreadable | None = None,
+    images: ImagesRequest | None = None,
     listener: Listener | None = None,
 ) -> list[MetricRow]:
     """Measure a run, each of its checkpoints, a generator file, or images that are there already.
@@ -45,8 +45,8 @@ def evaluate(
         ranks: this process among all.
         checkpoints: measure every checkpoint that the run has kept, not its generator file.
         truncation: bound of the latents' entries, or None.
-        split: part of the run's own images to compare with, where no others are given.
-        on_unreadable: what to do about images that cannot be decoded; None for what `data` says.
+        images: which of the run's own images to compare with, where no others are given, where decoded ones
+            are kept, and what to do about those that cannot be decoded.
         listener: what to tell.
 
     Returns:
@@ -55,8 +55,8 @@ def evaluate(
     Raises:
         UserError: anything a person can mend.
     """
-    protocol = protocol_of(settings)
-    if data is None and split is not None and not subject.is_dir():
+    protocol, images = protocol_of(settings), images or ImagesRequest()
+    if data is None and images.split is not None and not subject.is_dir():
         raise UserError("--split is of the real images; give them too: --data DATA --split SPLIT")
     subject = resolve_model(subject)
     if truncation is not None and not 0 < truncation < 10:
@@ -66,12 +66,13 @@ def evaluate(
         raise UserError(f"{subject}: there is nothing to measure; give a run, a generator file or images")
     is_own = data is None
     if data is None:
-        data = images_of_run(subject, None, ImagesRequest(split=split), remedy=REMEDY)
+        data = images_of_run(subject, None, images, remedy=REMEDY)
     elif description is not None:
         data = data.model_copy(update={"fit": fit_of(description.provenance.settings)})
-    if on_unreadable is not None:
-        data = data.model_copy(update={"on_unreadable": on_unreadable})
+    if images.on_unreadable is not None:
+        data = data.model_copy(update={"on_unreadable": images.on_unreadable})
     said = listener.said if listener else None
+    keeps = is_run(subject) and ranks.is_first and _can_keep(subject, said)
     network = open_network(settings, ranks, cache_folder(data), listener)
     rows: list[MetricRow] = []
     evaluator: Evaluator | None = None
@@ -95,7 +96,28 @@ def evaluate(
                 listener=listener,
             )
         found = evaluator.measure(source)
-        if is_run(subject) and ranks.is_first:
-            RunDirectory(subject).append_metrics([row.model_dump(mode="json") for row in found])
+        if keeps:
+            _keep(RunDirectory(subject), found, said)
         rows += found
     return rows
+
+
+Said = Callable[[str], None] | None
+
+
+def _can_keep(run: Path, said: Said) -> bool:
+    """Whether numbers can be added to those of a run; says so before the work where they cannot."""
+    reason = why_not_writable(run)
+    if reason and said:
+        said(f"{run}: cannot be written ({reason}); the numbers are shown, and kept nowhere")
+    return reason is None
+
+
+def _keep(directory: RunDirectory, rows: Sequence[MetricRow], said: Said) -> None:
+    """Add numbers to those of a run; they are shown also where the disk is full."""
+    try:
+        directory.append_metrics([row.model_dump(mode="json") for row in rows])
+    except UserError as error:
+        if said is None:
+            raise
+        said(f"{error}; these numbers are shown, and kept nowhere")

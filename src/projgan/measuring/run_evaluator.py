@@ -1,6 +1,7 @@
 """Measure a run on its way."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from projgan.config import RunConfig
 from projgan.data import PackedImages
@@ -51,12 +52,18 @@ class RunEvaluator:
     def measure(self, trained: Trained) -> list[MetricRow]:
         """Measure the generator as it is now, with its batch norms in evaluation mode; all ranks call it."""
         generator = trained.sampling_generator
+        # Batch norms that each rank measures for itself are not alike; those of the first are the run's.
+        self.evaluator.ranks.same_everywhere(generator)
         was_training = generator.training
         generator.eval()
         try:
             return self.evaluator.measure(self._images(trained))
         finally:
             generator.train(was_training)
+
+    def is_done(self, trained: Trained, rows: Sequence[dict[str, Any]]) -> bool:
+        """Whether the rows hold all numbers of the generator as it is now, made as they would be here."""
+        return self.evaluator.has_all(self._images(trained), rows)
 
     def _images(self, trained: Trained) -> GeneratorImages:
         generator = trained.sampling_generator

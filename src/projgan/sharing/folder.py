@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -9,7 +10,7 @@ from torch import nn
 
 from projgan.errors import UserError
 from projgan.evaluation.rows import MetricRow
-from projgan.files import file_sha256, make_folder, write_atomically
+from projgan.files import file_sha256, made_beside, make_folder, write_atomically
 from projgan.generation.request import SampleRequest
 from projgan.generation.sample_writing import write_images
 from projgan.hub.names import HubName
@@ -60,10 +61,29 @@ def write_folder(
     kind = read_description(path).kind
     if kind not in _READ:
         raise UserError(f"{path}: holds a {kind}; what is shared are generators")
-    network, description, pair = _READ[kind](path)
+    read = _READ[kind](path)
     make_folder(folder)
-    for name_of_file in FILES:
-        (folder / name_of_file).unlink(missing_ok=True)
+    # What was shared before stays until all of the new is there.
+    with made_beside(folder) as new:
+        _write_all(run, path, read, name, request, new, progress)
+        for file in FILES:
+            if (new / file).is_file():
+                (new / file).replace(folder / file)
+            else:
+                (folder / file).unlink(missing_ok=True)
+    return [folder / file for file in FILES if (folder / file).is_file()]
+
+
+def _write_all(
+    run: Path,
+    path: Path,
+    read: Pair,
+    name: HubName,
+    request: ShareRequest,
+    folder: Path,
+    progress: Count | None,
+) -> None:
+    network, description, pair = read
     try:
         _write_network(path, network, description, folder / GENERATOR)
         if pair is not None:
@@ -78,7 +98,6 @@ def write_folder(
     numbers = numbers_of(run, weights_sha256(network))
     card = _card(name, request, folder, network, description, numbers)
     write_atomically(folder / CARD, lambda file: file.write(card.encode()))
-    return [folder / name for name in FILES if (folder / name).is_file()]
 
 
 def numbers_of(run: Path, weights: str) -> list[MetricRow]:
@@ -122,9 +141,14 @@ def _write_network(path: Path, network: nn.Module, description: NetworkDescripti
     """The very file, unless it names folders of this machine."""
     clean = _clean(description)
     if clean == description:
-        shutil.copyfile(path, out)
+        _copy(path, out)
     else:
         save_network(network, clean, out)
+
+
+def _copy(path: Path, out: Path) -> None:
+    with path.open("rb") as file:
+        write_atomically(out, partial(shutil.copyfileobj, file))
 
 
 def _draw(
@@ -138,7 +162,7 @@ def _draw(
     if description.kind != "generator":
         drawn = sorted(RunDirectory(run).samples.glob("step-*.png"))
         if drawn:
-            shutil.copyfile(drawn[-1], out)
+            _copy(drawn[-1], out)
         return
     classes = None
     if description.network.get("num_classes") and description.standardization is None:

@@ -223,9 +223,9 @@ class RunDirectory:
         lines = self.metrics.read_text(encoding="utf-8", errors="replace").split("\n")
         return sum(bool(line.strip()) for line in lines) - len(self.read_metrics())
 
-    def has_metrics_at(self, step: int) -> bool:
-        """Whether any number of a step's state has been measured."""
-        return any(_step_of(row) == step for row in self.read_metrics())
+    def metrics_at(self, step: int) -> list[dict[str, Any]]:
+        """Return the numbers of a step's state, as `read_metrics`."""
+        return [row for row in self.read_metrics() if _step_of(row) == step]
 
     def forget_metrics_after(self, step: int) -> None:
         """Drop numbers of a later state than a step's, which a resumed run is about to measure again."""
@@ -245,14 +245,20 @@ def _step_of(row: dict[str, Any]) -> int:
 def _append_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
     try:
-        with path.open("ab+") as file:
+        with path.open("ab+", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
             # A line that a kill cut short must not swallow the next one.
-            if file.tell():
+            if size:
                 file.seek(-1, os.SEEK_END)
                 lines = lines if file.read(1) == b"\n" else b"\n" + lines
-            file.write(lines)
+            try:
+                while lines:
+                    lines = lines[file.write(lines) :]
+            except OSError:  # a full disk: all of the rows are there, or none
+                file.truncate(size)
+                raise
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+        raise UserError(f"{path}: cannot be written ({error.strerror}); make room, then go on") from error
 
 
 def _count(digits: str) -> int:

@@ -118,7 +118,12 @@ def refuse_unequal_shares(config: RunConfig, ranks: Ranks) -> None:
     for key in ("batch_size", "generator_batch_size"):
         size = getattr(config.training, key)
         if size and size % ranks.size:
-            raise UserError(f"training.{key} is {size}, which {ranks.size} processes cannot share equally")
+            if not ranks.is_first:
+                raise SystemExit(2)  # one of them says it
+            raise UserError(
+                f"training.{key} is {size}, which {ranks.size} processes cannot share equally; choose a "
+                f"multiple of {ranks.size}"
+            )
 
 
 def build_anchors(config: RunConfig, ranks: Ranks) -> Anchors | None:

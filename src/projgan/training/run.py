@@ -241,7 +241,8 @@ class _Run:
         every, step = self.config.evaluation.every, self.trainer.step
         if not (every and self.evaluator and step) or (step % every and step != self.settings.steps):
             return
-        if self.ranks.largest(int(self.ranks.is_first and self.directory.has_metrics_at(step))):
+        before = self.directory.metrics_at(step) if self.ranks.is_first else []
+        if self.ranks.largest(int(bool(before) and self.evaluator.is_done(self.trainer, before))):
             return
         with self._off_the_clock():
             rows = self.evaluator.measure(self.trainer)
