@@ -144,7 +144,7 @@ def test_seeds_of_cifar100_are_those_that_were_measured() -> None:
         "AC-GAN {}; recall {} for projection against {};".format(words("fd", "ac-gan", 1, 0), *recalls)
         in page
     )
-    assert f"in the one seed that was trained: {seeds['fd', 'input-concat'][0]:.1f}," in page
+    assert f"in both seeds: `fd` {words('fd', 'input-concat', 1, 0)}, as on CIFAR-10" in page
 
     def first(metric: str, method: str, digits: int) -> str:
         pair = seeds[metric, method][0], later[metric, method][0]
@@ -160,9 +160,20 @@ def test_seeds_of_cifar100_are_those_that_were_measured() -> None:
     assert f"{ac_gan} against projection's {projection}" in page
     rises = first("within_class_ms_ssim", "ac-gan", 3)
     assert f"rises from {rises}," in page
-    distances = listed(later["intra_fd", "projection"], 1, 0), later["intra_fd", "ac-gan"][0]
-    assert "({} against {:.1f})".format(*distances) in page
-    assert "{:.1f} against {:.1f}".format(later["fd", "projection"][0], later["fd", "ac-gan"][0]) in readme
+    ends = {
+        metric: " against ".join(
+            listed(later[metric, name], digits, cut) for name in ("projection", "ac-gan")
+        )
+        for metric, digits, cut in (("intra_fd", 1, 0), ("fd", 1, 0), ("recall", 3, 1))
+    }
+    assert f"({ends['intra_fd']})" in page
+    assert f"`fd` {ends['fd']}, and in recall, {ends['recall']}." in page
+    assert f"`fd` is lower, {ends['fd']}," in readme
+    grown, named = (
+        " to ".join(f"{found[metric, 'ac-gan'][1]:.3f}"[1:] for found in (seeds, later))
+        for metric in ("within_class_ms_ssim", "accuracy_top1")
+    )
+    assert f"MS-SSIM {grown}, accuracy {named}." in page
 
 
 def test_real_images_beside_the_methods_are_those_that_were_measured() -> None:
