@@ -176,6 +176,26 @@ def test_seeds_of_cifar100_are_those_that_were_measured() -> None:
     assert f"MS-SSIM {grown}, accuracy {named}." in page
 
 
+def test_twice_the_steps_is_what_was_measured() -> None:
+    page = (ROOT / "docs/results/projection.md").read_text("utf-8")
+    lines = (ROOT / "docs/results/conditions-cifar10-small/twice-as-long.jsonl").read_text("utf-8")
+    rows = [json.loads(line) for line in lines.splitlines()]
+    methods = {"projection": "projection", "hidden-concat": "hidden concatenation"}
+    found = {(row["run"].partition(", seed ")[0], row["metric"], row["step"]): row["value"] for row in rows}
+    for metric, name, digits in (("fd", "`fd`", 1), ("intra_fd", "`intra_fd`", 1), ("recall", "recall", 3)):
+        for method, words in methods.items():
+            values = [found[method, metric, step] for step in (2000, 4000, 6000, 8000)]
+            cells = " | ".join(f"{value:.{digits}f}".removeprefix("0") for value in values)
+            assert f"| {name}, {words} | {cells} |" in page
+    assert len({row["features_sha256"] for row in rows}) == 1
+    ahead = [
+        step
+        for step in range(1000, 9000, 1000)
+        if found["projection", "intra_fd", step] < found["hidden-concat", "intra_fd", step]
+    ]
+    assert ahead == [1000, 2000, 3000, 4000, 5000]  # "ahead to step 5,000", "then passes it within classes"
+
+
 def test_real_images_beside_the_methods_are_those_that_were_measured() -> None:
     page = " ".join((ROOT / "docs/results/projection.md").read_text("utf-8").split())
     lines = (ROOT / "docs/results/conditions-cifar10-small/real.jsonl").read_text("utf-8").splitlines()
