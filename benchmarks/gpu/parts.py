@@ -1,5 +1,6 @@
 """What an iteration is made of: its recorded steps, their kernels, single convolutions, and sampling."""
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -38,6 +39,16 @@ CONVOLUTIONS: dict[str, Shape] = {
 
 def check(place: Place, notes: Notes) -> None:
     """Time the parts of `cifar10` in bfloat16 by replaying recorded steps; on a CPU something tiny."""
+    _time_steps(place, notes)
+    gc.collect()  # what was recorded
+    compute(tf32=False)  # with algorithms whose bits do not vary, as in training
+    for name, shape in CONVOLUTIONS.items():
+        with notes.case(name) as facts:
+            _time_convolution(facts, place, (2, *shape[1:]) if place.quick else shape)
+    _time_sampling(place, notes)
+
+
+def _time_steps(place: Place, notes: Notes) -> None:
     with steps_called("graph", place.device):
         trainer = place.trainer({"training.precision": "bf16"})
         for _ in range(WARM_UP + 2):
@@ -49,12 +60,6 @@ def check(place: Place, notes: Notes) -> None:
                 count = 2 if place.quick else 20
                 facts["ms"] = _milliseconds(step.replay, place, count)
                 facts["kernels"] = kernels_of(step.replay, place.device)
-        del trainer
-    compute(tf32=False)  # with algorithms whose bits do not vary, as in training
-    for name, shape in CONVOLUTIONS.items():
-        with notes.case(name) as facts:
-            _time_convolution(facts, place, (2, *shape[1:]) if place.quick else shape)
-    _time_sampling(place, notes)
 
 
 def _milliseconds(function: Callable[[], object], place: Place, count: int) -> float:

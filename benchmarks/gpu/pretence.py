@@ -146,7 +146,7 @@ def gpu(*, numbers: bool = True) -> Iterator[torch.device]:
     """Everything in here finds a GPU; without numbers nothing is computed, and to read one is an error."""
     global inside
     from gpu.tape import Tape
-    from projgan.networks import convolutions
+    from projgan.networks import convolutions, fused_weights
     from projgan.training import graphs
 
     changes = [
@@ -170,6 +170,7 @@ def gpu(*, numbers: bool = True) -> Iterator[torch.device]:
         setattr(owner, name, what)
     waits.clear()
     convolutions.folding.cache_clear()  # may be of another pretence
+    fused_weights.layout.cache_clear()
     inside = torch.device("cpu" if numbers else "meta")
     try:
         with _Factories():
@@ -177,6 +178,7 @@ def gpu(*, numbers: bool = True) -> Iterator[torch.device]:
     finally:
         inside = torch.device("cpu")
         convolutions.folding.cache_clear()
+        fused_weights.layout.cache_clear()
         for owner, name, what in before:
             setattr(owner, name, what)
         torch._C._set_only_lift_cpu_tensors(False)

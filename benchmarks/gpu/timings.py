@@ -1,5 +1,6 @@
 """What an iteration takes, recorded and not, in each precision; memory; the largest kernels; other rates."""
 
+import gc
 import re
 import time
 from collections.abc import Callable
@@ -60,6 +61,7 @@ def time_steps(
 ) -> None:
     """Note ms of an iteration, many launched at once and one by one, and memory beside what was foreseen."""
     count = 2 if place.quick else count
+    gc.collect()  # a trainer that was left is a circle, and its memory is not free before
     if place.device.type == "cuda":
         torch.cuda.init()  # the first case may be the first to use the device
         torch.cuda.empty_cache()

@@ -13,7 +13,7 @@ from torch.backends import cuda, cudnn
 def compute(*, tf32: bool) -> None:
     """From now on round what is multiplied to TF32, or do not; the same input gives the same bits either way.
 
-    Has no effect on what a CPU computes.
+    Has no effect on what a CPU computes. The gradients of resizing (`F.interpolate`) know no fixed order.
     """
     cudnn.allow_tf32 = cuda.matmul.allow_tf32 = tf32
     cudnn.deterministic, cudnn.benchmark = True, False

@@ -125,3 +125,18 @@ def test_one_step_is_one(digits: Generator) -> None:
     done: list[int] = []
     Search(digits, CLASSES, SearchSettings(starts=2, steps=1)).find(made(digits, 520, 4), done.append)
     assert max(done) == 1
+
+
+def test_a_gpu_searches_in_full_float32_by_algorithms_that_do_not_vary(digits: Generator) -> None:
+    seen = set()
+
+    def note(module: object, inputs: object) -> None:
+        cudnn = torch.backends.cudnn
+        seen.add((cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32, cudnn.deterministic))
+
+    hook = digits.register_forward_pre_hook(note)
+    try:
+        Search(digits, CLASSES, QUICK).find(made(digits, 520, 4))
+    finally:
+        hook.remove()
+    assert seen == {(False, False, True)}

@@ -8,7 +8,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from projgan.networks import fused, fused_branch, fused_finishing
 from projgan.networks.finishing import Finishing
-from projgan.networks.layers import Conv1x1, Conv3x3, UpsampleConv2d
+from projgan.networks.layers import Conv1x1, Conv3x3, UpsampleConv2d, is_separable
 from projgan.networks.spectral_norm import SpectralNormConv2d, SpectralNormConv2dDownsample
 
 
@@ -118,3 +118,11 @@ def test_blocks_are_finished_alike_by_kernels_and_as_written(
     block.fused = False
     monkeypatch.setattr(fused_finishing, "add_rectify", None)
     torch.testing.assert_close(block.rectify(main, hidden), written[0])
+
+
+@pytest.mark.parametrize("hook", ["forward_pre", "forward", "full_backward_pre", "full_backward"])
+def test_a_convolution_with_any_hook_is_called_whole(hook: str) -> None:
+    layer = Conv3x3(2, 2)
+    assert is_separable(layer)
+    getattr(layer, f"register_{hook}_hook")(lambda *given: None)
+    assert not is_separable(layer)

@@ -193,3 +193,15 @@ def test_classes_weigh_as_much_as_the_marginal_at_the_start(width: int) -> None:
         assert torch.linalg.matrix_norm(layer.weight, 2).item() == pytest.approx(1, abs=1e-4)
         lengths = (meeting.classes @ layer.weight.T).square().sum(dim=1)
         assert lengths.mean().item() == pytest.approx(1, abs=0.25)
+
+
+@pytest.mark.parametrize("condition", ["projection", "unconditional"])
+def test_under_bfloat16_votes_are_made_in_float32(condition: str) -> None:
+    network = projected(condition).eval()
+    seen: list[Tensor] = []
+    network.condition.marginals[0].register_forward_hook(
+        lambda layer, given, made: seen.extend([*given, made])
+    )
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        network(torch.zeros(2, 3, 32, 32), torch.tensor([0, 1]))
+    assert [tensor.dtype for tensor in seen] == [torch.float32] * 2

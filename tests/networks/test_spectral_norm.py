@@ -252,6 +252,15 @@ def test_weights_of_one_shape_are_normalised_together_as_each_alone(training: bo
             torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-13)
 
 
+def test_a_layer_whose_hook_changes_its_weight_is_normalised_after_the_hook() -> None:
+    layers = [SpectralNormConv2d(3, 3, 3) for _ in range(3)]
+    layers[1].register_forward_pre_hook(lambda layer, given: None)
+    for layer in layers:
+        layer.grouped = True
+    with normalized_together(layers):
+        assert [layer.given is None for layer in layers] == [False, True, False]
+
+
 def test_a_discriminator_launches_once_for_all_weights_of_a_shape() -> None:
     counts = []
     for grouped in (True, False):

@@ -168,3 +168,12 @@ def test_every_weight_of_the_discriminator_is_normalised():
     network = SuperResolutionDiscriminator(ARCHITECTURE, width=2)
     weights = {name.removesuffix(".weight") for name, _ in network.named_parameters() if "weight" in name}
     assert weights == {name.removesuffix(".u") for name, _ in network.named_buffers()}
+
+
+def test_under_bfloat16_the_logit_is_made_in_float32():
+    network = SuperResolutionDiscriminator(ARCHITECTURE, width=2).eval()
+    seen = []
+    network.marginal.register_forward_hook(lambda layer, given, made: seen.extend([*given, made]))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        network(torch.zeros(2, 3, 64, 64), torch.zeros(2, 3, 16, 16))
+    assert [tensor.dtype for tensor in seen] == [torch.float32] * 2

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from projgan.arithmetic import in_float32
 from projgan.generation.sampling import sample_latents
 from projgan.inversion.looks import Look, pixels
 from projgan.lanes import lane_size
@@ -107,6 +108,10 @@ class Search:
 
         The same image gives the same answer, whatever else is searched for.
         """
+        with in_float32():
+            return self._find(image, stepped)
+
+    def _find(self, image: Tensor, stepped: Callable[[int], None]) -> Found:
         target = to_float(image[None].to(self.device), torch.tensor(0.5, device=self.device))
         looked = [one.detach() for one in self._looks(target)]
         order = self._difference(self.images, to_float(image[None]).to(self.images.device)).argsort()

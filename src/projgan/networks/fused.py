@@ -28,7 +28,7 @@ def suits(images: Tensor) -> bool:
     # Triton launches on the current GPU, wherever the maps lie.
     if images.device.type == "cuda" and images.device.index != torch.cuda.current_device():
         return False
-    is_traced = torch.jit.is_tracing()  # type: ignore[attr-defined]
+    is_traced = torch.jit.is_tracing() or torch.compiler.is_compiling()  # type: ignore[attr-defined]
     return not is_traced and refusal(images.device.type) is None
 
 

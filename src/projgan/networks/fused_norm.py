@@ -75,7 +75,7 @@ def normalize_rectify(
     result = torch.empty_like(images)
     blocks = blocks_of(channels, 4096)
     gain, bias = _alike(gain, bias)
-    programs = len(images), over(pixels, blocks["BLOCK_R"]), over(channels, blocks["BLOCK_C"])
+    programs = over(pixels, blocks["BLOCK_R"]), len(images), over(channels, blocks["BLOCK_C"])
     kernels.normalize_rectify[programs](
         images, result, gain, bias, mean, variance, epsilon,
         pixels, channels, _stride(gain), len(images) // len(mean), **blocks,
@@ -143,7 +143,7 @@ class NormalizeRectify(torch.autograd.Function):
         )
         for_images = torch.empty_like(images)
         blocks = blocks_of(channels, 4096)
-        programs = count, over(pixels, blocks["BLOCK_R"]), over(channels, blocks["BLOCK_C"])
+        programs = over(pixels, blocks["BLOCK_R"]), count, over(channels, blocks["BLOCK_C"])
         kernels.normalize_rectify_backward[programs](
             images,
             gradient,

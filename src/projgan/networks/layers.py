@@ -73,7 +73,8 @@ def is_separable(layer: nn.Module) -> TypeGuard[Convolving]:
     """Whether a layer's bias may be added later: it is a convolution, and nothing waits for what it gives."""
     if not isinstance(layer, Convolving) or layer.bias is None:
         return False
-    return not (layer._forward_hooks or layer._forward_pre_hooks)
+    hooks = layer._forward_hooks, layer._forward_pre_hooks, layer._backward_hooks, layer._backward_pre_hooks
+    return not any(hooks)
 
 
 class Conv1x1(Convolving, nn.Conv2d):
@@ -98,6 +99,11 @@ class UpsampleConv2d(Conv3x3):
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels)
         self.convolve = upsample_conv2d
+
+
+def short_to_float32(numbers: Tensor) -> Tensor:
+    """bfloat16 and float16 in float32, other types as they are."""
+    return numbers.to(torch.promote_types(numbers.dtype, torch.float32))
 
 
 def global_sum_pool(images: Tensor) -> Tensor:

@@ -93,14 +93,14 @@ def normalize_rectify(
     maps, result, gain, bias, mean, variance, epsilon, pixels, channels, stride, images_of_part,
     BLOCK_R: tl.constexpr, BLOCK_C: tl.constexpr,
 ):  # fmt: skip
-    """max(0, x a + c): programs are [images, pixels, channels]; gain and bias [N, channels] or one row."""
-    image = tl.program_id(0)
+    """max(0, x a + c): programs are [pixels, images, channels]; gain and bias [N, channels] or one row."""
+    image = tl.program_id(1)
     channel = tl.program_id(2) * BLOCK_C + tl.arange(0, BLOCK_C)
     known = channel < channels
     factor, offset, _, _ = _affine(
         image, image // images_of_part, channel, known, gain, bias, mean, variance, epsilon, channels, stride
     )
-    pixel = tl.program_id(1) * BLOCK_R + tl.arange(0, BLOCK_R)
+    pixel = tl.program_id(0) * BLOCK_R + tl.arange(0, BLOCK_R)
     within = (pixel < pixels)[:, None] & known[None, :]
     place = (image.to(tl.int64) * pixels + pixel)[:, None] * channels + channel[None, :]
     number = tl.load(maps + place, mask=within, other=0).to(tl.float32)
@@ -175,7 +175,7 @@ def normalize_rectify_backward(
     pixels, channels, stride, images_of_part, BLOCK_R: tl.constexpr, BLOCK_C: tl.constexpr,
 ):  # fmt: skip
     """What passes the ReLU times a, plus x times the slope of its part, plus a constant of it."""
-    image = tl.program_id(0)
+    image = tl.program_id(1)
     part = image // images_of_part
     channel = tl.program_id(2) * BLOCK_C + tl.arange(0, BLOCK_C)
     known = channel < channels
@@ -184,7 +184,7 @@ def normalize_rectify_backward(
     )
     rise = tl.load(slope + part * channels + channel, mask=known, other=0)
     level = tl.load(constant + part * channels + channel, mask=known, other=0)
-    pixel = tl.program_id(1) * BLOCK_R + tl.arange(0, BLOCK_R)
+    pixel = tl.program_id(0) * BLOCK_R + tl.arange(0, BLOCK_R)
     within = (pixel < pixels)[:, None] & known[None, :]
     place = (image.to(tl.int64) * pixels + pixel)[:, None] * channels + channel[None, :]
     number = tl.load(maps + place, mask=within, other=0).to(tl.float32)

@@ -25,7 +25,10 @@ def normalized_together(layers: Sequence[SpectralNorm]) -> Iterator[None]:
     Each layer must be used once, as in a forward of its network. Layers that are so normalised already, in a
     context around this one, are left alone.
     """
-    layers = [layer for layer in layers if layer.grouped and layer.given is None]
+    # A hook may change the weight before it is used.
+    layers = [
+        layer for layer in layers if layer.grouped and layer.given is None and not layer._forward_pre_hooks
+    ]
     by_kernels = [layer for layer in layers if layer.suits_kernels()]
     try:
         if by_kernels:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from projgan.networks.batch_norm import UnconditionalBatchNorm2d
 from projgan.networks.condition_method import DiscriminatorOutput
 from projgan.networks.convolutions import upsample
-from projgan.networks.layers import RESIDUAL_GAIN, Conv3x3, UpsampleConv2d, initialize
+from projgan.networks.layers import RESIDUAL_GAIN, Conv3x3, UpsampleConv2d, global_sum_pool, initialize
 from projgan.networks.normalizing_together import normalized_together
 from projgan.networks.resnet import DiscriminatorBlock, DiscriminatorFirstBlock
 from projgan.networks.shapes import SUPER_RESOLUTION
@@ -231,8 +231,9 @@ class SuperResolutionDiscriminator(nn.Module):
         with normalized_together(self.normalized):
             hidden, conditional = self.meeting(self.before(images), condition)
             hidden = F.relu(self.after(hidden))
-            pooled = hidden.sum(dim=(2, 3)) / (hidden.shape[2] * hidden.shape[3]) ** 0.5
-            marginal = self.marginal(pooled).squeeze(1)
+            pooled = global_sum_pool(hidden) / (hidden.shape[2] * hidden.shape[3]) ** 0.5
+            with torch.autocast(images.device.type, enabled=False):
+                marginal = self.marginal(pooled).squeeze(1)
         if conditional is None:
             return DiscriminatorOutput(marginal, None, None)
         return DiscriminatorOutput(marginal + conditional, marginal, conditional)

@@ -5,6 +5,7 @@ all with the memory they work in, so nothing may be baked into it that changes: 
 either in that memory (weights, moments, statistics, the learning rate) or an input, copied in.
 """
 
+import gc
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
@@ -91,6 +92,7 @@ class CapturedStep:
         return self.result.clone()  # the next replay writes there
 
     def _record(self) -> tuple[Callable[[], object], Tensor]:
+        gc.collect()  # recordings of a run that is over must not be freed in the midst of this one
         if self.optimizer is not None:
             self.optimizer.zero_grad()  # gradients are to be made in the memory of the graph
         self._set_capturable(True)
