@@ -176,6 +176,24 @@ def test_seeds_of_cifar100_are_those_that_were_measured() -> None:
     assert f"MS-SSIM {grown}, accuracy {named}." in page
 
 
+def test_settings_of_a_rate_that_stays_are_those_that_were_measured() -> None:
+    page = " ".join((ROOT / "docs/results/settings.md").read_text("utf-8").split())
+    lines = (ROOT / "docs/results/settings-cifar10-small/rate-stays.jsonl").read_text("utf-8").splitlines()
+    found: dict[tuple[str, str], list[float]] = {}
+    for row in sorted(map(json.loads, lines), key=lambda row: row["run"]):
+        found.setdefault((row["run"].partition(", seed ")[0], row["metric"]), []).append(row["value"])
+
+    def words(name: str, metric: str) -> str:
+        return listed(found[name, metric], 1, 0)
+
+    assert f"{words('LeCam 0.3', 'fd')} against {words('as above', 'fd')}, as three seeds" in page
+    assert f"({words('LeCam 0.3', 'intra_fd')} against {words('as above', 'intra_fd')}) not even" in page
+    assert f"in place of 0 and 0.9 has `fd` {words('betas 0.5 and 0.9', 'fd')}, so one seed better" in page
+    usual, other = found["as above", "fd"], found["betas 0.5 and 0.9", "fd"]
+    assert sum(value < min(usual) for value in other) == 1
+    assert sum(value > max(usual) for value in other) == 2
+
+
 def test_twice_the_steps_is_what_was_measured() -> None:
     page = (ROOT / "docs/results/projection.md").read_text("utf-8")
     lines = (ROOT / "docs/results/conditions-cifar10-small/twice-as-long.jsonl").read_text("utf-8")
