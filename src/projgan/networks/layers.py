@@ -1,6 +1,7 @@
 """Layers both networks are made of: convolutions, pooling, initialisation, the table that meets a label."""
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeGuard
 
 import torch
@@ -99,6 +100,12 @@ class UpsampleConv2d(Conv3x3):
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels)
         self.convolve = upsample_conv2d
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """In here all computes in the types that it has; also on devices that know no autocast."""
+    kind = device.type
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
 
 
 def short_to_float32(numbers: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from projgan.networks.layers import (
     UpsampleConv2d,
     global_sum_pool,
     initialize,
+    without_autocast,
 )
 from projgan.networks.normalization import Norm2d
 from projgan.networks.normalizing_together import normalized_together
@@ -237,7 +238,7 @@ class Discriminator(nn.Module):
         """Images [N, channels, R, R] in [-1, 1] and their labels [N] or weights [N, num_classes]."""
         with normalized_together(self.normalized):
             features = self.features(images, condition)
-            with torch.autocast(images.device.type, enabled=False):  # a product of a few numbers each
+            with without_autocast(images.device):  # a product of a few numbers each
                 output: DiscriminatorOutput = self.condition(features, condition)
         return output
 
@@ -245,4 +246,5 @@ class Discriminator(nn.Module):
 def _in_type_of_maps(images: Tensor) -> Tensor:
     """As the first convolution and its shortcut both would take them under autocast."""
     kind = images.device.type
-    return images.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else images
+    autocasts = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    return images.to(torch.get_autocast_dtype(kind)) if autocasts else images

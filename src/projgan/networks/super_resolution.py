@@ -14,7 +14,14 @@ from torch import Tensor, nn
 from projgan.networks.batch_norm import UnconditionalBatchNorm2d
 from projgan.networks.condition_method import DiscriminatorOutput
 from projgan.networks.convolutions import upsample
-from projgan.networks.layers import RESIDUAL_GAIN, Conv3x3, UpsampleConv2d, global_sum_pool, initialize
+from projgan.networks.layers import (
+    RESIDUAL_GAIN,
+    Conv3x3,
+    UpsampleConv2d,
+    global_sum_pool,
+    initialize,
+    without_autocast,
+)
 from projgan.networks.normalizing_together import normalized_together
 from projgan.networks.resnet import DiscriminatorBlock, DiscriminatorFirstBlock
 from projgan.networks.shapes import SUPER_RESOLUTION
@@ -232,7 +239,7 @@ class SuperResolutionDiscriminator(nn.Module):
             hidden, conditional = self.meeting(self.before(images), condition)
             hidden = F.relu(self.after(hidden))
             pooled = global_sum_pool(hidden) / (hidden.shape[2] * hidden.shape[3]) ** 0.5
-            with torch.autocast(images.device.type, enabled=False):
+            with without_autocast(images.device):
                 marginal = self.marginal(pooled).squeeze(1)
         if conditional is None:
             return DiscriminatorOutput(marginal, None, None)
