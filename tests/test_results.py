@@ -202,9 +202,11 @@ def test_settings_of_a_rate_that_stays_are_those_that_were_measured() -> None:
     assert f"{words('LeCam 0.3', 'fd')} against {words('as above', 'fd')}, as three seeds" in page
     assert f"({words('LeCam 0.3', 'intra_fd')} against {words('as above', 'intra_fd')}) not even" in page
     assert f"in place of 0 and 0.9 has `fd` {words('betas 0.5 and 0.9', 'fd')}, so one seed better" in page
-    usual, other = found["as above", "fd"], found["betas 0.5 and 0.9", "fd"]
-    assert sum(value < min(usual) for value in other) == 1
-    assert sum(value > max(usual) for value in other) == 2
+    assert f"0.5 and 0.999 has {words('betas 0.5 and 0.999', 'fd')}, so two better" in page
+    usual = found["as above", "fd"]
+    for name, better, worse in (("betas 0.5 and 0.9", 1, 2), ("betas 0.5 and 0.999", 2, 1)):
+        assert sum(value < min(usual) for value in found[name, "fd"]) == better
+        assert sum(value > max(usual) for value in found[name, "fd"]) == worse
 
 
 def test_twice_the_steps_is_what_was_measured() -> None:
