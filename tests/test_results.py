@@ -203,7 +203,9 @@ def test_settings_of_a_rate_that_stays_are_those_that_were_measured() -> None:
     assert f"({words('LeCam 0.3', 'intra_fd')} against {words('as above', 'intra_fd')}) not even" in page
     assert f"in place of 0 and 0.9 has `fd` {words('betas 0.5 and 0.9', 'fd')}, so one seed better" in page
     assert f"0.5 and 0.999 has {words('betas 0.5 and 0.999', 'fd')}, so two better" in page
-    usual = found["as above", "fd"]
+    small, usual = found["generator batch 16", "fd"], found["as above", "fd"]
+    assert f"has {small[0]:.1f} in its one seed, and the usual one {usual[0]:.1f} in that" in page
+    assert f"hardly where it stays ({usual[0]:.1f} instead of {small[0]:.1f})" in page
     for name, better, worse in (("betas 0.5 and 0.9", 1, 2), ("betas 0.5 and 0.999", 2, 1)):
         assert sum(value < min(usual) for value in found[name, "fd"]) == better
         assert sum(value > max(usual) for value in found[name, "fd"]) == worse
