@@ -70,3 +70,9 @@ def make(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture(params=("folder", "zip", "tar", "tar.gz"))
+def form(request: pytest.FixtureRequest) -> str:
+    """What `make` is to write."""
+    return request.param
