@@ -167,6 +167,43 @@ def test_what_is_not_finite_ends_it_and_the_last_good_checkpoint_is_named(folder
     assert checkpoint_steps(folder) == [2]
 
 
+def test_what_fails_beside_the_training_costs_no_step(folder: Path) -> None:
+    said: list[str] = []
+
+    def measure(stopping: bool) -> None:
+        if first.step == 7:
+            raise ValueError("a picture that cannot be drawn")
+
+    first = Counting()
+    with pytest.raises(ValueError, match="cannot be drawn"):
+        loop_of(first, folder, Listener(said=said.append), work=measure).run()
+    assert said == [f"step 7 is kept in {folder / 'step-00000007.pt'}"]
+    again = Counting()
+    loop = loop_of(again, folder)
+    assert loop.resume()
+    assert again.step == 7
+    assert loop.run() is None
+    assert again.sum.item() == sum(range(STEPS + 1))
+
+
+def test_where_steps_cannot_be_kept_the_first_error_is_told(folder: Path) -> None:
+    def measure(stopping: bool) -> None:
+        raise UserError("the disk is full")
+
+    loop = loop_of(Counting(bad_loss=1), folder, work=measure)
+    with pytest.raises(UserError, match="^the disk is full$"):
+        loop.run()
+    assert checkpoint_steps(folder) == []
+
+    def full(*_: object) -> Path:
+        raise OSError(28, "No space left on device")
+
+    loop = loop_of(Counting(), folder, work=measure)
+    loop.checkpoints.save = full
+    with pytest.raises(UserError, match="^the disk is full$"):
+        loop.run()
+
+
 def test_by_the_clock_a_checkpoint_is_due_once_the_time_is_over(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ What differs between trainings is given: what is trained, where its checkpoints 
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -178,7 +178,8 @@ class TrainingLoop:
             while trained.step < trained.steps and not signal:
                 listener.stepped(self._progress(trained.advance()))
                 signal = self.ranks.largest(interruption.signal or 0)
-                self.work(bool(signal))
+                with self._keeping_steps():
+                    self.work(bool(signal))
                 # Asked at every step: it keeps the time.
                 due = self.is_due(trained.step)
                 if signal or due or trained.step == trained.steps:
@@ -195,6 +196,18 @@ class TrainingLoop:
             self.trained.check_losses()
         except UserError as error:
             raise self._diverged(str(error)) from None
+
+    @contextmanager
+    def _keeping_steps(self) -> Iterator[None]:
+        """What fails beside the training, as a picture or a measurement may, costs no step of it."""
+        try:
+            yield
+        except Exception:
+            if self.ranks.size == 1:  # the others may not have failed, and wait elsewhere
+                with suppress(UserError, OSError):  # what failed first is what is told
+                    self._save()
+                    self.listener.said(f"step {self.trained.step} is kept in {self.last_checkpoint}")
+            raise
 
     def _progress(self, losses: Tensor) -> Progress:
         trained = self.trained
