@@ -191,7 +191,7 @@ def test_where_steps_cannot_be_kept_the_first_error_is_told(folder: Path) -> Non
         raise UserError("the disk is full")
 
     loop = loop_of(Counting(bad_loss=1), folder, work=measure)
-    with pytest.raises(UserError, match="^the disk is full$"):
+    with pytest.raises(UserError, match=r"^the disk is full$"):
         loop.run()
     assert checkpoint_steps(folder) == []
 
@@ -200,7 +200,7 @@ def test_where_steps_cannot_be_kept_the_first_error_is_told(folder: Path) -> Non
 
     loop = loop_of(Counting(), folder, work=measure)
     loop.checkpoints.save = full
-    with pytest.raises(UserError, match="^the disk is full$"):
+    with pytest.raises(UserError, match=r"^the disk is full$"):
         loop.run()
 
 

@@ -8,6 +8,7 @@ statistics and in nothing else.
 import torch.nn.functional as F
 from torch import Tensor
 
+from projgan.networks.layers import is_hooked
 from projgan.networks.normalization import ClassAffine, LinearAffine, Norm2d, UnconditionalAffine
 from projgan.networks.rectified_norm import normalize_each_scale_rectify
 
@@ -28,7 +29,7 @@ class InstanceNorm2d(Norm2d):
 
     def rectified(self, images: Tensor, condition: Tensor | None = None) -> Tensor:
         """ReLU of the norm: [N, C, H, W] -> [N, C, H, W]."""
-        if not self.fused:
+        if not self.fused or is_hooked(self):
             return super().rectified(images, condition)
         return normalize_each_scale_rectify(images, *self.gain_and_bias(condition), EPSILON)
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from projgan.arithmetic import in_float32
 from projgan.networks import fused
-from projgan.networks.layers import Convolving, is_separable
+from projgan.networks.layers import Convolving, is_hooked, is_separable
 from projgan.networks.normalization import ClassAffine, LinearAffine, Norm2d, UnconditionalAffine
 from projgan.networks.rectified_norm import normalize_scale_rectify
 
@@ -61,7 +61,7 @@ class BatchNorm2d(Norm2d):
 
     def rectified(self, images: Tensor, condition: Tensor | None = None) -> Tensor:
         """ReLU of the norm: [N, C, H, W] -> [N, C, H, W]."""
-        if not self.fused or self.average_over_ranks is not None:
+        if not self.fused or self.average_over_ranks is not None or is_hooked(self):
             return super().rectified(images, condition)
         return self._rectified(images, condition, None)
 
@@ -70,7 +70,7 @@ class BatchNorm2d(Norm2d):
     ) -> Tensor:
         """The same of what a convolution makes of images; the mean of a batch takes its bias away again."""
         by_batch = self.training and self.fused and self.average_over_ranks is None
-        if not by_batch or not fused.suits(images) or not is_separable(convolution):
+        if not by_batch or not fused.suits(images) or not is_separable(convolution) or is_hooked(self):
             return super().rectified_after(convolution, images, condition)
         hidden, shift = convolution.apart(images)
         return self._rectified(hidden, condition, shift)

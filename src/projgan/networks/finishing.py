@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from projgan.networks import fused, fused_branch, fused_finishing
 from projgan.networks.convolutions import downsample, upsample
-from projgan.networks.layers import Convolving, is_separable
+from projgan.networks.layers import Convolving, is_hooked, is_separable
 
 
 class Fusing(nn.Module):
@@ -21,7 +21,7 @@ class Finishing(Fusing):
         """ReLU of a convolution: images [N, in, H, W] -> [N, out, ...]."""
         if self.fused and fused.suits(images) and is_separable(convolution):
             return fused_finishing.add_rectify(*convolution.apart(images))
-        return F.relu_(convolution(images))
+        return F.relu(convolution(images), inplace=not is_hooked(convolution))
 
     def add(
         self,
@@ -39,7 +39,8 @@ class Finishing(Fusing):
             return fused_finishing.add_shortcut(main, beside, bias, other, doubled=doubled)
         result = convolution(hidden)
         beside = shortcut(images)
-        return result.add_(upsample(beside) if doubled else beside)
+        beside = upsample(beside) if doubled else beside
+        return result + beside if is_hooked(convolution) else result.add_(beside)
 
     def branch(self, images: Tensor, *, halves: bool) -> tuple[Tensor, Tensor]:
         """ReLU of images [N, C, H, W], and what the shortcut sees: them, or their halves."""

@@ -72,10 +72,13 @@ class Convolving(nn.Module):
 
 def is_separable(layer: nn.Module) -> TypeGuard[Convolving]:
     """Whether a layer's bias may be added later: it is a convolution, and nothing waits for what it gives."""
-    if not isinstance(layer, Convolving) or layer.bias is None:
-        return False
+    return isinstance(layer, Convolving) and layer.bias is not None and not is_hooked(layer)
+
+
+def is_hooked(layer: nn.Module) -> bool:
+    """Whether someone looks at what a layer takes or gives: then it is called, and what it gave stays."""
     hooks = layer._forward_hooks, layer._forward_pre_hooks, layer._backward_hooks, layer._backward_pre_hooks
-    return not any(hooks)
+    return any(hooks)
 
 
 class Conv1x1(Convolving, nn.Conv2d):

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from projgan.networks.finishing import Fusing
-from projgan.networks.layers import Convolving, select
+from projgan.networks.layers import Convolving, is_hooked, select
 
 
 class Norm2d(Fusing, ABC):
@@ -32,7 +32,7 @@ class Norm2d(Fusing, ABC):
 
     def rectified(self, images: Tensor, condition: Tensor | None = None) -> Tensor:
         """ReLU of the norm, which follows every norm of a generator: [N, C, H, W] -> [N, C, H, W]."""
-        return F.relu_(self(images, condition))
+        return F.relu(self(images, condition), inplace=not is_hooked(self))
 
     def rectified_after(
         self, convolution: Convolving, images: Tensor, condition: Tensor | None = None
