@@ -83,11 +83,13 @@ def test_stopped_at_any_step_it_goes_on_from_there(folder: Path, at: int, number
             signal.raise_signal(number)
 
     said: list[str] = []
+    stopping: list[bool] = []
     first = Counting()
-    loop = loop_of(first, folder, Listener(stepped=stop, said=said.append))
+    loop = loop_of(first, folder, Listener(stepped=stop, said=said.append), work=stopping.append)
     assert not loop.resume()
     assert loop.run() == (None if at == STEPS else number)
     assert first.step == at
+    assert stopping[-1] == (at < STEPS)  # a run that ends here has its last numbers and pictures
     assert said == ["stopping after this step; again to stop at once"]
     second = Counting()
     loop = loop_of(second, folder, Listener(said=said.append))

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 from projgan.version import VERSION
 
 if TYPE_CHECKING:
+    from projgan.api.datasets import write_images as write_images
     from projgan.api.gan import GAN as GAN
-    from projgan.api.gan import load as load
     from projgan.api.measurements import compare as compare
     from projgan.api.measurements import evaluate as evaluate
     from projgan.api.measurements import images as images
+    from projgan.api.opening import load as load
     from projgan.api.own import register_condition as register_condition
     from projgan.api.own import register_features as register_features
     from projgan.api.own import register_loss as register_loss
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 _PUBLIC = {
-    "load": "projgan.api.gan",
+    "load": "projgan.api.opening",
     "GAN": "projgan.api.gan",
     "train": "projgan.api.trainings",
     "finetune": "projgan.api.trainings",
@@ -51,6 +52,7 @@ _PUBLIC = {
     "evaluate": "projgan.api.measurements",
     "compare": "projgan.api.measurements",
     "images": "projgan.api.measurements",
+    "write_images": "projgan.api.datasets",
     "share": "projgan.api.sharing",
     "register_condition": "projgan.api.own",
     "register_loss": "projgan.api.own",

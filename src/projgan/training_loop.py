@@ -179,7 +179,7 @@ class TrainingLoop:
                 listener.stepped(self._progress(trained.advance()))
                 signal = self.ranks.largest(interruption.signal or 0)
                 with self._keeping_steps():
-                    self.work(bool(signal))
+                    self.work(bool(signal) and trained.step < trained.steps)  # at the end nothing stops
                 # Asked at every step: it keeps the time.
                 due = self.is_due(trained.step)
                 if signal or due or trained.step == trained.steps:

@@ -1,39 +1,36 @@
 """A trained generator as a notebook holds it: sample, mix, morph, and ask the discriminator."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from projgan.api.given import drawn_by_hand, judged, names_of
+from projgan.api.ambient import undisturbed
+from projgan.api.given import judged, names_of, whole_number
 from projgan.api.inversion import Pictures, invert
+from projgan.api.listeners import Progress
+from projgan.api.sampling import Classes, sampled
 from projgan.data.tensors import as_torch
 from projgan.errors import UserError
-from projgan.generation.conditions_in_words import MIXES, class_labels
+from projgan.generation.conditions_in_words import class_labels
 from projgan.generation.morphing import Morph, class_path, latent_path, morph_images
-from projgan.generation.rejection import most_real
 from projgan.generation.request import MOST, SampleRequest
 from projgan.generation.sample_writing import LARGEST_GRID
-from projgan.generation.sampling import sample, sample_latents, truncate
 from projgan.inspection.inspection import Inspection, inspect
 from projgan.inversion.request import InversionRequest
 from projgan.inversion.searching import Found
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.pictures.grids import grid
 from projgan.pictures.pillow import to_pil
-from projgan.process.ranks import choose_device
 from projgan.request import check_seed, named_as_arguments
-from projgan.storage.checkpoint_generators import open_generator
 from projgan.storage.hub_models import known_as
 from projgan.storage.network_description import NetworkDescription
-from projgan.storage.network_file import generator_path
+from projgan.storage.network_file import save_network
 from projgan.storage.pairs import discriminator_of
-
-Classes = str | Sequence[str] | Mapping[str, float] | None
 
 
 class GAN:
@@ -46,7 +43,7 @@ class GAN:
     """
 
     def __init__(self, generator: Generator, description: NetworkDescription, path: Path) -> None:
-        self.generator, self.description, self.path = generator, description, path
+        self.generator, self.description, self.path = generator, description, path.absolute()
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -63,13 +60,14 @@ class GAN:
         """The discriminator of the same run, in evaluation mode; None where only the generator is at hand.
 
         Raises:
-            UserError: the one beside the generator is of another run.
+            UserError: the one beside the generator is of another run, or of another step of it.
         """
         return self._pair[0] if self._pair else None
 
     @cached_property
     def _pair(self) -> tuple[Discriminator, NetworkDescription] | None:
-        return discriminator_of(self.path, self.generator, self.description)
+        with undisturbed():
+            return discriminator_of(self.path, self.generator, self.description)
 
     def to(self, device: str | torch.device) -> "GAN":
         """Move the networks to a device; returns this very object."""
@@ -124,19 +122,8 @@ class GAN:
         latents: Tensor | None = None,
     ) -> Tensor:
         """Generate images as `sample` does; returns uint8 [N, channels, R, R] on the CPU."""
-        if latents is not None:
-            if (count, seed, reject) != (1, 0, None):
-                raise UserError("latents take the place of count, seed and reject; leave these out")
-            return self._of_latents(latents, classes, truncation)
-        with named_as_arguments():
-            asked = SampleRequest(count=count, seed=seed, truncation=truncation, reject=reject)
-        count, truncation, reject = asked.count, asked.truncation, asked.reject
-        rows = self._conditions(classes)
-        seeds = [self._seeds(asked.pool, count, row, truncation, reject) for row in rows]
-        flat = [one for row in seeds for one in row]
-        conditions = None if rows[0] is None else torch.stack([row for row in rows if row is not None])
-        repeated = None if conditions is None else conditions.repeat_interleave(count, dim=0)
-        return torch.cat(list(sample(self.generator, flat, repeated, truncation)))
+        with self._undisturbed():
+            return sampled(self, classes, count, seed, truncation, reject, latents)
 
     def grid(self, *, count: int = 8, seed: int = 0, truncation: float | None = None) -> Image.Image:
         """Draw one class a row and one seed a column, with the names of the classes.
@@ -146,11 +133,11 @@ class GAN:
         """
         with named_as_arguments():
             count = SampleRequest(count=count, seed=seed, truncation=truncation).count
-        total = count * max(1, len(self._shown))
+        total = count * max(1, len(self.shown_classes))
         if total > LARGEST_GRID:
             raise UserError(f"{total:,} images are too many for one grid; ask for fewer, or for `sample`")
         images = self.sample_tensor(count=count, seed=seed, truncation=truncation)
-        names = None if self.generator.condition is None else self._shown
+        names = None if self.generator.condition is None else self.shown_classes
         return grid(images, count, names)
 
     def morph(
@@ -182,15 +169,15 @@ class GAN:
         if self.generator.condition != "class":
             raise UserError(f"{self.path}: its condition is no class; there is nothing to morph between")
         labels = class_labels(names_of(classes), self.class_names, self.description.empty_classes)
-        if not isinstance(steps, int) or steps > MOST:
-            raise UserError(f"steps is {steps!r}; it must be a whole number of at most {MOST:,}")
+        steps = whole_number(steps, "steps", MOST)
         if steps < max(len(labels), 2):
             raise UserError(f"{steps} steps are too few to pass through {len(labels)} classes")
         seeds = [seed] if to_seed is None else [seed, to_seed]
         bounds = None if truncation is None else [truncation]
-        latents = latent_path(seeds, self.generator.latent_size, steps, bounds)
-        weights = class_path(labels, len(self.class_names), steps)
-        images = morph_images(self.generator, Morph(latents[None], weights[None]))
+        with self._undisturbed():
+            latents = latent_path(seeds, self.generator.latent_size, steps, bounds)
+            weights = class_path(labels, len(self.class_names), steps)
+            images = morph_images(self.generator, Morph(latents[None], weights[None]))
         return [to_pil(image) for image in images[0]]
 
     def invert(
@@ -203,7 +190,7 @@ class GAN:
         starts: int = 8,
         steps: int = 400,
         seed: int = 0,
-        progress: bool = True,
+        progress: Progress = True,
     ) -> list[Found]:
         """Find the latent and the class from which the generator makes an image.
 
@@ -216,7 +203,7 @@ class GAN:
             starts: latents to begin with.
             steps: of gradient descent.
             seed: of the images that starts are chosen from.
-            progress: whether to show how far it is.
+            progress: as in `projgan.train`.
 
         Returns:
             For each image `.latent` [latent_size], `.weights` [num_classes] and the `.image` that they give,
@@ -227,7 +214,7 @@ class GAN:
         """
         beside = self.discriminator if features == "discriminator" else None
         generator = self.generator, self.description, self.path, beside
-        with named_as_arguments():
+        with named_as_arguments(), self._undisturbed():
             asked = InversionRequest(
                 class_name=class_name, mix=mix, features=features, starts=starts, steps=steps, seed=seed
             )
@@ -251,7 +238,29 @@ class GAN:
         images, labels = judged(self.generator, as_torch(images), as_torch(labels))
         discriminator, description = self._pair
         method, classes = str(description.network["condition"]), torch.tensor(description.present_classes)
-        return inspect(discriminator, method, images, labels, classes=classes)
+        with undisturbed(discriminator):
+            return inspect(discriminator, method, images, labels, classes=classes)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the generator as it is in memory to a file that `load` and every command read.
+
+        Args:
+            path: of the file, ending in `.safetensors`; one that is there is replaced.
+
+        Returns:
+            That path.
+
+        Raises:
+            UserError: another ending, a folder that is not there, or a weight that is not finite.
+        """
+        file = Path(path)
+        if file.suffix != ".safetensors":
+            raise UserError(f"{file}: the name of a generator's file ends in .safetensors")
+        save_network(self.generator, self.description, file)
+        return file
+
+    def _undisturbed(self) -> AbstractContextManager[None]:
+        return undisturbed(self.generator)
 
     def __repr__(self) -> str:
         provenance = self.description.provenance
@@ -261,68 +270,7 @@ class GAN:
             f"trained on {provenance.data} for {provenance.step:,} steps>"
         )
 
-    def _of_latents(self, latents: Tensor, classes: Classes, truncation: float | None) -> Tensor:
-        drawn = drawn_by_hand(latents, self.generator.latent_size)
-        with named_as_arguments():
-            bound = SampleRequest(truncation=truncation).truncation
-        drawn = drawn if bound is None else truncate(drawn, bound)
-        rows = self._conditions(classes)
-        given = [None if row is None else row.expand(len(drawn), *row.shape) for row in rows]
-        return torch.cat([part for row in given for part in sample_latents(self.generator, drawn, row)])
-
     @property
-    def _shown(self) -> list[str]:
+    def shown_classes(self) -> list[str]:
+        """Those that had images in training."""
         return [self.class_names[label] for label in self.description.present_classes]
-
-    def _conditions(self, classes: Classes) -> list[Tensor | None]:
-        """One condition a row; None for an unconditional generator."""
-        kind, names, empty = self.generator.condition, self.class_names, self.description.empty_classes
-        if kind is None:
-            if classes is not None:
-                raise UserError(f"{self.path}: an unconditional generator; it takes no classes")
-            return [None]
-        if isinstance(classes, Mapping):
-            return [MIXES[kind](classes, names, self.description.standardization, empty)]
-        if kind != "class":
-            raise UserError(f"{self.path}: its condition is {kind}; give a dict of values")
-        asked = self._shown if classes is None else names_of(classes)
-        return list(torch.tensor(class_labels(asked, names, empty)))
-
-    def _seeds(
-        self,
-        pool: range,
-        count: int,
-        condition: Tensor | None,
-        truncation: float | None,
-        reject: float | None,
-    ) -> Sequence[int]:
-        if reject is None:
-            return pool
-        if self.discriminator is None:
-            raise UserError(f"{self.path}: there is no discriminator.safetensors beside it to reject with")
-        return most_real(self.generator, self.discriminator, pool, count, condition, truncation)
-
-
-def load(source: str | Path | Any, *, device: str = "auto") -> GAN:
-    """Open a generator: a published model by name, one of the hub, a run, a checkpoint of one, or its file.
-
-    Args:
-        source: as `projgan models` lists it, `hf:USER/NAME`, or a path, or what `projgan.train` returned.
-        device: `auto` (a GPU where there is one), `cpu` or `cuda`.
-
-    Raises:
-        UserError: there is none, or it is damaged. Nothing in a file is ever executed.
-    """
-    path = generator_path(path_of(source))
-    generator, description = open_generator(path, choose_device(device))
-    return GAN(generator, description, path)
-
-
-def path_of(source: object) -> Path:
-    """Return the path of a run, of a loaded generator, or of what is a path itself."""
-    if isinstance(source, str | Path):
-        return Path(source)
-    path = getattr(source, "path", None)
-    if not isinstance(path, Path):
-        raise UserError(f"{source!r} is no path, run or generator")
-    return path

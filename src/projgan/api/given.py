@@ -1,6 +1,7 @@
 """What a person gives in a notebook, looked at before it is used: names of classes, images, latents."""
 
 from collections.abc import Iterable, Mapping
+from operator import index
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ def names_of(classes: object) -> list[str]:
     """The names of classes, one or several, as a list.
 
     Raises:
-        UserError: none, or what is no text.
+        UserError: none, or what is no text: 2 may be the class "2", or the third one, "10".
     """
     if isinstance(classes, str):
         return [classes]
@@ -27,6 +28,22 @@ def names_of(classes: object) -> list[str]:
     if not names:
         raise UserError("no class is asked for; leave it out for all of them")
     return names
+
+
+def whole_number(value: object, name: str, most: int | None = None) -> int:
+    """A count, whatever counts: also a number of numpy.
+
+    Raises:
+        UserError: no whole number, or more than `most`.
+    """
+    bound = "" if most is None else f" of at most {most:,}"
+    try:
+        found = index(value)  # type: ignore[arg-type]
+    except TypeError:
+        found = None
+    if found is None or isinstance(value, bool) or (most is not None and found > most):
+        raise UserError(f"{name} is {value!r}; it must be a whole number{bound}")
+    return found
 
 
 def judged(generator: Generator, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,16 +2,22 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from projgan.api.gan import GAN, path_of
-from projgan.api.trainings import Run, listener_of, place_of_images
+from projgan.api.ambient import undisturbed
+from projgan.api.gan import GAN
+from projgan.api.given import whole_number
+from projgan.api.listeners import Progress, listener_of
+from projgan.api.opening import path_of, stored_path
+from projgan.api.trainings import Run, place_of_images
 from projgan.config import DataConfig, Fit, MeasurementConfig, explain
 from projgan.config.request import ImagesRequest
 from projgan.data import PackedImages, load_images
+from projgan.data.decoding import OnUnreadable
 from projgan.errors import UserError
 from projgan.evaluation.rows import MetricRow
 from projgan.files import chosen_cache
+from projgan.listening import Listener
 from projgan.process.ranks import join_ranks
 from projgan.request import named_as_arguments
 
@@ -33,13 +39,15 @@ def evaluate(
     truncation: float | None = None,
     checkpoints: bool = False,
     split: str | None = None,
+    on_unreadable: Literal["error", "skip"] | None = None,
     device: str = "auto",
-    progress: bool = True,
+    progress: Progress = True,
 ) -> list[MetricRow]:
     """Measure a generator, or images of any origin, as `projgan evaluate` does.
 
     Args:
-        subject: a run, a loaded generator, a published model's name, a file, or a folder of images.
+        subject: a run, a loaded generator with the weights of its file, a published model's name, a file, or
+            a folder of images.
         data: real images to compare with; those that a run was trained on if not given.
         features: `inception`, `imagenet`, `inception:FILE`, `imagenet:FILE`, `classifier:FILE` or `own:NAME`.
         metrics: as `["fd", "precision"]`; all that take no minutes if not given.
@@ -51,8 +59,9 @@ def evaluate(
         truncation: bound of the latents' entries.
         checkpoints: whether to measure every checkpoint that a run has kept.
         split: part of the real images to compare with, such as `test`.
+        on_unreadable: what to do about images that cannot be decoded; as the run was trained, else `error`.
         device: `auto`, `cpu` or `cuda`.
-        progress: whether to show how far it is.
+        progress: as in `train`.
 
     Returns:
         One row a number: `row.metric`, `row.value`, `row.standard_error`, `row.to_dict()`.
@@ -79,16 +88,16 @@ def evaluate(
     except ValidationError as error:
         raise UserError(explain(error)) from None
     real = None if data is None else DataConfig(source=place_of_images(data), split=split)
-    with join_ranks(device) as ranks, named_as_arguments():
+    with join_ranks(device) as ranks, named_as_arguments(), undisturbed():
         return measure(
-            path_of(subject),
+            stored_path(subject),
             real,
             settings,
             ranks,
             checkpoints=checkpoints,
             truncation=truncation,
-            images=ImagesRequest(split=split),
-            listener=listener_of(progress and ranks.is_first),
+            images=ImagesRequest(split=split, on_unreadable=on_unreadable),
+            listener=listener_of(progress) if ranks.is_first else Listener(),
         )
 
 
@@ -108,7 +117,13 @@ def compare(runs: Run | str | Path | Sequence[Run | str | Path], out: str | Path
 
 
 def images(
-    location: str | Path, *, resolution: int, channels: int = 3, split: str | None = None, fit: Fit = "crop"
+    location: str | Path,
+    *,
+    resolution: int,
+    channels: int = 3,
+    split: str | None = None,
+    fit: Fit = "crop",
+    on_unreadable: OnUnreadable = "error",
 ) -> PackedImages:
     """Read a set of labelled images: `.images` uint8 [N, C, R, R], `.labels` int64 [N], `.class_names`.
 
@@ -118,19 +133,21 @@ def images(
         channels: 1 for grey, 3 for RGB.
         split: part of the data, such as `test`.
         fit: what becomes of images that are not square: `crop`, `pad` or `stretch`.
+        on_unreadable: what to do about images that cannot be decoded: `error` or `skip`.
 
     Raises:
         UserError: nothing there, or images that cannot be read.
     """
     if fit not in get_args(Fit):
         raise UserError(f"fit is {fit!r}; it must be one of {', '.join(get_args(Fit))}")
-    if not isinstance(resolution, int) or isinstance(resolution, bool):
-        raise UserError(f"resolution is {resolution!r}; it must be a whole number")
+    if on_unreadable not in get_args(OnUnreadable):
+        raise UserError(f"on_unreadable is {on_unreadable!r}; it must be error or skip")
     return load_images(
         place_of_images(location),
         split=split,
-        resolution=resolution,
+        resolution=whole_number(resolution, "resolution"),
         channels=channels,
         fit=fit,
+        on_unreadable=on_unreadable,
         cache=chosen_cache(None),
     )

@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from projgan.api.gan import GAN, path_of
-from projgan.api.trainings import Run, listener_of
+from projgan.api.ambient import undisturbed
+from projgan.api.gan import GAN
+from projgan.api.listeners import Progress, listener_of
+from projgan.api.opening import stored_path
+from projgan.api.trainings import Run
 from projgan.request import named_as_arguments
 
 if TYPE_CHECKING:
@@ -20,7 +23,7 @@ def share(
     private: bool = False,
     out: str | Path | None = None,
     overwrite: bool = False,
-    progress: bool = True,
+    progress: Progress = True,
 ) -> "Shared":
     """Put a run's networks on the Hugging Face hub with a card, as `projgan share` does.
 
@@ -32,7 +35,7 @@ def share(
         private: if the repository is made, nobody else sees it.
         out: folder to write instead; nothing is sent.
         overwrite: write into a folder that is not empty.
-        progress: whether to show how far it is.
+        progress: as in `train`.
 
     Returns:
         The names of the `files`, and the `folder` that has them, or their `name` (`hf:USER/NAME@COMMIT`) and
@@ -45,7 +48,7 @@ def share(
     from projgan.sharing.sending import share as share_run
 
     listener = listener_of(progress)
-    with named_as_arguments():
+    with named_as_arguments(), undisturbed():
         folder: Any = out  # read by the request
         request = ShareRequest(license=license, words=words, private=private, out=folder, overwrite=overwrite)
-        return share_run(path_of(run), name, request, listener.counting("sampling images"), listener.said)
+        return share_run(stored_path(run), name, request, listener.counting("sampling images"), listener.said)

@@ -7,8 +7,7 @@ from projgan.classification.request import ClassifierRequest
 from projgan.commands.options import Device, Settings
 from projgan.commands.paths import DataSource, NewPath
 from projgan.commands.printing import Json, dumps, show
-from projgan.commands.progress import Say, bar_listener, counted
-from projgan.files import chosen_cache
+from projgan.commands.progress import Say, bar_listener
 
 if TYPE_CHECKING:
     from projgan.training_loop import TrainingResult
@@ -45,26 +44,12 @@ def classifier(
     json
         Print the result as JSON.
     """
-    from projgan.classification.held_out import load_parts
-    from projgan.classification.run import checkpoint_beside, train_to_file
+    from projgan.classification.making import make_classifier
     from projgan.process.ranks import choose_device
 
-    torch_device = choose_device(device)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    settings = request.settings(data, out, counted("looking", " images"))
-    parts = load_parts(
-        data,
-        resolution=settings.resolution,
-        channels=settings.channels,
-        fit=settings.fit,
-        seed=settings.seed,
-        cache=chosen_cache(cache),
-        progress=counted("decoding", " images"),
-        on_unreadable=on_unreadable,
-        said=Say.line,
-        verify="always" if checkpoint_beside(out).exists() else "once",
+    result = make_classifier(
+        data, out, request, choose_device(device), bar_listener(), cache=cache, on_unreadable=on_unreadable
     )
-    result = train_to_file(settings, parts, out, torch_device, bar_listener())
     _report(result, as_json=json)
     return result.exit_code
 

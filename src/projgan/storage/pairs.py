@@ -14,7 +14,7 @@ def discriminator_of(
     """Read the discriminator beside a generator's file, and what it says of itself; None without one.
 
     Raises:
-        UserError: it is that of another run.
+        UserError: it is that of another run, or of another step of the same.
     """
     beside = path.with_name("discriminator.safetensors")
     if not beside.is_file():
@@ -27,4 +27,9 @@ def discriminator_of(
         generator.condition is None and of_discriminator.network["condition"] != "unconditional"
     ):
         raise UserError(f"{beside}: not the discriminator of {path.name}; put that of the same run beside it")
+    steps = description.provenance.step, of_discriminator.provenance.step
+    if steps[0] != steps[1]:
+        raise UserError(
+            f"{beside}: of step {steps[1]:,}, and the generator is of step {steps[0]:,}; load both again"
+        )
     return discriminator, of_discriminator

@@ -1,0 +1,39 @@
+"""What a notebook has set of torch: it changes nothing of what the package computes, and is found again."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch import nn
+from torch.backends import cuda, cudnn
+
+
+@contextmanager
+def undisturbed(*networks: nn.Module) -> Iterator[None]:
+    """Work as a command does: in float32, with gradients, without autocast, the networks in evaluation mode.
+
+    Afterwards everything is as before: also what the work has set, as the number of threads.
+    """
+    modes = [(module, module.training) for network in networks for module in network.modules()]
+    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
+    precise = cudnn.allow_tf32, cuda.matmul.allow_tf32, cudnn.deterministic, cudnn.benchmark
+    torch.set_default_dtype(torch.float32)
+    for network in networks:
+        network.eval()
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(torch.inference_mode(False))
+            stack.enter_context(torch.enable_grad())
+            for kind in ("cpu", "cuda"):
+                if torch.is_autocast_enabled(kind):
+                    stack.enter_context(torch.autocast(kind, enabled=False))
+            if torch.get_default_device().type != "cpu":  # a mode in the way of every call: only if needed
+                stack.enter_context(torch.device("cpu"))
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+        torch.set_default_dtype(dtype)
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
+        cudnn.allow_tf32, cuda.matmul.allow_tf32, cudnn.deterministic, cudnn.benchmark = precise
