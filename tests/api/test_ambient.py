@@ -101,6 +101,29 @@ def test_a_discriminator_in_training_mode_is_asked_as_it_is(tmp_path: Path) -> N
     assert torch.equal(gan.inspect(data.images[:20], data.labels[:20]).logits, expected)
 
 
+def test_a_search_leaves_the_networks_able_to_learn(tmp_path: Path) -> None:
+    run = projgan.train(
+        "demo",
+        run_dir=tmp_path / "run",
+        discriminator={"architecture": "resnet-8"},
+        training={"steps": 1},
+        progress=False,
+    )
+    gan = run.load(device="cpu")
+    assert gan.discriminator is not None
+    frozen = next(gan.generator.parameters()).requires_grad_(False)
+    image = gan.sample_tensor("3")
+    gan.invert(image, class_name="3", starts=1, steps=1, features="discriminator", progress=False)
+    learning = [
+        weight
+        for network in (gan.generator, gan.discriminator)
+        for weight in network.parameters()
+        if not weight.requires_grad
+    ]
+    assert len(learning) == 1
+    assert learning[0] is frozen
+
+
 def fail_after_setting_threads() -> None:
     torch.set_num_threads(1)
     raise KeyError
@@ -109,7 +132,8 @@ def fail_after_setting_threads() -> None:
 def test_what_a_training_sets_of_the_process_is_set_back(tmp_path: Path) -> None:
     def settings() -> tuple[object, ...]:
         flags = cudnn.allow_tf32, cuda.matmul.allow_tf32, cudnn.deterministic, cudnn.benchmark
-        return *flags, torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()
+        drawn = torch.get_rng_state().sum().item()
+        return *flags, drawn, torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()
 
     before = settings()
     try:
@@ -124,5 +148,5 @@ def test_what_a_training_sets_of_the_process_is_set_back(tmp_path: Path) -> None
         assert run.config.training.cpu_threads == 1  # so that there is something to set back
         assert settings() == own
     finally:
-        torch.set_num_threads(before[4])
+        torch.set_num_threads(before[5])
         cudnn.allow_tf32, cuda.matmul.allow_tf32, cudnn.deterministic, cudnn.benchmark = before[:4]

@@ -68,6 +68,54 @@ def test_a_method_of_ones_own_is_trained_resumed_inspected_and_loaded(tmp_path: 
     assert found.logits.shape == (6,)
 
 
+class Dropping(Projection):
+    """The projection of half of the features, drawn by torch's own generator."""
+
+    def forward(self, features: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
+        return super().forward(nn.functional.dropout(features, 0.5, self.training), condition)
+
+
+def test_a_method_that_draws_is_resumed_and_repeated(tmp_path: Path) -> None:
+    projgan.register_condition("dropping", Dropping)
+    changes = {"discriminator.condition": "dropping", "training.steps": 4}
+    train_small(tmp_path / "run", changes | {"training.steps": 2})
+    torch.manual_seed(5)
+    train_small(tmp_path / "run", changes)
+    train_small(tmp_path / "whole", changes)
+    whole = last_checkpoint(tmp_path / "whole")
+    assert differences(last_checkpoint(tmp_path / "run"), whole) == []
+    train_small(tmp_path / "other", changes | {"training.seed": 1})
+    assert differences(last_checkpoint(tmp_path / "other"), whole) != []
+
+
+class Paired(Projection):
+    """Forgets that a linear layer gives [N, 1], so that each image meets the label of every other one."""
+
+    def forward(self, features: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
+        found = super().forward(features, condition)
+        return DiscriminatorOutput(found.logits[:, None] + found.logits, None, None)
+
+
+class Bare(Projection):
+    def forward(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
+        return super().forward(features, condition).logits
+
+
+@pytest.mark.parametrize(
+    ("method", "error", "words"),
+    [
+        (Paired, ValueError, r"logits are \[8, 8\]; one number an image is meant"),
+        (Bare, TypeError, "Bare.forward gives Tensor, not DiscriminatorOutput"),
+    ],
+)
+def test_what_is_no_logit_an_image_is_told_at_the_first_step(
+    method: type[Projection], error: type[Exception], words: str, tmp_path: Path
+) -> None:
+    projgan.register_condition("wrong", method)
+    with pytest.raises(error, match=words):
+        train_small(tmp_path / "run", {"discriminator.condition": "wrong"})
+
+
 def test_a_method_that_is_the_projection_trains_what_the_projection_trains(tmp_path: Path) -> None:
     projgan.register_condition("again", Projection)
     projgan.register_loss("hinge-again", AdversarialLoss(hinge_real, hinge_fake, hinge_generator))

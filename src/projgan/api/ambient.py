@@ -12,9 +12,11 @@ from torch.backends import cuda, cudnn
 def undisturbed(*networks: nn.Module) -> Iterator[None]:
     """Work as a command does: in float32, with gradients, without autocast, the networks in evaluation mode.
 
-    Afterwards everything is as before: also what the work has set, as the number of threads.
+    Afterwards everything is as before: also what the work has set, as the number of threads, or that weights
+    have no gradients.
     """
     modes = [(module, module.training) for network in networks for module in network.modules()]
+    learning = [(weight, weight.requires_grad) for network in networks for weight in network.parameters()]
     threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
     precise = cudnn.allow_tf32, cuda.matmul.allow_tf32, cudnn.deterministic, cudnn.benchmark
     torch.set_default_dtype(torch.float32)
@@ -22,6 +24,8 @@ def undisturbed(*networks: nn.Module) -> Iterator[None]:
         network.eval()
     try:
         with ExitStack() as stack:
+            cards = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+            stack.enter_context(torch.random.fork_rng(cards))
             stack.enter_context(torch.inference_mode(False))
             stack.enter_context(torch.enable_grad())
             for kind in ("cpu", "cuda"):
@@ -33,6 +37,8 @@ def undisturbed(*networks: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+        for weight, requires_grad in learning:
+            weight.requires_grad_(requires_grad)
         torch.set_default_dtype(dtype)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)

@@ -214,7 +214,8 @@ class GAN:
         """
         beside = self.discriminator if features == "discriminator" else None
         generator = self.generator, self.description, self.path, beside
-        with named_as_arguments(), self._undisturbed():
+        networks = [network for network in (self.generator, beside) if network is not None]
+        with named_as_arguments(), undisturbed(*networks):
             asked = InversionRequest(
                 class_name=class_name, mix=mix, features=features, starts=starts, steps=steps, seed=seed
             )

@@ -14,7 +14,11 @@ from projgan.networks.spectral_norm import SpectralNormLinear
 
 @dataclass(frozen=True)
 class DiscriminatorOutput:
-    """What the discriminator says of N images and their conditions; tensors are float [N] or as stated."""
+    """What the discriminator says of N images and their conditions; tensors are float [N] or as stated.
+
+    Raises:
+        ValueError: logits of another form.
+    """
 
     logits: Tensor
     """log q(x, y) / p(x, y) at the optimum of the standard loss: positive means real."""
@@ -32,6 +36,10 @@ class DiscriminatorOutput:
     """[N, num_classes] of a frozen classifier, where one guides the generator."""
     votes: Tensor | None = None
     """[N, places] where an image is judged at several places: `logits` are their mean. None for one."""
+
+    def __post_init__(self) -> None:
+        if self.logits.ndim != 1:  # [N, 1] and [N] would make [N, N] of a sum, and be trained on
+            raise ValueError(f"logits are {list(self.logits.shape)}; one number an image is meant, [N]")
 
     def split(self, first: int) -> tuple["DiscriminatorOutput", "DiscriminatorOutput"]:
         """Cut into the outputs of the first `first` images and of the rest."""

@@ -239,7 +239,10 @@ class Discriminator(nn.Module):
         with normalized_together(self.normalized):
             features = self.features(images, condition)
             with without_autocast(images.device):  # a product of a few numbers each
-                output: DiscriminatorOutput = self.condition(features, condition)
+                output = self.condition(features, condition)
+        if not isinstance(output, DiscriminatorOutput):
+            method = type(self.condition).__name__
+            raise TypeError(f"{method}.forward gives {type(output).__name__}, not DiscriminatorOutput")
         return output
 
 

@@ -11,6 +11,7 @@ from projgan.errors import UserError
 from projgan.networks.batch_norm import STATISTICS_BATCH, STATISTICS_IMAGES
 from projgan.networks.resnet import Generator
 from projgan.process.ranks import Ranks
+from projgan.randomness import seed_process
 from projgan.storage.optimizer_state import load_moments, set_learning_rate
 from projgan.training.fake_batches import fake_batches, updates_at_once
 from projgan.training.graphs import STEPS, suitable_steps
@@ -87,6 +88,7 @@ class Trainer:
             The losses of the generator and of the discriminator [2], detached, on the device.
         """
         fakes, schedule = self.parts.fakes, self.schedule
+        seed_process(fakes.seed, f"rank {self.ranks.rank}", self.step)  # of networks that draw by themselves
         for optimizer, rate in zip(self.optimizers, schedule.rates(self.step), strict=True):
             set_learning_rate(optimizer, rate)
         generator_loss = self.update_generator(
