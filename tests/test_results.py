@@ -199,14 +199,25 @@ def test_settings_of_a_rate_that_stays_are_those_that_were_measured() -> None:
     def words(name: str, metric: str) -> str:
         return listed(found[name, metric], 1, 0)
 
-    assert f"{words('LeCam 0.3', 'fd')} against {words('as above', 'fd')}, as three seeds" in page
+    usual = found["as above", "fd"]
+    assert f"In `fd`, against {words('as above', 'fd')} of the runs above" in page
+    assert f"lower in every seed, {words('LeCam 0.3', 'fd')}, as three seeds" in page
     assert f"({words('LeCam 0.3', 'intra_fd')} against {words('as above', 'intra_fd')}) not even" in page
-    assert f"in place of 0 and 0.9 has `fd` {words('betas 0.5 and 0.9', 'fd')}, so one seed better" in page
-    assert f"0.5 and 0.999 has {words('betas 0.5 and 0.999', 'fd')}, so two better" in page
-    small, usual = found["generator batch 16", "fd"], found["as above", "fd"]
-    assert f"has {small[0]:.1f} in its one seed, and the usual one {usual[0]:.1f} in that" in page
-    assert f"hardly where it stays ({usual[0]:.1f} instead of {small[0]:.1f})" in page
-    for name, better, worse in (("betas 0.5 and 0.9", 1, 2), ("betas 0.5 and 0.999", 2, 1)):
+    assert max(found["LeCam 0.3", "fd"]) < min(usual)
+    assert max(found["LeCam 0.3", "intra_fd"]) > min(found["as above", "intra_fd"])
+    for name, said, better, worse in (
+        (
+            "betas 0.5 and 0.9",
+            "in place of 0 and 0.9: {}, so one seed better than all of those, and two worse",
+            1,
+            2,
+        ),
+        ("betas 0.5 and 0.999", "**0.5 and 0.999**: {}, so two better, and one worse", 2, 1),
+        ("generator batch 16", "in place of 32: {}, so one better, and one worse", 1, 1),
+        ("not averaged", "average of the generator**: {}, so one better, and one worse", 1, 1),
+    ):
+        assert said.format(words(name, "fd")) in page
+        assert len(found[name, "fd"]) == 3
         assert sum(value < min(usual) for value in found[name, "fd"]) == better
         assert sum(value > max(usual) for value in found[name, "fd"]) == worse
 
