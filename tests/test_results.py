@@ -138,7 +138,7 @@ def test_seeds_of_cifar100_are_those_that_were_measured() -> None:
     assert "{}, hidden concatenation {}, projection {}.".format(*accuracies) in page
     assert "AC-GAN {}, hidden concatenation {}, projection {}.".format(*accuracies) in readme
     ahead = [words("fd", name, 1, 0) for name in ("projection", "hidden-concat", "unconditional")]
-    assert "`fd` {}, {}, against {}.".format(*ahead) in page
+    assert "`fd` {0} against {2}. Hidden concatenation, {1}, is level".format(*ahead) in page
     recalls = [words("recall", name, 3, 1) for name in ("projection", "ac-gan")]
     assert (
         "AC-GAN {}; recall {} for projection against {};".format(words("fd", "ac-gan", 1, 0), *recalls)
@@ -336,7 +336,7 @@ def test_colours_of_generated_images_vary_as_was_measured() -> None:
         for name in ("cifar10-small", "projected-32")
     )
     with_head, without = (spreads[f"projected-32, seed {seed}, step 3000"] for seed in ("0, image_head", "2"))
-    assert f"vary hardly more ({with_head:.1f} against {without:.1f} of seed 2, step 3,000)" in guide
+    assert f"do not vary more at step 3,000 ({with_head:.1f} against {without:.1f} of seed 2)" in guide
     real = f"{spreads['real test images']:.1f}"
     assert (
         f"{real} grey levels for real images, {usual} with the usual discriminator, and {pretrained}" in guide
