@@ -22,6 +22,8 @@ from projgan.pictures.pixels import to_float
 from projgan.report.methods import group_runs
 from projgan.report.runs import read_runs
 from projgan.storage.network_file import load_classifier, load_generator, save_network, weights_sha256
+from projgan.storage.run_directory import RunDirectory
+from projgan.storage.teachers import teachers_of
 from projgan.training.finetuning import choose_run_dir, finetuned_config
 from projgan.training.request import FinetuningRequest
 from projgan.training.run import train
@@ -282,7 +284,36 @@ def test_its_folder_is_beside_the_run_if_not_given(folder: Path, tmp_path: Path)
 
 def test_a_finetuned_run_is_finetuned_again(finetuned: Path, folder: Path, tmp_path: Path) -> None:
     request = FinetuningRequest(classifier=folder / "other.safetensors", steps=1)
-    assert train(finetuned_config(finetuned, request), tmp_path, ONE_RANK).step == 16
+    assert train(finetuned_config(finetuned, request), tmp_path / "again", ONE_RANK).step == 16
+    both = tuple(file_sha256(folder / f"{name}.safetensors") for name in ("guide", "other"))
+    assert teachers_of(yaml.safe_load((tmp_path / "again/config.yaml").read_text())) == both
+    third = finetuned_config(tmp_path / "again", request_of(folder, steps=1))
+    assert teachers_of(third.model_dump()) == both
+    methods = group_runs(read_runs([finetuned, tmp_path / "again"]))
+    assert not any("earlier_teachers" in method.settings for method in methods)
+
+
+def test_a_run_is_no_fair_subject_of_what_taught_the_weights_it_started_from(
+    folder: Path, finetuned: Path, tmp_path: Path
+) -> None:
+    guide = file_sha256(folder / "guide.safetensors")
+    shutil.copytree(finetuned, tmp_path / "first")
+    changes = {
+        "training.start_from": str(tmp_path / "first"),
+        "evaluation.every": 1,
+        "evaluation.generated_images": 20,
+        "evaluation.metrics": ("fd",),
+        "evaluation.features": f"classifier:{folder / 'guide.safetensors'}",
+    }
+    train_small(tmp_path / "second", changes | {"training.steps": 1})
+    shutil.rmtree(tmp_path / "first")  # a run goes on without what it started from
+    train_small(tmp_path / "second", changes | {"training.steps": 2})
+    rows = RunDirectory(tmp_path / "second").read_metrics()
+    assert [row["subject"]["teachers"] for row in rows] == [[guide]] * 2
+    _, description = load_generator(tmp_path / "second/generator.safetensors")
+    assert teachers_of(description.provenance.settings) == (guide,)
+    third = finetuned_config(tmp_path / "second", FinetuningRequest(classifier=folder / "other.safetensors"))
+    assert teachers_of(third.model_dump()) == (guide, file_sha256(folder / "other.safetensors"))
 
 
 def test_every_command_takes_the_run(

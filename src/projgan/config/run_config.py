@@ -159,6 +159,7 @@ RESUMABLE_KEYS = frozenset(
         "finetuning.classifier",
         "finetuning.run",
         "optimizer.decay_end",
+        "training.earlier_teachers",  # found where the training began, and kept with the run
         "training.steps",
         "training.device",
         "training.acceleration",

@@ -237,6 +237,8 @@ class TrainingConfig(Section):
     """Generated images of one generator update, over all processes; None is twice `batch_size`."""
     start_from: Annotated[Annotated[str, Field(min_length=1)] | None, MayBeOff] = None
     """A run, a generator's file or a published model (`hf:USER/NAME` too) to start from; None for none."""
+    earlier_teachers: tuple[Annotated[str, Field(pattern="^[0-9a-f]{64}$")], ...] = ()
+    """Checksums of networks that the weights it starts from were trained against; it finds them itself."""
     discriminator_updates: Annotated[int, Field(gt=0, le=1000)] = 5
     """Discriminator updates of one step (the paper's n_dis)."""
     ema_decay: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, MayBeOff] = None

@@ -12,6 +12,7 @@ from projgan.storage.network_file import load_generator
 from projgan.storage.pretrained import NAME as IMAGENET
 from projgan.storage.pretrained import SHA256, imagenet_file
 from projgan.storage.run_directory import RunDirectory, refuse_no_run
+from projgan.storage.teachers import teachers_of
 from projgan.training.request import FinetuningRequest
 
 SHARE_OF_STEPS = 8
@@ -41,6 +42,7 @@ def finetuned_config(run: Path, request: FinetuningRequest) -> RunConfig:
         settings["training"]["device"] = request.device
     if request.learning_rate is not None:
         settings["optimizer"]["learning_rate"] = request.learning_rate
+    settings["training"]["earlier_teachers"] = teachers_of(settings)
     settings["finetuning"] = {
         "classifier_weight": request.weight,
         **guide,

@@ -40,7 +40,7 @@ from projgan.training.refusals import (
     refuse_run_among_images,
     stored_resolution,
 )
-from projgan.training.starting import start_from
+from projgan.training.starting import start_from, with_earlier_teachers
 from projgan.training_loop import TrainingLoop, TrainingResult
 
 
@@ -61,8 +61,10 @@ def train(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener | N
             if ranks.is_first:
                 held.enter_context(directory.locked())
                 directory.prepare(config)
+                config = with_earlier_teachers(config, directory)
                 data = read_data(config, listener, verify=when_to_verify(config, directory))
         if not ranks.is_first:
+            config = with_earlier_teachers(config, directory)
             data, listener = read_data(config, Listener(), verify="never"), Listener()
         run = _Run(config, directory, data, ranks, listener)
         try:

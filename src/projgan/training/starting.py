@@ -11,16 +11,19 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from projgan.config import RunConfig
+from projgan.config import RunConfig, load_config
 from projgan.errors import UserError, listed, printable
 from projgan.hub.names import is_hub_name
 from projgan.networks.resnet import Generator
 from projgan.storage.checkpoint_generators import discriminator_weights, open_generator
+from projgan.storage.checkpoints import checkpoint_steps
 from projgan.storage.hub_models import known_as
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import UnknownMethodError, generator_path
 from projgan.storage.pairs import discriminator_of
+from projgan.storage.run_directory import RunDirectory
 from projgan.storage.run_networks import build_networks
+from projgan.storage.teachers import teachers_of
 from projgan.training.trainer import Trainer
 
 LEAST_SHARE = 0.5
@@ -41,6 +44,24 @@ class Taken:
         """Return it as a line for a person."""
         few = listed(self.left, 3, between="; ")
         return f"{self.network}: {self.tensors} of {self.of} tensors taken{f', not {few}' if few else ''}"
+
+
+def with_earlier_teachers(config: RunConfig, directory: RunDirectory) -> RunConfig:
+    """Return the settings with the teachers of the weights that a run starts from, or has started from.
+
+    Raises:
+        UserError: no such generator as `training.start_from`.
+    """
+    settings = config.training
+    if checkpoint_steps(directory.checkpoints):  # what it started from may be gone
+        found = load_config(str(directory.config)).training.earlier_teachers
+    elif settings.start_from is not None and config.finetuning.run is None:
+        _, description = open_generator(generator_path(Path(settings.start_from)))
+        found = teachers_of(description.provenance.settings)
+    else:
+        return config
+    known = tuple(dict.fromkeys((*settings.earlier_teachers, *found)))
+    return config.model_copy(update={"training": settings.model_copy(update={"earlier_teachers": known})})
 
 
 def start_from(trainer: Trainer, config: RunConfig, names: Sequence[str]) -> list[str]:
