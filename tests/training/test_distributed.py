@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -23,6 +24,7 @@ from projgan.errors import UserError
 from projgan.measuring.measuring import evaluate
 from projgan.process import ranks as distributed
 from projgan.process.ranks import Ranks, choose_device, hardware, join_ranks
+from projgan.storage.checkpoints import checkpoint_path
 from projgan.storage.run_directory import RunDirectory
 from projgan.training.building import build_trainer
 from small_runs import (
@@ -166,6 +168,18 @@ def test_two_ranks_train_and_either_number_resumes_the_other(tmp_path: Path) -> 
     train_small(restarted, more | {"training.seed": 1})
     with pytest.raises(AssertionError):
         assert_close_rows(one, restarted, 5e-3)
+
+
+def test_losses_that_a_checkpoint_of_two_ranks_keeps_are_those_of_both(tmp_path: Path) -> None:
+    changes = PER_RANK | {"training.steps": 4, "training.log_every": 4, "training.checkpoint_every": 3}
+    code, _, err = ended(train_on_two(tmp_path / "whole", changes))
+    assert code == 0, err
+    shutil.copytree(tmp_path / "whole", tmp_path / "resumed")
+    checkpoint_path(tmp_path / "resumed/checkpoints", 4).unlink()  # in the midst of the row
+    code, _, err = ended(train_on_two(tmp_path / "resumed", changes))
+    assert code == 0, err
+    assert "at step 3" in err
+    assert read_rows(tmp_path / "resumed") == read_rows(tmp_path / "whole")
 
 
 def test_what_ranks_measure_on_the_way_is_what_the_file_gives(tmp_path: Path) -> None:

@@ -368,9 +368,9 @@ def test_loss_rows_average_the_steps_and_name_the_first_bad_one() -> None:
     trainer.step, trainer.pending = 7, [torch.tensor([1.0, 2.0]), torch.tensor([3.0, 6.0])]
     row = trainer.read_losses()
     assert (row.generator, row.discriminator) == (2.0, 4.0)
-    trainer.pending.insert(1, torch.tensor([1.5, float("nan")]))
+    trainer.pending.append(torch.tensor([1.5, float("nan")]))
     with pytest.raises(
-        ValueError, match=r"^step 6: a loss is not finite \(generator 1\.5, discriminator nan\)$"
+        ValueError, match=r"^step 7: a loss is not finite \(generator 1\.5, discriminator nan\)$"
     ):
         trainer.read_losses()
     trainer.forget_losses()

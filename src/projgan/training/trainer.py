@@ -40,6 +40,9 @@ class Trainer:
         self.schedule = parts.schedule
         self.step, self.steps = 0, parts.schedule.steps
         self.pending: list[Tensor] = []
+        """Losses [2] of the last steps, those of this process alone."""
+        self.averaged = torch.empty(0, 2)
+        """Losses [n, 2] of the steps before those since the last row, over all processes, on the CPU."""
         self.steps_are = suitable_steps(ranks.device, ranks.size, parts.acceleration)
         pixels = self.schedule.batch_size // ranks.size * self.generator.resolution**2
         updates = self.schedule.discriminator_updates
@@ -148,9 +151,12 @@ class Trainer:
         Raises:
             UserError: one of them is not finite; names the step and its losses.
         """
-        if not self.pending:
+        if self.pending:
+            rows = self.ranks.average_values(torch.stack(self.pending)).cpu()
+            self.averaged, self.pending = torch.cat([self.averaged, rows]), []
+        rows = self.averaged
+        if not len(rows):
             return None
-        rows = self.ranks.average_values(torch.stack(self.pending)).cpu()
         bad = (~rows.isfinite()).any(dim=1).nonzero()
         if len(bad):
             index = int(bad[0])
@@ -178,10 +184,13 @@ class Trainer:
 
     def forget_losses(self) -> None:
         """Start a new row of statistics."""
-        self.pending = []
+        self.averaged, self.pending = self.averaged[:0], []
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that the next step depends on, and the losses not yet written down."""
+        """Return all that the next step depends on, and the losses read but not yet written down.
+
+        One of several processes calls this, and cannot ask the others for theirs: `check_losses` comes first.
+        """
         return {
             "step": self.step,
             "generator": self.generator.state_dict(),
@@ -190,7 +199,7 @@ class Trainer:
             "average_is_measured": not (self.average and self.average.has_moved),
             "generator_optimizer": self.optimizers[0].state_dict(),
             "discriminator_optimizer": self.optimizers[1].state_dict(),
-            "pending": torch.stack(self.pending) if self.pending else None,
+            "pending": torch.cat([self.averaged, *(row[None].cpu() for row in self.pending)]),
             "anchors": self.anchors.state_dict() if self.anchors else None,
         }
 
@@ -214,5 +223,6 @@ class Trainer:
         pending = state["pending"]
         if pending is not None and pending.shape[1:] != (2,):
             raise ValueError(f"losses of shape {tuple(pending.shape)}")
-        self.pending = [] if pending is None else list(pending.to(self.ranks.device))
+        self.averaged = torch.empty(0, 2) if pending is None else pending.to("cpu", torch.float32)
+        self.pending = []
         self.step = int(state["step"])
