@@ -14,7 +14,7 @@ from projgan.commands import progress
 from projgan.data import ConditionRequest, load_images, open_source, packing, verification
 from projgan.data.decoding import Decoding
 from projgan.storage.run_directory import RunDirectory
-from small_runs import assert_one_line_error, command_line, files_of, train_small
+from small_runs import assert_one_line_error, command_line, files_of, save_blank_classifier, train_small
 
 
 def write_images(folder: Path, names: tuple[str, ...] = ("cat", "dog"), count: int = 6) -> Path:
@@ -150,6 +150,53 @@ def no_feature_network() -> dict[str, Any]:
     return {"evaluation.every": 1, "evaluation.features": "classifier:absent.safetensors"}
 
 
+def nothing_to_start_from() -> dict[str, Any]:
+    return {"training.start_from": "nowhere"}
+
+
+def something_else_to_start_from() -> dict[str, Any]:
+    return {"training.start_from": str(blank_classifier())}
+
+
+def blank_classifier(names: tuple[str, ...] = ("cat", "dog")) -> Path:
+    return save_blank_classifier(Path("blank.safetensors"), names)
+
+
+def measured(**changes: Any) -> dict[str, Any]:
+    features = f"classifier:{blank_classifier()}"
+    return {"evaluation.every": 1, "evaluation.features": features, "evaluation.generated_images": 8} | {
+        f"evaluation.{key}": value for key, value in changes.items()
+    }
+
+
+def no_such_metric() -> dict[str, Any]:
+    return measured(metrics="nonsense")
+
+
+def a_metric_of_another_network() -> dict[str, Any]:
+    return measured(metrics="fid")
+
+
+def no_images_to_test_on() -> dict[str, Any]:
+    return measured(metrics="classification_accuracy_score")
+
+
+def more_real_images_than_there_are() -> dict[str, Any]:
+    return measured(real_images=13)
+
+
+def too_few_generated_images() -> dict[str, Any]:
+    return measured(metrics="intra_fd", generated_images=9)
+
+
+def a_classifier_of_another_size() -> dict[str, Any]:
+    return (
+        measured()
+        | {"data.resolution": 16, "generator.architecture": "resnet-16"}
+        | {"discriminator.architecture": "resnet-16"}
+    )
+
+
 REFUSED: tuple[Callable[[], dict[str, Any]], ...] = (
     a_broken_image,
     every_image_of_a_class,
@@ -173,6 +220,14 @@ REFUSED: tuple[Callable[[], dict[str, Any]], ...] = (
     a_store_of_another_size,
     networks_that_cannot_be,
     no_feature_network,
+    nothing_to_start_from,
+    something_else_to_start_from,
+    no_such_metric,
+    a_metric_of_another_network,
+    no_images_to_test_on,
+    more_real_images_than_there_are,
+    too_few_generated_images,
+    a_classifier_of_another_size,
 )
 
 
@@ -204,6 +259,28 @@ def test_a_dry_run_refuses_what_training_would_in_the_same_words(
     assert run_command(line) == 2
     trained = capsys.readouterr().err.splitlines()
     assert (trained[: len(read)], trained[-1]) == (read, rehearsed)
+
+
+def test_weights_that_are_not_there_are_refused_before_any_image_is_looked_at(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for more in ((), ("--dry-run",)):
+        code = run_command([*words(training__start_from="nowhere"), *more])
+        (line,) = capsys.readouterr().err.splitlines()
+        assert code == 2
+        assert line.startswith("projgan: nowhere: no such file or run")
+        assert not (here / "cache").exists()
+
+
+def test_a_dry_run_asks_inceptions_numbers_without_fetching_it(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = {"evaluation__every": 1, "evaluation__generated_images": 8}
+    code = run_command([*words(**asked, evaluation__metrics="fd"), "--dry-run"])
+    assert "fd is not what inception measures" in capsys.readouterr().err
+    assert code == 2
+    assert run_command([*words(**asked, evaluation__metrics="fid"), "--dry-run"]) == 0
+    assert not (here / "cache").exists()
 
 
 def test_a_dry_run_refuses_a_folder_where_another_process_trains(

@@ -97,6 +97,13 @@ class Inception(FeatureNetwork):
             raise _refusal(path, "its probabilities are not the softmax of output.weight times its features")
 
 
+class UnfetchedInception(Inception):
+    """What is known of it before its file is there: which images it takes, and what it can say of them."""
+
+    def __init__(self) -> None:
+        pass
+
+
 def open_published(
     device: torch.device | str,
     cache: Path,

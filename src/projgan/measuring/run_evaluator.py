@@ -1,19 +1,27 @@
 """Measure a run on its way."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
+
+import numpy as np
+import torch
 
 from projgan.config import RunConfig
 from projgan.data import PackedImages
+from projgan.data.conditions import CONDITION_KINDS
 from projgan.data.configured import cache_folder, load_real
 from projgan.evaluation.evaluator import Evaluator
+from projgan.evaluation.extractors import FeatureNetwork, open_feature_network
 from projgan.evaluation.image_sources import GeneratorImages, subject_of
-from projgan.evaluation.rows import MetricRow
+from projgan.evaluation.inception import UnfetchedInception
+from projgan.evaluation.rows import MetricRow, Subject
 from projgan.listening import Listener
 from projgan.measuring.evaluators import build_evaluator, open_network, protocol_of
 from projgan.networks.resnet import Generator
 from projgan.process.ranks import Ranks
 from projgan.storage.run_directory import RunDirectory
+from projgan.storage.run_networks import build_networks
 from projgan.storage.teachers import teachers_of
 
 
@@ -92,3 +100,23 @@ def run_evaluator(
     evaluator = build_evaluator(settings, protocol, network, data, real, ranks, listener=listener)
     teachers = teachers_of(config.model_dump(mode="json"))
     return RunEvaluator(evaluator, directory.path.resolve().name, data.condition, teachers)
+
+
+def rehearse_evaluation(config: RunConfig, directory: RunDirectory, real: PackedImages, ranks: Ranks) -> None:
+    """Refuse what a run that measures itself would before it trains; nothing is fetched or written.
+
+    Raises:
+        UserError: as `run_evaluator` and `RunEvaluator.check`, but for what fetching finds.
+    """
+    settings, data = config.evaluation, config.data
+    protocol = protocol_of(settings)
+    network: FeatureNetwork = UnfetchedInception()
+    if settings.features != "inception":
+        network = open_feature_network(settings.features, ranks.device, cache_folder(data))
+    shape = (len(real), data.channels, data.resolution, data.resolution)
+    real = replace(real, images=np.broadcast_to(np.uint8(0), shape))  # no pixel is looked at
+    evaluator = build_evaluator(settings, protocol, network, data, real, ranks)
+    with torch.device("meta"):
+        generator, _ = build_networks(config, len(CONDITION_KINDS[data.condition](real).names))
+    subject = Subject(kind="generator", name=directory.path.resolve().name, sha256="0" * 64)
+    evaluator.check(GeneratorImages(generator, real.class_names, subject, kind=data.condition))

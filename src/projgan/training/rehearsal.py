@@ -5,17 +5,18 @@ from typing import Any
 
 from projgan.config import RunConfig
 from projgan.data import PackedImages
-from projgan.data.configured import cache_folder
-from projgan.evaluation.extractors import open_feature_network
+from projgan.hub.names import is_hub_name
 from projgan.listening import Listener
-from projgan.measuring.evaluators import protocol_of
+from projgan.measuring.run_evaluator import rehearse_evaluation
 from projgan.process.ranks import Ranks
 from projgan.storage.checkpoints import checkpoint_steps, load_checkpoint
+from projgan.storage.published_models import refuse_absent_model
 from projgan.storage.run_directory import RunDirectory
 from projgan.training.building import refuse_unequal_shares
 from projgan.training.optimization import remark_on_decay
 from projgan.training.refusals import refuse_other_images, refuse_past_the_end
 from projgan.training.run import read_data, refuse_without_images, when_to_verify
+from projgan.training.starting import with_earlier_teachers
 
 
 def rehearse(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener) -> PackedImages | None:
@@ -34,19 +35,21 @@ def rehearse(config: RunConfig, run_dir: Path, ranks: Ranks, listener: Listener)
     with ranks.first_goes_ahead():
         if ranks.is_first:
             directory.rehearse(config)
+            _refuse_missing_start(config, directory)
             data = read_data(config, listener, when_to_verify(config, directory), keep=False)
-            _refuse_evaluation(config, ranks)
+            if config.evaluation.every:
+                rehearse_evaluation(config, directory, data, ranks)
             _rehearse_resuming(config, directory, data, listener)
     return data
 
 
-def _refuse_evaluation(config: RunConfig, ranks: Ranks) -> None:
-    """Refuse a protocol that cannot be and a file that is no network; nothing is fetched."""
-    settings = config.evaluation
-    if settings.every:
-        protocol_of(settings)
-        if settings.features != "inception":
-            open_feature_network(settings.features, ranks.device, cache_folder(config.data))
+def _refuse_missing_start(config: RunConfig, directory: RunDirectory) -> None:
+    """Refuse weights to start from that are not there; of what is on the hub only the name is looked at."""
+    start = config.training.start_from
+    if start is not None and is_hub_name(start):
+        refuse_absent_model(Path(start))
+    else:
+        with_earlier_teachers(config, directory)
 
 
 def _rehearse_resuming(
