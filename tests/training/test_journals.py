@@ -25,7 +25,7 @@ def read(run: Path) -> "accumulators.EventAccumulator":
 def test_it_shows_what_the_runs_own_files_say(tmp_path: Path) -> None:
     train_small(tmp_path / "run", CHANGES)
     found, rows = read(tmp_path / "run"), RunDirectory(tmp_path / "run").read_stats()
-    assert len(rows) == 6
+    assert len(rows) == 7
     for name in ("loss_generator", "loss_discriminator", "learning_rate", "images_per_second"):
         events = found.Scalars(name)
         assert [event.step for event in events] == [row["step"] for row in rows]
@@ -43,7 +43,7 @@ def test_a_run_that_resumes_writes_nothing_twice(tmp_path: Path) -> None:
         train_small(tmp_path / "run", CHANGES, stepped=stop)
     train_small(tmp_path / "run", CHANGES)
     steps = [event.step for event in read(tmp_path / "run").Scalars("loss_generator")]
-    assert steps == [3, 6, 9, 12, 15, 18]
+    assert steps == [3, 6, 9, 12, 15, 18, 20]
 
 
 def test_without_it_no_folder_is_made_and_it_may_be_added_on_resuming(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_without_it_no_folder_is_made_and_it_may_be_added_on_resuming(tmp_path: 
     train_small(tmp_path / "run", {"sampling.every": 8}, stepped=stop)
     assert not (tmp_path / "run" / "tensorboard").exists()
     train_small(tmp_path / "run", CHANGES)
-    assert [event.step for event in read(tmp_path / "run").Scalars("loss_generator")] == [12, 15, 18]
+    assert [event.step for event in read(tmp_path / "run").Scalars("loss_generator")] == [12, 15, 18, 20]
 
 
 def test_what_is_not_installed_is_one_line(

@@ -242,13 +242,29 @@ def test_rows_average_the_losses_of_their_steps_and_say_the_rate(tmp_path: Path)
     seen: list[list[float]] = []
     train_small(tmp_path, stepped=lambda progress: seen.append(progress.losses.tolist()))
     rows = read_rows(tmp_path)
-    assert [row["step"] for row in rows] == [3, 6, 9, 12, 15, 18]
+    assert [row["step"] for row in rows] == [3, 6, 9, 12, 15, 18, 20]
     for row in rows:
-        window = torch.tensor(seen[row["step"] - 3 : row["step"]], dtype=torch.float64)
+        window = torch.tensor(seen[(row["step"] - 1) // 3 * 3 : row["step"]], dtype=torch.float64)
         expected = window.mean(dim=0).tolist()
         assert [row["loss_generator"], row["loss_discriminator"]] == expected
         assert row["images_seen"] == row["step"] * 8 * 2
         assert row["learning_rate"] == 5e-4 * learning_rate_factor(row["step"] - 1, 4, 24)
+
+
+def test_the_row_of_an_end_off_the_cadence_stands_until_the_run_goes_on(tmp_path: Path) -> None:
+    def steps_of(steps: int) -> list[int]:
+        train_small(tmp_path, {"training.steps": steps})
+        return [row["step"] for row in read_rows(tmp_path)]
+
+    assert steps_of(2) == [2]  # shorter than a row
+    assert steps_of(2) == [2]
+    assert steps_of(6) == [3, 6]
+    assert steps_of(7) == [3, 6, 7]
+    assert steps_of(8) == [3, 6, 8]  # 7 is in the row of 8
+    train_small(tmp_path / "whole", {"training.steps": 8})
+    assert read_rows(tmp_path) == read_rows(tmp_path / "whole")
+    train_small(tmp_path, {"training.steps": 9, "training.log_every": 5})
+    assert [row["step"] for row in read_rows(tmp_path)] == [3, 6, 9]
 
 
 def test_rows_later_than_the_checkpoint_are_written_again_and_not_twice(

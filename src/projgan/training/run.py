@@ -192,11 +192,15 @@ class _Run:
         if self.ranks.is_first:
             # Only now, when nothing can refuse the folder any more, is anything in it changed.
             directory.save_config(self.config)
-            directory.forget_stats_after(trainer.step)
+            directory.forget_stats_after(trainer.step - self._has_row_of_an_end())
             directory.forget_metrics_after(trainer.step)
             self.journals = open_journals(
                 self.settings.logging, directory.path, trainer.step, self.listener.said
             )
+
+    def _has_row_of_an_end(self) -> bool:
+        """Whether the row at this step stood for an end that is none: the next one has its losses too."""
+        return self.trainer.step < self.trainer.steps and len(self.trainer.averaged) > 0
 
     def _say_what_to_expect(self) -> None:
         ranks, precision = self.ranks, self.settings.precision
@@ -221,6 +225,9 @@ class _Run:
     def _work(self, stopping: bool) -> None:
         step = self.trainer.step
         if step % self.settings.log_every == 0:
+            self._log()
+            self.trainer.forget_losses()
+        elif step == self.settings.steps:
             self._log()
         if self.ranks.is_first:
             with self._off_the_clock():
@@ -257,7 +264,6 @@ class _Run:
     def _log(self) -> None:
         self.loop.check_losses()
         losses = self.trainer.read_losses()
-        self.trainer.forget_losses()
         if self.ranks.is_first and losses is not None:
             seen = self.trainer.images_seen
             speed = (seen - self.clock_images) / (time.perf_counter() - self.clock)
