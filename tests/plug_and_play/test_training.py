@@ -101,6 +101,10 @@ def test_the_scale_is_sought_over_all_images_evenly(
     found = largest_feature(encoder, digits.images[:10])
     with torch.no_grad():
         assert found == encoder.features(digits.images[:10:3].float() / 128 - 1).max()
+    inverter, _ = load_inverting_generator(trained.inverter)
+    by_class = digits.test_images[digits.test_labels.argsort()][:100]
+    some = feature_error(inverter, encoder, by_class[::25])
+    assert feature_error(inverter, encoder, by_class) == some
 
 
 def interrupted_at(step: int, digits: LabelledParts, classifier: Path, run: InverterRun) -> Any:

@@ -30,9 +30,7 @@ from projgan.training_loop import TrainingLoop, TrainingResult, every_seconds, o
 
 CHECKPOINT = "projgan-inverter-checkpoint-1"
 LOOKED_AT = 5000
-"""Training images among whose features the largest is sought, spread evenly over them."""
-
-
+"""Images of whose features the largest is sought, or which are to come back, at most."""
 AT_ONCE = 250
 
 
@@ -117,8 +115,7 @@ def _origin_of(description: NetworkDescription) -> dict[str, Any]:
 @torch.no_grad()
 def largest_feature(encoder: Classifier, images: Tensor, progress: Count | None = None) -> float:
     """Return the largest feature of up to 5,000 of the uint8 images [N, C, R, R], spread over them."""
-    some = images[:: -(-len(images) // LOOKED_AT)]
-    return max(float(encoder.features(batch).max()) for batch in _batches(some, encoder, progress))
+    return max(float(encoder.features(batch).max()) for batch in _batches(images, encoder, progress))
 
 
 @torch.no_grad()
@@ -130,7 +127,7 @@ def feature_error(
     Args:
         inverter: G, in evaluation mode.
         encoder: E.
-        images: uint8 [N, C, R, R]; the first 5,000 are used.
+        images: uint8 [N, C, R, R]; up to 5,000 are used, spread over them.
         progress: told of (images looked at, all).
 
     Returns:
@@ -140,7 +137,7 @@ def feature_error(
         UserError: all images have the same features.
     """
     found, wanted = [], []
-    for batch in _batches(images[:LOOKED_AT], encoder, progress):
+    for batch in _batches(images, encoder, progress):
         features = encoder.features(batch)
         wanted.append(features.double())
         found.append(encoder.features(inverter(features)).double())
@@ -153,7 +150,9 @@ def feature_error(
 
 
 def _batches(images: Tensor, encoder: Classifier, progress: Count | None) -> Iterator[Tensor]:
-    for batch in told(images.split(AT_ONCE), len(images), progress, len):
+    """Some of the images, one in so many: a folder is in the order of its classes."""
+    some = images[:: max(1, -(-len(images) // LOOKED_AT))]
+    for batch in told(some.split(AT_ONCE), len(some), progress, len):
         yield to_float(batch.to(encoder.linear.weight.device))
 
 
