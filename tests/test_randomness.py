@@ -1,8 +1,14 @@
 import hashlib
 
+import pytest
 import torch
+from torch import nn
 
-from projgan.randomness import generator_at
+from projgan.classification.settings import ClassifierSettings
+from projgan.classification.trainer import ClassifierTrainer
+from projgan.randomness import drawing_from, generator_at
+from projgan.storage.run_networks import build_networks
+from small_runs import small_config
 
 
 def draw(seed: int, stream: str, position: int) -> list[float]:
@@ -38,3 +44,23 @@ def test_streams_at_neighbouring_positions_are_uncorrelated() -> None:
     correlations = torch.corrcoef(rows) - torch.eye(20)
     # 190 pairs of standard deviation 2000^-1/2 = 0.022: five of them are a chance of 1e-4.
     assert correlations.abs().max() < 5 * 2000**-0.5
+
+
+def test_layers_draw_as_from_the_seed_and_what_is_drawn_after_them_is_what_it_would_have_been() -> None:
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    with drawing_from(5, "initialization"):
+        layer = nn.Linear(2, 3)
+    assert torch.equal(torch.rand(3), expected)
+    torch.manual_seed(generator_at(5, "initialization", 0).initial_seed())
+    assert torch.equal(nn.Linear(2, 3).weight, layer.weight)
+
+
+def test_networks_are_built_without_a_word_to_the_generators_of_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeded: list[int] = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    build_networks(small_config(), 10)
+    images, labels = torch.zeros(8, 1, 8, 8, dtype=torch.uint8), torch.arange(8) % 2
+    ClassifierTrainer(ClassifierSettings(resolution=8, channels=1, width=8, batch_size=4), images, labels, 2)
+    assert seeded == []

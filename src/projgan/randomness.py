@@ -4,6 +4,8 @@ Nothing needs to be saved to resume, and no draw depends on what was drawn befor
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -18,6 +20,22 @@ def generator_at(
 def seed_process(seed: int, stream: str, position: int) -> None:
     """Set torch's own generators, from which a network of a user's own may draw, as for dropout."""
     torch.manual_seed(_number(seed, stream, position))
+
+
+@contextmanager
+def drawing_from(seed: int, stream: str) -> Iterator[None]:
+    """Let what draws from torch's own generator of the CPU, as new layers do, follow from a seed and a name.
+
+    That generator goes on afterwards as if nothing had been drawn, and those of GPUs are not touched, which
+    `torch.manual_seed` would seed too.
+    """
+    common = torch.default_generator
+    before = common.get_state()
+    common.manual_seed(_number(seed, stream, 0))
+    try:
+        yield
+    finally:
+        common.set_state(before)
 
 
 def _number(seed: int, stream: str, position: int) -> int:

@@ -15,7 +15,7 @@ from projgan.errors import UserError
 from projgan.networks.classifier import Classifier
 from projgan.networks.convolutions import channels_last
 from projgan.pictures.pixels import to_float
-from projgan.randomness import generator_at
+from projgan.randomness import drawing_from, generator_at
 from projgan.storage.network_description import Accuracy
 from projgan.storage.optimizer_state import load_moments, set_learning_rate
 
@@ -62,8 +62,7 @@ class ClassifierTrainer:
         """On the held-out images after the last whole epoch; None in the first."""
         self._last_loss: Tensor | None = None
         self._epoch_order = (-1, torch.empty(0))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(generator_at(settings.seed, "classifier", 0).initial_seed())
+        with drawing_from(settings.seed, "classifier"):
             classifier = Classifier(settings.resolution, settings.channels, num_classes, settings.width)
         classifier.whiten(to_float(images[self._order(0)[:WHITENED_IMAGES]]))
         self.classifier = channels_last(classifier.to(self.device))

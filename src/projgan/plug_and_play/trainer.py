@@ -17,7 +17,7 @@ from projgan.networks.resnet import Discriminator
 from projgan.networks.shapes import GENERATORS, RESOLUTIONS
 from projgan.plug_and_play.losses import inversion_loss
 from projgan.plug_and_play.settings import InverterSettings
-from projgan.randomness import generator_at
+from projgan.randomness import drawing_from
 from projgan.storage.optimizer_state import load_moments, set_learning_rate
 
 BETAS = (0.5, 0.999)
@@ -81,8 +81,7 @@ class InverterTrainer:
             dequantize=False,  # the encoder has learned from grey levels
         )
         self.architecture = architecture = architecture_of(encoder.resolution)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(generator_at(settings.seed, "inverter", 0).initial_seed())
+        with drawing_from(settings.seed, "inverter"):
             self.inverter = InvertingGenerator(
                 architecture,
                 channels=encoder.channels,

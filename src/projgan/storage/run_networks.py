@@ -4,14 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from projgan.config import RunConfig
 from projgan.errors import UserError
 from projgan.networks.projected import ProjectedDiscriminator
 from projgan.networks.resnet import Discriminator, Generator
 from projgan.networks.super_resolution import SuperResolutionDiscriminator, SuperResolutionGenerator
-from projgan.randomness import generator_at
+from projgan.randomness import drawing_from
 from projgan.storage.network_description import NetworkKind
 
 Arguments = tuple[dict[str, Any], dict[str, Any]]
@@ -127,8 +125,7 @@ def build_networks(config: RunConfig, num_classes: int) -> tuple[Generator, Disc
     """
     networks = networks_of(config)
     generator_arguments, discriminator_arguments = networks.arguments(config, num_classes)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(generator_at(config.training.seed, "initialization", 0).initial_seed())
+    with drawing_from(config.training.seed, "initialization"):
         try:
             return networks.generator(**generator_arguments), networks.discriminator(
                 **discriminator_arguments
