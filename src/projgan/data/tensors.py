@@ -1,5 +1,6 @@
 """Images and labels as tensors."""
 
+import numbers
 import warnings
 
 import numpy as np
@@ -16,17 +17,35 @@ def as_tensor(array: np.ndarray) -> Tensor:
         return torch.from_numpy(array)
 
 
-def as_torch(values: object) -> Tensor:
+def as_torch(values: object, *, lists: bool = False) -> Tensor:
     """Return what somebody has in a notebook, a tensor or an array, as a tensor.
 
+    With `lists` a list of numbers too, as labels are.
+
     Raises:
-        UserError: neither.
+        UserError: none of these, or an array of what torch has no numbers for.
     """
     if isinstance(values, Tensor):
         return values
-    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
-        return as_tensor(values)
-    raise UserError(f"{type(values).__name__}: give a tensor of torch or an array of numpy, of numbers")
+    if (
+        lists
+        and isinstance(values, list | tuple)
+        and all(isinstance(value, numbers.Real) for value in values)
+    ):
+        values = np.asarray(values)
+    if not isinstance(values, np.ndarray):
+        given = type(values).__name__
+        raise UserError(f"{given}: give a tensor of torch or an array of numpy, of numbers")
+    if values.dtype.kind not in "biuf" or values.dtype.itemsize > 8:
+        raise UserError(f"an array of {values.dtype}: give one of numbers that torch has, such as float64")
+    return as_tensor(_shareable(values))
+
+
+def _shareable(array: np.ndarray) -> np.ndarray:
+    """The same numbers in an order of bytes and with strides that torch knows; copied where need be."""
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    is_ordered = all(stride >= 0 and stride % array.itemsize == 0 for stride in array.strides)
+    return array if is_ordered else array.copy()
 
 
 def places_of(labels: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:

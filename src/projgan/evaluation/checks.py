@@ -52,7 +52,7 @@ def checked_labels(labels: Tensor, name: str, count: int, num_classes: int) -> T
     Raises:
         UserError: naming the labels by `name`, and what they are instead.
     """
-    labels = as_torch(labels)
+    labels = as_torch(labels, lists=True)
     if labels.shape != (count,):
         raise UserError(f"{name} must be [{count}], one per image; their shape is {list(labels.shape)}")
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:

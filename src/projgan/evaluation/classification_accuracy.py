@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from projgan.data.tensors import as_torch
 from projgan.errors import UserError
 from projgan.evaluation.checks import checked_labels
 from projgan.evaluation.estimates import Estimate
@@ -55,6 +56,7 @@ def classification_accuracy_score(
     """
     if num_classes < 2:
         raise UserError(f"num_classes is {num_classes}; a classifier needs at least 2")
+    generated_images, real_images = as_torch(generated_images), as_torch(real_images)
     generated_labels = _checked("generated", generated_images, generated_labels, num_classes)
     real_labels = _checked("real", real_images, real_labels, num_classes)
     if generated_images.shape[1:] != real_images.shape[1:]:
@@ -62,7 +64,7 @@ def classification_accuracy_score(
             f"generated images are {list(generated_images.shape[1:])}, real ones "
             f"{list(real_images.shape[1:])}; compare images of one resolution and number of channels"
         )
-    logits = train(generated_images, generated_labels)(real_images)
+    logits = as_torch(train(generated_images, generated_labels)(real_images))
     if logits.shape != (len(real_images), num_classes):
         raise ValueError(f"the classifier gave {list(logits.shape)} for {len(real_images)} images")
     logits = logits.cpu()

@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from projgan.data.tensors import as_torch
 from projgan.errors import UserError
 from projgan.evaluation.checks import checked_labels
 from projgan.evaluation.estimates import Estimate, mean_of
@@ -79,6 +80,7 @@ def within_class_ms_ssim(
     Raises:
         UserError: bad images or labels, a class with fewer than 2 images, or fewer than 2 pairs.
     """
+    images = as_torch(images)
     labels, counts = _checked(images, labels, num_classes, pairs_per_class)
     generator = torch.Generator().manual_seed(seed)
     estimates = []

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from projgan.data.tensors import as_torch
 from projgan.errors import UserError
 from projgan.evaluation.checks import check_widths, checked_pair, checked_rows
 
@@ -241,6 +242,7 @@ def _centred_rows(features: Tensor) -> CovarianceFactor:
 
 
 def _checked_gaussian(mean: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor]:
+    mean, covariance = as_torch(mean), as_torch(covariance)
     if mean.dim() != 1 or covariance.shape != (len(mean), len(mean)):
         raise UserError(
             f"a mean [D] and a covariance [D, D] are needed; their shapes are "

@@ -55,7 +55,7 @@ def frechet_distance_with_error(
             f"groups is {groups}; the error needs at least 2 and at most the number of generated images, "
             f"{len(generated)}"
         )
-    if isinstance(reference, Tensor):
+    if not isinstance(reference, CovarianceFactor):
         reference = factor_of_features(checked_rows(reference, "real features"))
     check_widths(len(reference.mean), generated.shape[1])
     group_size = len(generated) // groups

@@ -12,6 +12,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from projgan.data.tensors import as_torch
 from projgan.errors import UserError
 from projgan.evaluation.checks import checked_labels, checked_pair
 from projgan.evaluation.estimates import Estimate
@@ -108,6 +109,7 @@ def class_distances(real: Iterable[Tensor], generated: Iterable[Tensor]) -> Iter
         UserError: bad features, a class with fewer than 2 images, or unlike numbers of classes.
     """
     for label, of_real, of_generated in _in_step(real, generated):
+        of_real, of_generated = as_torch(of_real), as_torch(of_generated)
         if of_real.dim() == of_generated.dim() == 2:
             _check_class_counts(label, len(of_real), len(of_generated))
         yield frechet_distance_from_features(of_real, of_generated)
