@@ -21,11 +21,10 @@ from projgan.evaluation.frechet_error import frechet_distance_with_error
 from projgan.evaluation.intra_class import intra_class_distances
 from projgan.evaluation.measured_classes import names_of, shortage
 from projgan.evaluation.neighbours import density_coverage, precision_recall
-from projgan.evaluation.scores import hits, inception_score, kernel_distance, top_k_accuracy
+from projgan.evaluation.scores import SUBSET_SIZE, hits, inception_score, kernel_distance, top_k_accuracy
 from projgan.listening import Count
 
 KERNEL_SUBSETS = 100
-KERNEL_SUBSET_SIZE = 1000
 SCORE_SPLITS, SCORE_IMAGES_OF_SPLIT = 10, 50
 """As published, but for few images: the score of a handful says how many they are. One split has no error."""
 INTRA_CLASS_GROUPS = 5
@@ -118,7 +117,7 @@ def _by_name(compared: Compared, values: Tensor) -> dict[str, float]:
 
 def _kernel_distance(compared: Compared) -> list[Finding]:
     real, generated = compared.real, compared.generated
-    size = min(KERNEL_SUBSET_SIZE, len(real), len(generated))
+    size = min(SUBSET_SIZE, len(real), len(generated))
     found = kernel_distance(real.features, generated.features, KERNEL_SUBSETS, size, compared.seed)
     parameters: dict[str, int | float | str] = {"subsets": KERNEL_SUBSETS, "subset_size": size}
     return [Finding("kid", found.value, found.standard_error, len(real), len(generated), None, parameters)]

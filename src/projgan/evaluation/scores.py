@@ -13,12 +13,14 @@ from projgan.evaluation.estimates import Estimate, evenly, mean_of, share_of
 
 ROWS_AT_ONCE = 1024
 """Rows of a kernel matrix held at once."""
+SUBSET_SIZE = 1000
+"""Images of each kind in a subset of a kernel distance, as published."""
 IMAGES_OF_ERROR = 5000
 """Images of each kind that the error of a kernel distance is taken from: its cost is that of all pairs."""
 
 
 def kernel_distance(
-    real: Tensor, generated: Tensor, subsets: int = 100, subset_size: int = 1000, seed: int = 0
+    real: Tensor, generated: Tensor, subsets: int = 100, subset_size: int | None = None, seed: int = 0
 ) -> Estimate:
     """Return the kernel distance (KID; Bińkowski et al. 2018, section 4) averaged over random subsets.
 
@@ -29,7 +31,8 @@ def kernel_distance(
         real: float [N, D].
         generated: float [M, D].
         subsets: at least 2.
-        subset_size: images of each kind in a subset, from 2 to min(N, M); 1000 is the published protocol.
+        subset_size: images of each kind in a subset, from 2 to min(N, M); None takes the 1000 of the
+            published protocol, or min(N, M) where that is less.
         seed: the same seed draws the same subsets.
 
     Returns:
@@ -44,10 +47,11 @@ def kernel_distance(
     real, generated = checked_pair(real, generated)
     if subsets < 2:
         raise UserError(f"subsets is {subsets}; at least 2 are needed for an error")
-    if not 2 <= subset_size <= min(len(real), len(generated)):
+    fewest = min(len(real), len(generated))
+    subset_size = min(SUBSET_SIZE, fewest) if subset_size is None else subset_size
+    if not 2 <= subset_size <= fewest:
         raise UserError(
-            f"subset_size is {subset_size}; it must lie between 2 and the smaller number of images, "
-            f"{min(len(real), len(generated))}"
+            f"subset_size is {subset_size}; it must lie between 2 and the smaller number of images, {fewest}"
         )
     generator = torch.Generator().manual_seed(seed)
     values = [
