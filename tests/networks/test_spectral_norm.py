@@ -148,6 +148,23 @@ def test_layers_use_the_normalised_weight_and_their_bias() -> None:
     torch.testing.assert_close(linear(features), expected, rtol=0, atol=1e-12)
 
 
+def test_rows_of_an_embedding_are_those_of_a_table_of_norm_1() -> None:
+    """Of a diagonal table whose largest entry is 4, sigma is 4: the rows are those of the table / 4."""
+    layer = SpectralNormEmbedding(3, 5).double()
+    with torch.no_grad():
+        layer.weight.copy_(F.pad(torch.diag(torch.tensor([2.0, 4.0, 1.0])), (0, 2)))
+    labels = torch.tensor([1, 0, 2, 1])
+    for _ in range(100):
+        rows = layer(labels)
+    expected = torch.tensor([[0, 1, 0], [0.5, 0, 0], [0, 0, 0.25], [0, 1, 0]], dtype=F64)
+    torch.testing.assert_close(rows, F.pad(expected, (0, 2)), rtol=0, atol=1e-12)
+    mixed = layer(torch.tensor([[0.5, 0.25, 0.0]], dtype=F64))
+    torch.testing.assert_close(mixed[0, :2], torch.tensor([0.25, 0.25], dtype=F64), rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        torch.linalg.matrix_norm(layer(torch.arange(3)), ord=2), torch.tensor(1.0, dtype=F64)
+    )
+
+
 def test_autocast_does_not_touch_the_norm() -> None:
     layer = LAYERS["conv"]().eval()
     plain = layer.normalized_weight()

@@ -36,7 +36,7 @@ from projgan.networks.condition_method import (
     append_maps,
     class_weights,
 )
-from projgan.networks.layers import initialize, select
+from projgan.networks.layers import initialize
 from projgan.networks.spectral_norm import SpectralNormEmbedding, SpectralNormLinear
 
 
@@ -72,7 +72,7 @@ class Projection(Unconditional):
     def forward(self, features: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
         """Features [N, num_features], labels [N] or float [N, num_classes] -> the output for N images."""
         marginal = self.marginal(features).squeeze(1)
-        embedded = select(self.embedding.normalized_weight(), condition)
+        embedded = self.embedding(condition)
         conditional = (embedded * features).sum(dim=1)
         if self.quadratic is not None:
             conditional = conditional + self.quadratic(condition)
@@ -126,7 +126,7 @@ class HiddenConcat(_Concat):
         """[N, C, H, W] -> [N, C + embedding_size, H, W] after the chosen block."""
         if block != self.shape.hidden_block:
             return images
-        return append_maps(images, select(self.embedding.normalized_weight(), condition))
+        return append_maps(images, self.embedding(condition))
 
 
 class OutputConcat(Unconditional):
@@ -146,7 +146,7 @@ class OutputConcat(Unconditional):
 
     def forward(self, features: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
         """Features [N, num_features], labels [N] or weights [N, num_classes] -> logits."""
-        embedded = select(self.embedding.normalized_weight(), condition)
+        embedded = self.embedding(condition)
         hidden = F.relu(self.hidden(torch.cat([features, embedded], dim=1)))
         return DiscriminatorOutput(self.marginal(hidden).squeeze(1), None, None)
 

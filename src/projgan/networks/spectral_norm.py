@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 from projgan.networks import fused
 from projgan.networks.convolutions import conv2d, conv2d_1x1, conv2d_downsample
 from projgan.networks.fused_weights import NormalizeWeights
-from projgan.networks.layers import Convolving
+from projgan.networks.layers import Convolving, select
 
 MOST_ROWS = 16_384
 """Of a weight that kernels normalise: each of their programs holds a number of every row."""
@@ -168,3 +168,7 @@ class SpectralNormEmbedding(SpectralNorm, nn.Embedding):
     def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
         nn.Embedding.__init__(self, num_embeddings, embedding_dim)
         self.start_power_iteration()
+
+    def forward(self, condition: Tensor | None) -> Tensor:
+        """Labels [N] or weights [N, classes] -> rows [N, features] of the normalised table."""
+        return select(self.normalized_weight(), condition)
