@@ -21,6 +21,16 @@ def test_one_hot_weights_select_the_very_rows_of_labels() -> None:
     assert torch.equal(select(table, labels), torch.stack([table[6], table[0], table[3], table[3]]))
 
 
+INTEGERS = [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint16]
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_labels_of_every_integer_type_look_up_rows(dtype: torch.dtype) -> None:
+    table, numbers = torch.randn(7, 3), [6, 0, 3, 3]
+    assert torch.equal(select(table, torch.tensor(numbers, dtype=dtype)), table[numbers])
+    assert torch.equal(select(table, torch.tensor([True, False])), table[[1, 0]])
+
+
 def test_weights_mix_rows_by_hand() -> None:
     table = torch.tensor([[1.0, 10.0], [3.0, 0.0], [100.0, 100.0]])
     assert select(table, torch.tensor([[0.25, 0.75, 0.0]])).tolist() == [[2.5, 2.5]]

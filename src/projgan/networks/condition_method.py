@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from projgan.networks.layers import initialize
+from projgan.networks.layers import as_int64, initialize
 from projgan.networks.spectral_norm import SpectralNormLinear
 
 
@@ -83,7 +83,7 @@ def class_weights(condition: Tensor | None, num_classes: int) -> Tensor:
         raise ValueError("this network meets a condition: give labels or weights")
     if condition.is_floating_point():
         return condition
-    return F.one_hot(condition, num_classes).float()
+    return F.one_hot(as_int64(condition), num_classes).float()
 
 
 def append_maps(images: Tensor, vectors: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ from projgan.networks.condition_method import (
     append_maps,
     class_weights,
 )
-from projgan.networks.layers import initialize
+from projgan.networks.layers import check_condition, initialize
 from projgan.networks.spectral_norm import SpectralNormEmbedding, SpectralNormLinear
 
 
@@ -71,6 +71,7 @@ class Projection(Unconditional):
 
     def forward(self, features: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
         """Features [N, num_features], labels [N] or float [N, num_classes] -> the output for N images."""
+        check_condition(condition, features.shape[0], self.shape.num_classes)
         marginal = self.marginal(features).squeeze(1)
         embedded = self.embedding(condition)
         conditional = (embedded * features).sum(dim=1)

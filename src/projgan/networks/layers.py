@@ -16,7 +16,8 @@ def select(table: Tensor, condition: Tensor | None) -> Tensor:
 
     Args:
         table: [num_classes, features].
-        condition: int64 labels [N], which look up rows; or float weights [N, num_classes], which mix them.
+        condition: labels [N] of any integer type, which look up rows; or float weights [N, num_classes],
+            which mix them.
 
     Returns:
         [N, features]. A one-hot weight gives exactly the row that its label gives.
@@ -28,10 +29,37 @@ def select(table: Tensor, condition: Tensor | None) -> Tensor:
         raise ValueError("this network meets a condition: give labels or weights")
     if condition.is_floating_point():
         return F.linear(condition.to(table.dtype), table.t())
+    condition = as_int64(condition)
     if condition.device.type == "cuda" and SORTED_LABELS < len(condition) <= MOST_WEIGHTS // len(table):
         with torch.autocast("cuda", enabled=False):
             return F.linear(F.one_hot(condition, len(table)).to(table.dtype), table.t())
     return F.embedding(condition, table)
+
+
+def as_int64(labels: Tensor) -> Tensor:
+    """Labels of any integer type as what torch looks up by."""
+    return labels if labels.dtype == torch.int64 else labels.long()
+
+
+def check_condition(condition: Tensor | None, count: int, num_classes: int) -> None:
+    """Look at the shape alone, which costs a GPU nothing; torch would repeat a single label for all images.
+
+    Args:
+        condition: labels [N], float weights [N, num_classes], or None, which is nobody's mistake here.
+        count: `shape[0]` of what it belongs to: `len` would fix the number of images in a traced network.
+        num_classes: classes or columns.
+
+    Raises:
+        ValueError: it is not one of `count` images.
+    """
+    if condition is None:
+        return
+    expected = (count, num_classes) if condition.is_floating_point() else (count,)
+    if condition.shape != expected:
+        raise ValueError(
+            f"the condition of {count} images is {condition.dtype} {list(condition.shape)}; give integer "
+            f"labels [{count}] or float weights [{count}, {num_classes}]"
+        )
 
 
 SORTED_LABELS = 1024

@@ -19,7 +19,13 @@ from torch import Tensor, nn
 
 from projgan.networks.condition_method import ConditionShape, DiscriminatorOutput
 from projgan.networks.efficientnet_lite import MAP_CHANNELS, EfficientNetLite0, resized
-from projgan.networks.layers import initialize, select, short_to_float32, without_autocast
+from projgan.networks.layers import (
+    check_condition,
+    initialize,
+    select,
+    short_to_float32,
+    without_autocast,
+)
 from projgan.networks.normalizing_together import normalized_together
 from projgan.networks.spectral_norm import SpectralNorm, SpectralNormConv2d, SpectralNormLinear
 
@@ -244,6 +250,7 @@ class ProjectedDiscriminator(nn.Module):
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
         """Images [N, channels, R, R] in [-1, 1] and their labels [N] or weights [N, num_classes]."""
+        check_condition(condition, images.shape[0], self.condition.shape.num_classes)
         with normalized_together(self.normalized):
             places = [short_to_float32(features) for features in self.places(images)]
             with without_autocast(images.device):

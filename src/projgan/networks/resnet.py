@@ -23,6 +23,7 @@ from projgan.networks.layers import (
     Conv3x3,
     Convolving,
     UpsampleConv2d,
+    check_condition,
     global_sum_pool,
     initialize,
     without_autocast,
@@ -109,7 +110,13 @@ class Generator(nn.Module):
         self.convolutions = [layer for layer in self.modules() if isinstance(layer, Convolving)]
 
     def forward(self, latents: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Latents [N, latent_size]; labels [N], float [N, num_classes] or None -> [N, channels, R, R]."""
+        """Latents [N, latent_size]; labels [N], float [N, num_classes] or None -> [N, channels, R, R].
+
+        Raises:
+            ValueError: a condition of another shape, or none where the network meets one.
+        """
+        if self.num_classes is not None:
+            check_condition(condition, latents.shape[0], self.num_classes)
         hidden = self.linear(latents).unflatten(1, (-1, self.bottom, self.bottom))
         with cast_together(self.convolutions):
             for block in self.blocks:
@@ -227,7 +234,11 @@ class Discriminator(nn.Module):
         """phi(x): images [N, channels, R, R] in [-1, 1] -> [N, num_features], summed over the last map.
 
         The concatenating methods need the condition here; the others leave it alone.
+
+        Raises:
+            ValueError: a condition of another shape, or none where the method needs one.
         """
+        check_condition(condition, images.shape[0], self.condition.shape.num_classes)
         hidden = self.condition.join(_in_type_of_maps(images), condition, block=0)
         with normalized_together(self.normalized_in_blocks), cast_together(self.convolutions):
             for number, block in enumerate(self.blocks, start=1):
