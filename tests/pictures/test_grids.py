@@ -70,6 +70,39 @@ def test_grid_puts_image_n_at_its_row_and_column() -> None:
     assert (picture[48 + 2 * MARGIN :, 2 * (64 + MARGIN) + MARGIN :] == 255).all()
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_grid_of_arrays_or_of_pictures_is_that_of_tensors(channels: int) -> None:
+    images = torch.randint(256, (3, channels, 50, 60), dtype=torch.uint8)
+    expected = grid(images, columns=2).tobytes()
+    assert grid(images.numpy(), columns=2).tobytes() == expected
+    pictures = [to_pil(image) for image in images]
+    assert grid(pictures, columns=2).tobytes() == expected
+    pictures[0] = pictures[0].convert("RGBA")
+    assert grid(tuple(pictures), columns=2).tobytes() == expected
+
+
+@pytest.mark.parametrize(
+    ("images", "columns", "named"),
+    [
+        (torch.zeros(2, 3, 4, 4), 1, "float32 .2, 3, 4, 4.; give uint8 .*pixels.to_uint8"),
+        (torch.zeros(2, 3, 4, 4, requires_grad=True), 1, "float32 .2, 3, 4, 4."),
+        (torch.zeros(2, 4, 4, 3, dtype=torch.uint8), 1, "uint8 .2, 4, 4, 3.; give .*transpose"),
+        (np.zeros((2, 4, 4), dtype=np.uint8), 1, "uint8 .2, 4, 4.; give"),
+        (torch.zeros(2, 2, 4, 4, dtype=torch.uint8), 1, "uint8 .2, 2, 4, 4.; give"),
+        (torch.zeros(2, 3, 4, 4, dtype=torch.uint8), 0, "columns is 0; a grid has at least 1"),
+        ([Image.new("L", (4, 4)), Image.new("L", (4, 5))], 1, "sizes .4, 4. and .4, 5.; make"),
+        ([Image.new("L", (4, 4)), "a.png"], 1, "a list of Image, str; give pictures of Pillow"),
+        ([], 1, "a list of nothing; give pictures"),
+        ("a.png", 1, "a list of str; give"),
+        (None, 1, "images are object"),
+    ],
+)
+def test_what_no_grid_can_be_made_of_is_refused_in_one_line(images: object, columns: int, named: str) -> None:
+    with pytest.raises(UserError, match=named) as caught:
+        grid(images, columns)
+    assert "\n" not in str(caught.value)
+
+
 def test_small_images_are_enlarged_without_blur() -> None:
     image = torch.tensor([[[[0, 100], [200, 255]]]], dtype=torch.uint8)
     picture = np.asarray(grid(image, columns=1))[MARGIN:-MARGIN, MARGIN:-MARGIN, 0]

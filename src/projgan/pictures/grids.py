@@ -10,9 +10,10 @@ from typing import Any
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from projgan.errors import UserError
 from projgan.files import make_folder, write_atomically
 from projgan.pictures.lettering import font, legible
-from projgan.pictures.pillow import save_png, to_pil
+from projgan.pictures.pillow import Pictures, as_bytes, save_png, to_pil
 
 MARGIN = 2
 LONGEST_NAME = 40
@@ -28,7 +29,7 @@ def enlargement(height: int) -> int:
 
 
 def grid(
-    images: Tensor,
+    images: Pictures,
     columns: int,
     row_names: Sequence[str] | None = None,
     column_names: Sequence[str] | None = None,
@@ -37,12 +38,18 @@ def grid(
     """Lay images out row by row, with names in the margins; small images are enlarged to be seen.
 
     Args:
-        images: uint8 [N, C, H, W].
-        columns: images per row; the last row may be short.
+        images: uint8 [N, 1 or 3, H, W], or pictures of Pillow of one size.
+        columns: images per row, at least 1; the last row may be short.
         row_names: one per row, or None for no margin.
         column_names: one per column, shortened where they would meet; "" names none. None: no margin.
         column_names_below: likewise, under the last row.
+
+    Raises:
+        UserError: images of another form, or no column.
     """
+    images = as_bytes(images.detach().cpu() if isinstance(images, Tensor) else images)
+    if columns < 1:
+        raise UserError(f"columns is {columns}; a grid has at least 1")
     height, width = images.shape[2:]
     scale = enlargement(height)
     rows = math.ceil(len(images) / columns)
