@@ -148,6 +148,14 @@ def test_layers_use_the_normalised_weight_and_their_bias() -> None:
     torch.testing.assert_close(linear(features), expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("kernel_size", [0, 2, 5])
+def test_kernels_of_other_sizes_are_refused(kernel_size: int) -> None:
+    with pytest.raises(
+        ValueError, match=f"kernel_size is {kernel_size}; there are kernels of 1 and 3 pixels"
+    ):
+        SpectralNormConv2d(1, 4, kernel_size)
+
+
 def test_rows_of_an_embedding_are_those_of_a_table_of_norm_1() -> None:
     """Of a diagonal table whose largest entry is 4, sigma is 4: the rows are those of the table / 4."""
     layer = SpectralNormEmbedding(3, 5).double()

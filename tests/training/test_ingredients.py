@@ -81,6 +81,12 @@ def weights(trainer: Trainer) -> list[Tensor]:
     return [*trainer.generator.parameters(), *trainer.discriminator.parameters()]
 
 
+def test_an_empty_list_of_changes_is_none() -> None:
+    one, other = trainer_of({"discriminator.augmentation": []}), trainer_of({})
+    one.advance(), other.advance()
+    assert all(map(torch.equal, weights(one), weights(other)))
+
+
 def test_strength_zero_trains_as_no_augmentation_does() -> None:
     off = {"discriminator.augmentation": ["translation", "cutout"], "discriminator.augmentation_strength": 0}
     one, other = trainer_of(off), trainer_of({})

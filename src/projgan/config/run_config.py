@@ -134,7 +134,7 @@ class RunConfig(Section):
                 f"discriminator.condition is {self.discriminator.condition}, but an image can be met by "
                 "projection or hidden-concat: choose one of them"
             )
-        if self.discriminator.augmentation is not None:
+        if self.discriminator.augmentation:
             raise ValueError(
                 "discriminator.augmentation changes images, but not the low-resolution ones they are judged "
                 "beside: turn it off"

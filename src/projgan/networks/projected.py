@@ -27,6 +27,7 @@ from projgan.networks.layers import (
     without_autocast,
 )
 from projgan.networks.normalizing_together import normalized_together
+from projgan.networks.shapes import row_of
 from projgan.networks.spectral_norm import SpectralNorm, SpectralNormConv2d, SpectralNormLinear
 
 MIXED_CHANNELS = (64, 64, 128, 256)
@@ -231,7 +232,7 @@ class ProjectedDiscriminator(nn.Module):
         self.image_head = ImageHead(channels, width, input_size // 32) if image_head else None
         heads = len(self.heads) + image_head
         shape = ConditionShape(num_classes=num_classes, num_features=width * heads)
-        self.condition = HEAD_CONDITIONS[condition](shape, heads)
+        self.condition = row_of(HEAD_CONDITIONS, condition, "condition")(shape, heads)
         self.normalized = [layer for layer in self.modules() if isinstance(layer, SpectralNorm)]
 
     def places(self, images: Tensor) -> list[Tensor]:

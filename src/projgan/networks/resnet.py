@@ -30,7 +30,7 @@ from projgan.networks.layers import (
 )
 from projgan.networks.normalization import Norm2d
 from projgan.networks.normalizing_together import normalized_together
-from projgan.networks.shapes import DISCRIMINATORS, GENERATORS
+from projgan.networks.shapes import DISCRIMINATORS, GENERATORS, row_of
 from projgan.networks.spectral_norm import (
     SpectralNorm,
     SpectralNormConv2d,
@@ -71,6 +71,9 @@ class Generator(nn.Module):
         latent_size: length of a latent vector, drawn from N(0, I).
         width: base width in place of the table's.
 
+    Raises:
+        ValueError: a name that is in no table, which lists those that are.
+
     Source: pfnet-research/sngan_projection, source/gen_models.
     """
 
@@ -86,13 +89,13 @@ class Generator(nn.Module):
         width: int | None = None,
     ) -> None:
         super().__init__()
-        shape = GENERATORS[architecture]
+        shape = row_of(GENERATORS, architecture, "architecture")
         widths = [multiplier * (width or shape.width) for multiplier in shape.multipliers]
         self.resolution, self.channels = shape.resolution, channels
         self.num_classes, self.latent_size, self.bottom = num_classes, latent_size, shape.bottom
         self.condition = None if num_classes is None else condition
-        norms = GENERATOR_NORMS[norm]
-        conditional = norms.of_blocks[condition]
+        norms = row_of(GENERATOR_NORMS, norm, "norm")
+        conditional = row_of(norms.of_blocks, condition, "condition")
 
         def norm_of(num_features: int) -> Norm2d:
             if num_classes is None:
@@ -183,7 +186,8 @@ class Discriminator(nn.Module):
         quadratic_term: whether `projection` has one in the condition.
 
     Raises:
-        ValueError: no such hidden block, or the last one, after which nothing would mix label and image.
+        ValueError: a name that is in no table; no such hidden block, or the last one, after which nothing
+            would mix label and image.
 
     Source: pfnet-research/sngan_projection, source/dis_models.
     """
@@ -201,7 +205,7 @@ class Discriminator(nn.Module):
         quadratic_term: bool = False,
     ) -> None:
         super().__init__()
-        shape = DISCRIMINATORS[architecture]
+        shape = row_of(DISCRIMINATORS, architecture, "architecture")
         widths = [multiplier * (width or shape.width) for multiplier in shape.multipliers]
         self.resolution, self.channels = shape.resolution, channels
         if hidden_block is not None and not 1 <= hidden_block < len(widths):
@@ -209,7 +213,7 @@ class Discriminator(nn.Module):
                 f"discriminator.hidden_block is {hidden_block}; {architecture} has {len(widths)} blocks, "
                 f"and the label must join after one of 1 to {len(widths) - 1}"
             )
-        method = CONDITIONS[condition]
+        method = row_of(CONDITIONS, condition, "condition")
         meeting = ConditionShape(
             num_classes=num_classes,
             num_features=widths[-1],

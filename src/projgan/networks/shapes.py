@@ -3,7 +3,11 @@
 What may be chosen as `data.resolution` or as an architecture follows from here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
+
+_Row = TypeVar("_Row")
 
 MIN_RESOLUTION, MAX_RESOLUTION = 8, 512
 """Of a classifier."""
@@ -89,6 +93,18 @@ SUPER_RESOLUTION: dict[str, SuperResolutionShape] = {
     "super-resolution-32-128": SuperResolutionShape(128, (4, 8, 16, 16)),
 }
 """By name. `super-resolution-32-128` is the author's; the other is ours: one halving block less."""
+
+
+def row_of(table: Mapping[str, _Row], name: str, argument: str) -> _Row:
+    """Look up what an argument names in a table, such as these.
+
+    Raises:
+        ValueError: there is no such name; these are the names.
+    """
+    if name not in table:
+        raise ValueError(f"{argument} is {name!r}; there are {', '.join(table)}")
+    return table[name]
+
 
 RESOLUTIONS: tuple[int, ...] = tuple(sorted({shape.resolution for shape in GENERATORS.values()}))
 """Heights and widths of images that networks can be had for, in pixels."""

@@ -129,12 +129,23 @@ class SpectralNorm(nn.Module):
             return normalized
 
 
+KERNELS = {1: conv2d_1x1, 3: conv2d}
+"""How to convolve with kernels of each size, in pixels."""
+
+
 class SpectralNormConv2d(SpectralNorm, Convolving, nn.Conv2d):
-    """A 1x1 or 3x3 convolution whose kernel, as a matrix [out, in·k·k], has largest singular value 1."""
+    """A 1x1 or 3x3 convolution whose kernel, as a matrix [out, in·k·k], has largest singular value 1.
+
+    Raises:
+        ValueError: a kernel of another size.
+    """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+        if kernel_size not in KERNELS:
+            sizes = " and ".join(map(str, KERNELS))
+            raise ValueError(f"kernel_size is {kernel_size}; there are kernels of {sizes} pixels")
         nn.Conv2d.__init__(self, in_channels, out_channels, kernel_size, padding=kernel_size // 2)
-        self.convolve = {1: conv2d_1x1, 3: conv2d}[kernel_size]
+        self.convolve = KERNELS[kernel_size]
         self.start_power_iteration()
 
     def kernel(self) -> Tensor:

@@ -24,7 +24,7 @@ from projgan.networks.layers import (
 )
 from projgan.networks.normalizing_together import normalized_together
 from projgan.networks.resnet import DiscriminatorBlock, DiscriminatorFirstBlock
-from projgan.networks.shapes import SUPER_RESOLUTION
+from projgan.networks.shapes import SUPER_RESOLUTION, row_of
 from projgan.networks.spectral_norm import SpectralNorm, SpectralNormConv2d, SpectralNormLinear
 
 FACTOR = 4
@@ -102,7 +102,7 @@ class SuperResolutionGenerator(nn.Module):
         width: int | None = None,
     ) -> None:
         super().__init__()
-        shape = SUPER_RESOLUTION[architecture]
+        shape = row_of(SUPER_RESOLUTION, architecture, "architecture")
         base = width or shape.width
         self.resolution, self.channels = shape.resolution, channels
         self.noise_channels = noise_channels or shape.noise_channels
@@ -212,10 +212,10 @@ class SuperResolutionDiscriminator(nn.Module):
         width: int | None = None,
     ) -> None:
         super().__init__()
-        shape = SUPER_RESOLUTION[architecture]
+        shape = row_of(SUPER_RESOLUTION, architecture, "architecture")
         base = width or shape.width
         self.resolution, self.channels = shape.resolution, channels
-        method = IMAGE_CONDITIONS[condition]
+        method = row_of(IMAGE_CONDITIONS, condition, "condition")
         (first, _), *others = _BEFORE_MEETING
         self.before = nn.Sequential(DiscriminatorFirstBlock(channels, first * base))
         before = first * base

@@ -136,7 +136,7 @@ def build_anchors(config: RunConfig, ranks: Ranks) -> Anchors | None:
 def augment(config: RunConfig, discriminator: Discriminator) -> AugmentedDiscriminator | None:
     """Put what changes images before the discriminator, or nothing."""
     settings = config.discriminator
-    if settings.augmentation is None:
+    if not settings.augmentation:  # none, or an empty list
         return None
     return AugmentedDiscriminator(discriminator, settings.augmentation, settings.augmentation_strength)
 
