@@ -74,6 +74,8 @@ class Generator(nn.Module):
     Raises:
         ValueError: a name that is in no table, which lists those that are.
 
+    Its gradient has no gradient while it trains, unless `networks.plain.compute_as_written` is called on it.
+
     Source: pfnet-research/sngan_projection, source/gen_models.
     """
 
