@@ -100,6 +100,11 @@ def test_inception_says_what_the_scripted_network_says(
     assert (network.name, network.is_inception, network.class_names) == ("inception", True, None)
 
 
+def test_an_array_is_seen_as_the_tensor_is(network: FeatureNetwork) -> None:
+    backwards = IMAGES.numpy()[::-1]
+    assert torch.equal(network.extract(backwards).features, network.extract(IMAGES.flip(0)).features)  # type: ignore[arg-type]
+
+
 def test_grey_images_are_repeated(network: FeatureNetwork) -> None:
     grey = IMAGES[:, :1]
     assert torch.equal(network.extract(grey).features, network.extract(grey.repeat(1, 3, 1, 1)).features)

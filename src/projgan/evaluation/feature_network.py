@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from projgan.data.tensors import as_torch
 from projgan.errors import UserError
 from projgan.lanes import in_lanes
 
@@ -58,7 +59,7 @@ class FeatureNetwork(ABC):
         parts = [
             [tensor[:count].float().cpu() for tensor in answer]
             for answer, count in in_lanes(
-                lambda images: self._of_lane(images.to(self.device)), lane, self._checked(images)
+                lambda images: self._of_lane(images.to(self.device)), lane, self._checked(as_torch(images))
             )
         ]
         features, logits = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
