@@ -138,6 +138,16 @@ def test_a_setting_that_is_no_section_is_told_where_it_belongs(run: projgan.Run,
         projgan.train(run.config)
 
 
+def test_the_settings_of_a_run_go_on_with_that_run(run: projgan.Run, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    resumed = projgan.train(run.path / "config.yaml", training={"steps": 3}, progress=False)
+    assert resumed.path == run.path
+    assert resumed.load().description.provenance.step == 3
+    (tmp_path / "config.yaml").write_bytes((run.path / "config.yaml").read_bytes())  # as one of the hub's
+    elsewhere = projgan.train("config.yaml", training={"steps": 1}, progress=False)
+    assert elsewhere.path == tmp_path / "runs" / "config"
+
+
 def test_images_that_cannot_be_read_may_be_left_out(tmp_path: Path) -> None:
     from PIL import Image
 

@@ -15,7 +15,7 @@ from projgan.errors import UserError
 from projgan.listening import Listener
 from projgan.process.ranks import join_ranks
 from projgan.request import named_as_arguments
-from projgan.storage.run_directory import RunDirectory
+from projgan.storage.run_directory import RunDirectory, run_directory_of
 
 if TYPE_CHECKING:
     from projgan.training_loop import TrainingResult
@@ -92,7 +92,8 @@ def train(
 
     Args:
         preset: name of a built-in preset (`demo`, `cifar10`, ...), a YAML file, or the `config` of a run.
-        run_dir: folder of the run; `runs/PRESET` if not given.
+        run_dir: folder of the run; if not given, that of the run whose `config.yaml` is given, else
+            `runs/PRESET`.
         data: where the images are (`write_images` puts arrays somewhere), or the whole section as a dict.
         progress: whether to show how far it is; a function takes what there is to say, line by line.
         **sections: settings by section, as `training={"steps": 200}` or `optimizer={"betas": (0.5, 0.999)}`.
@@ -109,7 +110,7 @@ def train(
         settings, place, folder = preset.model_dump(mode="json"), "these settings", Path(run_dir)
     else:
         settings, place = read_preset(str(preset))
-        folder = Path(run_dir or Path("runs") / Path(preset).stem)
+        folder = Path(run_dir or run_directory_of(str(preset)))
     if data is not None:
         sections["data"] = dict(data) if isinstance(data, dict) else {"source": place_of_images(data)}
     for name, changes in sections.items():

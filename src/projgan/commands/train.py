@@ -1,7 +1,6 @@
 """`projgan train`."""
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -36,16 +35,17 @@ def train(
     preset
         Name of a built-in preset (`demo`, `cifar10`, ...) or a YAML file of settings.
     run_dir
-        Folder of the run; `runs/PRESET` if not given.
+        Folder of the run; `runs/PRESET` if not given, or that of the run whose `config.yaml` is given.
     dry_run
         Print the resolved settings, parameter counts, memory and time, or what training would refuse, after
         a look at every image; write nothing.
     json
         Print the result as JSON.
     """
+    from projgan.storage.run_directory import run_directory_of
     from projgan.training.refusals import refuse_at_once
 
-    run_dir = run_dir or Path("runs") / Path(preset).stem
+    run_dir = run_dir or run_directory_of(preset)
     if "RANK" not in os.environ:  # processes of one run find it out together
         refuse_at_once(config, run_dir)
     from projgan.process.ranks import join_ranks

@@ -29,6 +29,14 @@ def refuse_no_run(path: Path, reason: str = "") -> None:
         raise UserError(f"{path}: no run directory (it has no config.yaml){reason}")
 
 
+def run_directory_of(preset: str) -> Path:
+    """Where a run of a preset or of a file of settings goes if nothing is said: a run's own settings, on."""
+    settings = Path(preset)
+    if settings.name == "config.yaml" and RunDirectory(settings.parent).checkpoints.is_dir():
+        return settings.parent
+    return Path("runs") / settings.stem
+
+
 class RunDirectory:
     """A folder that is the whole truth of one run; the same command on it again resumes."""
 
