@@ -43,6 +43,16 @@ def test_a_store_among_the_images_is_refused_before_it_is_made(two_classes, tmp_
     assert open_source(two_classes).fingerprint == before
 
 
+def test_a_cache_among_the_images_is_refused_before_it_is_made(two_classes, monkeypatch):
+    monkeypatch.chdir(two_classes)
+    for cache in ("cache", two_classes, Path("cat/cache")):
+        for keep in (True, False):
+            with pytest.raises(UserError, match=r"^the cache .* lies among the images of .*; choose a place"):
+                load_images(two_classes, resolution=4, channels=1, cache=cache, keep=keep)
+    assert {path.name for path in two_classes.iterdir()} == {"cat", "dog"}
+    assert len(load_images(two_classes, resolution=4, channels=1, cache=".cache").images) == 3
+
+
 def test_progress_counts_every_image(two_classes, tmp_path):
     seen = []
     load_images(

@@ -18,6 +18,7 @@ from projgan.data.packing import (
     is_occupied,
     pack_decoded,
     refuse_problems,
+    refuse_store_among_images,
     reuse,
 )
 from projgan.data.sample_depth import words_on_depth
@@ -68,7 +69,8 @@ def load_images(
             as all 0, in no memory.
 
     Raises:
-        UserError: no such data, unreadable images, a packed store of another size, or no room.
+        UserError: no such data, unreadable images, a packed store of another size, a cache among the images,
+            or no room.
     """
     check_request(resolution, channels, on_unreadable)
     source = location if isinstance(location, Source) else open_source(location, split, request)
@@ -78,6 +80,7 @@ def load_images(
     if source.kind == "built-in digits" or cache is None:
         return _decode_in_memory(decoding, keep)
     store = Path(cache) / decoding.fingerprint_without((), 0)
+    refuse_store_among_images(source, store, f"the cache {cache}")
     if not keep:
         return _rehearse_packing(decoding, store, verify)
     try:

@@ -55,7 +55,7 @@ def pack(
             `out` among the images, or too little disk space.
     """
     check_request(resolution, channels, on_unreadable)
-    _refuse_store_among_images(source, Path(out))
+    refuse_store_among_images(source, Path(out))
     decoding = Decoding(source, resolution, channels, fit=fit, on_unreadable=on_unreadable, progress=progress)
     return pack_decoded(decoding, Path(out), verify)
 
@@ -84,14 +84,18 @@ def pack_decoded(decoding: Decoding, out: Path, verify: Verify) -> PackedImages:
     return open_packed(out, verify="never")  # as it has just been written
 
 
-def _refuse_store_among_images(source: Source, out: Path) -> None:
-    """Keep a store's files out of the folder its images come from, where they would be taken for a class."""
+def refuse_store_among_images(source: Source, out: Path, named: str = "") -> None:
+    """Keep a store's files out of the folder its images come from, where they would be taken for a class.
+
+    Raises:
+        UserError: it lies there; `named` is what the person has given, if not `out`.
+    """
     images = Path(source.location)
     if source.location == DIGITS or not images.is_dir():
         return
     place, inside = out.resolve(), images.resolve()
     if place != inside and place.is_relative_to(inside) and not is_hidden(str(place.relative_to(inside))):
-        raise UserError(f"{out} lies among the images of {images}; choose a place outside")
+        raise UserError(f"{named or out} lies among the images of {images}; choose a place outside")
 
 
 def _unwritable(out: Path, reason: str) -> UserError:
