@@ -10,9 +10,11 @@ import torch
 from PIL import Image
 
 from projgan.cli import run_command
+from projgan.errors import UserError
 from projgan.evaluation.diversity import ms_ssim
 from projgan.pictures.pixels import downscale, enlarge
 from projgan.storage.network_file import load_super_resolution_discriminator, load_super_resolution_generator
+from projgan.super_resolution import evaluation
 from projgan.super_resolution.enlarging import super_resolve
 from projgan.super_resolution.evaluation import evaluate_super_resolution
 from projgan.super_resolution.request import SuperResolutionRequest
@@ -143,6 +145,22 @@ def test_measured_numbers_are_those_of_the_images(run: Path, photos: Path, tmp_p
     assert written["ways"]["bicubic"]["psnr"]["value"] == found.ways["bicubic"].psnr.value
     with Image.open(tmp_path / "out/comparison.png") as picture:
         assert picture.height > 6 * 64
+
+
+def test_draws_that_nothing_looks_at_are_not_made_and_too_many_are_refused(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = SuperResolutionRequest(out=tmp_path / "out", draws=1000, seed=4)
+    assert evaluate_super_resolution(run, None, asked).seeds == [4, 5, 6]  # the rows of the picture
+    classifier = save_blank_classifier(tmp_path / "c.safetensors", ("cat", "dog"), 64, 3)
+    asked = SuperResolutionRequest(out=tmp_path / "out", draws=2, classifier=classifier)
+    monkeypatch.setattr(evaluation, "MOST_NUMBERS", 2 * 12 * 3 * 64 * 64)
+    assert evaluate_super_resolution(run, None, asked).seeds == [0, 1]
+    monkeypatch.setattr(evaluation, "MOST_NUMBERS", 2 * 12 * 3 * 64 * 64 - 1)
+    with pytest.raises(
+        UserError, match=r"^2 draws of 12 images of 64x64 pixels are too many .*--draws or --co"
+    ):
+        evaluate_super_resolution(run, None, asked)
 
 
 def test_the_command_measures_with_a_classifier(run: Path, photos: Path, tmp_path: Path, capsys) -> None:

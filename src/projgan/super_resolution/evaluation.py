@@ -35,6 +35,9 @@ from projgan.super_resolution.enlarging import BASELINES, comparison, super_reso
 from projgan.super_resolution.request import SuperResolutionRequest
 from projgan.super_resolution.writing import COMPARED, DRAWS_COMPARED
 
+MOST_NUMBERS = 2**32
+"""Draws times images times their values, a byte each, which are held at once."""
+
 
 @dataclass(frozen=True)
 class MeasuredSuperResolution:
@@ -48,6 +51,7 @@ class MeasuredSuperResolution:
     scales: int
     """Of MS-SSIM, which the resolution sets."""
     seeds: list[int]
+    """Of the draws; those beyond what is looked at are left out."""
     classifier: str | None
     ways: dict[str, Fidelity]
     """By name: the baselines, `projgan`, and `truth` where there is a classifier to look at it."""
@@ -74,7 +78,7 @@ def evaluate_super_resolution(
         said: told how many images were left out, if any were.
 
     Raises:
-        UserError: no generator of super-resolution, no images, or a classifier of others.
+        UserError: no generator of super-resolution, no images or too many, or a classifier of others.
     """
     seeds = request.seeds
     refuse_foreign([request.out / "evaluation.json", request.out / "comparison.png"], request.overwrite)
@@ -93,6 +97,9 @@ def evaluate_super_resolution(
     classifier = _open_classifier(request.classifier, device, images)
     chosen = _choose(len(images), request.count, request.seed)
     truth, labels = as_tensor(images.images)[chosen], as_tensor(images.labels)[chosen]
+    if classifier is None:  # which alone looks at all draws; the others are for the picture
+        seeds = seeds[:DRAWS_COMPARED]
+    _refuse_too_many(truth, len(seeds))
     small = downscale(truth, FACTOR)
     outputs_of = super_resolve(generator, small, seeds)
     draws = list(told(outputs_of, len(seeds) * len(small), enlarged, len))
@@ -122,6 +129,15 @@ def evaluate_super_resolution(
     picture = comparison(small[:COMPARED], shown, seeds[:DRAWS_COMPARED], truth[:COMPARED])
     write_png(picture, request.out / "comparison.png")
     return found
+
+
+def _refuse_too_many(truth: Tensor, draws: int) -> None:
+    if truth.numel() * draws > MOST_NUMBERS:
+        images, _, height, width = truth.shape
+        raise UserError(
+            f"{draws:,} draws of {images:,} images of {height}x{width} pixels are too many to measure at "
+            "once; choose a smaller --draws or --count"
+        )
 
 
 def _choose(available: int, count: int, seed: int) -> Tensor:
