@@ -64,6 +64,7 @@ def test_they_are_attributed():
 
 
 def test_they_have_no_splits():
-    assert len(open_source("digits", "train")) == 1797
+    for all_there_is in ("train", "training", "Train"):
+        assert len(open_source("digits", all_there_is)) == 1797
     with pytest.raises(UserError, match="digits has no splits, so 'test' cannot be chosen"):
         open_source("digits", "test")

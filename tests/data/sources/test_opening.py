@@ -108,3 +108,13 @@ def test_a_packed_store_is_a_source(two_classes, tmp_path):
     assert [source.read(index).getpixel((0, 0)) for index in range(3)] == [10, 20, 30]
     with pytest.raises(UserError, match="packed store of 'all there was', not of 'test'"):
         load_images(tmp_path / "store", split="test", resolution=4, channels=1, cache=None)
+    assert len(open_source(tmp_path / "store", "training")) == 3
+
+
+@pytest.mark.parametrize("spelling", ["val", "valid", "validation"])
+def test_a_packed_store_knows_the_spellings_of_splits_that_folders_know(tmp_path, write_files, png, spelling):
+    folder = write_files({f"{split}/cat/a.png": png() for split in ("train", "val")})
+    pack(open_source(folder, "val"), tmp_path / "store", resolution=4, channels=1)
+    assert len(open_source(folder, spelling)) == len(open_source(tmp_path / "store", spelling)) == 1
+    with pytest.raises(UserError, match="packed store of 'validation', not of 'train'"):
+        open_source(tmp_path / "store", "train")

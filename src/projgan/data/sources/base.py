@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
+from projgan.data.sources.splits import canonical_split
 from projgan.data.store import MAX_NAME_LENGTH
 from projgan.errors import UserError
 from projgan.names import composed
@@ -134,8 +135,8 @@ def natural_order(names: Iterable[str]) -> list[str]:
 
 
 def refuse_split_of_undivided(split: str | None, location: str) -> None:
-    """Accept only None and "train" for a source without splits: it is all there is to train on."""
-    if split not in (None, "train"):
+    """Accept only None and "train", however spelt, for a source without splits: it is all to train on."""
+    if split is not None and canonical_split(split) != "train":
         raise UserError(f"{location} has no splits, so {split!r} cannot be chosen; leave the split out")
 
 

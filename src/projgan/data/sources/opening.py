@@ -16,6 +16,7 @@ from projgan.data.sources.hub_data import shards_on_hub
 from projgan.data.sources.npz import open_npz
 from projgan.data.sources.parquet import ParquetSource
 from projgan.data.sources.shards import choose_shards, shards_of_folder
+from projgan.data.sources.splits import canonical_split
 from projgan.data.sources.tar_archive import TarArchive
 from projgan.data.sources.zip_archive import ZipArchive
 from projgan.data.store import MANIFEST, open_packed
@@ -161,7 +162,7 @@ def _open_archive(path: Path) -> Archive:
 
 def _open_store(folder: Path, split: str | None, request: ConditionRequest) -> Source:
     store = open_packed(folder, noting=False)  # looking leaves nothing behind; who trains notes it
-    if split is not None and split != (store.split or "train"):
+    if split is not None and canonical_split(split) != canonical_split(store.split or "train"):
         raise UserError(
             f"{folder} is a packed store of {store.split or 'all there was'!r}, not of {split!r}; "
             "pack that split"
