@@ -167,6 +167,15 @@ def test_too_few_images_for_the_features_are_warned_of(metric: str, images: int,
     assert [f"FID rests on {images:,} images" in warning for warning in warnings] == [True] * warned
 
 
+def test_images_a_class_are_counted_though_the_first_method_was_not_measured() -> None:
+    row = metric_row("intra_fid", 1.0, generated_images=4000, real_images=50_000)
+    row["per_class"] = dict.fromkeys(run_in_memory("a").class_names[:4], 1.0)
+    runs = [run_in_memory("a"), run_in_memory("b", [row], discriminator__condition="ac-gan")]
+    methods = group_runs(runs)
+    (warning,) = (line for line in warnings_of(methods, measure_methods(methods)) if "rests on" in line)
+    assert "rests on about 1,000 images a class, no more" in warning
+
+
 def test_what_holds_for_several_metrics_is_warned_of_once() -> None:
     rows = [metric_row(name, 1.0) for name in ("fd", "kd", "precision")]
     methods = group_runs([run_in_memory("a", rows), run_in_memory("b", rows[:1], training__seed=1)])

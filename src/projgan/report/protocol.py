@@ -190,7 +190,9 @@ def _counts(results: Sequence[MetricResult]) -> list[str]:
         if result.name not in ("fid", "intra_fid"):
             continue
         counts = [count for count in (measurement.real_images, measurement.generated_images) if count]
-        classes = len(result.methods[0].per_class) if result.name == "intra_fid" else 0
+        # The first method may be one that was not measured.
+        known = max(len(of.per_class) for of in result.methods)
+        classes = known if result.name == "intra_fid" else 0
         images = min(counts, default=0) // max(1, classes)
         if counts and images <= FEATURES_OF_INCEPTION:
             found.append(

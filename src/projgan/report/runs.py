@@ -35,9 +35,9 @@ class Run:
     """Labels of the classes that have images."""
     generator_parameters: int
     discriminator_parameters: int | None
+    """None where no discriminator was kept."""
     discriminator_shapes: frozenset[tuple[str, tuple[int, ...]]] | None
     """Names and shapes of its tensors; None without its file."""
-    """None where no discriminator was kept."""
     stats: tuple[dict[str, Any], ...]
     """Rows of `stats.jsonl`."""
     rows: tuple[MetricRow, ...]
