@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from projgan.classification.settings import ClassifierSettings
 from projgan.classification.trainer import ClassifierTrainer, triangle
 from projgan.classification.training import class_logits, predict, train_classifier
+from projgan.errors import UserError
 from projgan.pictures.pixels import to_float
 
 
@@ -43,6 +44,13 @@ def test_training_is_a_function_of_its_seed() -> None:
         states.append(train_classifier(images, labels, 2, epochs=1, batch_size=32, seed=seed).state_dict())
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert not torch.equal(states[0]["linear.weight"], states[2]["linear.weight"])
+
+
+@pytest.mark.parametrize("setting", ["weight_decay", "learning_rate", "label_smoothing"])
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), -1.0])
+def test_what_is_no_number_is_no_setting(setting: str, value: float) -> None:
+    with pytest.raises(UserError, match=f"{setting.replace('_', '-')} is "):
+        ClassifierSettings(resolution=8, channels=1, **{setting: value})
 
 
 def test_the_learning_rate_is_a_triangle() -> None:

@@ -28,7 +28,7 @@ class ClassifierRecipe(Request):
     """Images of one update."""
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.01
     """Of AdamW at its peak, a fifth of the way; it rises to it and falls to zero in straight lines."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.05
     """Of the kernels and the linear layer, not of norms and biases."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of the target that is spread over all classes."""
