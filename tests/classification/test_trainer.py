@@ -46,6 +46,34 @@ def test_training_is_a_function_of_its_seed() -> None:
     assert not torch.equal(states[0]["linear.weight"], states[2]["linear.weight"])
 
 
+def test_a_training_in_memory_tells_how_far_it_is_on_the_device_asked_for() -> None:
+    images, labels = torch.randint(0, 256, (40, 1, 8, 8), dtype=torch.uint8), torch.arange(40) % 2
+    told: list[tuple[int, int]] = []
+    network = train_classifier(
+        images,
+        labels,
+        2,
+        width=8,
+        epochs=2,
+        batch_size=20,
+        device=torch.device("cpu"),
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert not network.training
+
+
+def test_logits_are_computed_without_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, labels = torch.randint(0, 256, (40, 1, 8, 8), dtype=torch.uint8), torch.arange(40) % 2
+    classifier = trainer_of(images, labels).classifier
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    allowed: list[bool] = []
+    classifier.register_forward_pre_hook(lambda *_: allowed.append(torch.backends.cudnn.allow_tf32))
+    class_logits(classifier, images)
+    assert allowed == [False]
+    assert torch.backends.cudnn.allow_tf32
+
+
 @pytest.mark.parametrize("setting", ["weight_decay", "learning_rate", "label_smoothing"])
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), -1.0])
 def test_what_is_no_number_is_no_setting(setting: str, value: float) -> None:

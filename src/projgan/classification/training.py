@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor
 
+from projgan.arithmetic import in_float32
 from projgan.classification.settings import ClassifierSettings
 from projgan.classification.trainer import ClassifierTrainer
+from projgan.listening import Count
 from projgan.networks.classifier import Classifier
 from projgan.pictures.pixels import to_float
 
@@ -18,8 +20,13 @@ def train_classifier(
     epochs: int = 20,
     batch_size: int = 64,
     seed: int = 0,
+    device: torch.device | str = "cpu",
+    progress: Count | None = None,
 ) -> Classifier:
-    """Return a classifier of uint8 images [N, C, H, W] with int64 labels [N], in evaluation mode."""
+    """Return a classifier of uint8 images [N, C, H, W] with int64 labels [N], in evaluation mode.
+
+    `progress` is told of (steps, steps in all).
+    """
     settings = ClassifierSettings(
         resolution=images.shape[2],
         channels=1 if images.shape[1] == 1 else 3,
@@ -28,9 +35,11 @@ def train_classifier(
         batch_size=batch_size,
         seed=seed,
     )
-    trainer = ClassifierTrainer(settings, images, labels, num_classes)
+    trainer = ClassifierTrainer(settings, images, labels, num_classes, device)
     while trainer.step < trainer.steps:
         trainer.advance()
+        if progress is not None:
+            progress(trainer.step, trainer.steps)
     return trainer.classifier.eval()
 
 
@@ -42,7 +51,8 @@ def class_logits(classifier: Classifier, images: Tensor, batch_size: int = 500) 
     """
     device, was_training = classifier.linear.weight.device, classifier.training
     classifier.eval()
-    logits = [classifier(to_float(batch.to(device))).float().cpu() for batch in images.split(batch_size)]
+    with in_float32():
+        logits = [classifier(to_float(batch.to(device))).float().cpu() for batch in images.split(batch_size)]
     classifier.train(was_training)
     return torch.cat(logits)
 

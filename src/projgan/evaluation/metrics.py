@@ -7,9 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from projgan.classification.settings import ClassifierSettings
-from projgan.classification.trainer import ClassifierTrainer
-from projgan.classification.training import class_logits
+from projgan.classification.training import class_logits, train_classifier
 from projgan.data.tensors import places_of
 from projgan.errors import UserError
 from projgan.evaluation.classification_accuracy import Classify, classification_accuracy_score
@@ -32,7 +30,7 @@ INTRA_CLASS_GROUPS = 5
 NEIGHBOURS_AT_MOST = 10_000
 """Images of each kind in precision, recall, density and coverage: their cost is that of all pairs."""
 PAIRS_PER_CLASS = 100
-SCORING_WIDTH, SCORING_EPOCHS = 64, 10
+SCORING_WIDTH, SCORING_EPOCHS, SCORING_BATCH = 64, 10, 128
 """Of the classifier behind the classification accuracy score, which is trained at each measurement."""
 
 
@@ -210,21 +208,20 @@ def _classification_accuracy_score(compared: Compared) -> list[Finding]:
     images = images if len(kept) == len(images) else images[kept]
     of_generated, generated_labels = places_of(compared.generated.labels, compared.classes)
     count = len(compared.classes)
-    settings = ClassifierSettings(
-        resolution=images.shape[2],
-        channels=1 if images.shape[1] == 1 else 3,
-        width=SCORING_WIDTH,
-        epochs=SCORING_EPOCHS,
-        seed=compared.seed,
-    )
 
     def train(images: Tensor, labels: Tensor) -> Classify:
-        trainer = ClassifierTrainer(settings, images, labels, count, compared.device)
-        while trainer.step < trainer.steps:
-            trainer.advance()
-            if compared.progress:
-                compared.progress(trainer.step, trainer.steps)
-        return partial(class_logits, trainer.classifier.eval())
+        classifier = train_classifier(
+            images,
+            labels,
+            count,
+            width=SCORING_WIDTH,
+            epochs=SCORING_EPOCHS,
+            batch_size=SCORING_BATCH,
+            seed=compared.seed,
+            device=compared.device,
+            progress=compared.progress,
+        )
+        return partial(class_logits, classifier)
 
     made = compared.images_at(of_generated)
     found = classification_accuracy_score(made, generated_labels, images, labels, count, train)
