@@ -15,15 +15,15 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from projgan.commands.paths import NewPath
 from projgan.config import load_config
 from projgan.data import load_images
 from projgan.files import write_atomically
+from runs import Numbers, Words
 
 SUSPECTS = (0.05, 0.1)
 """Shares of the images, the most disputed ones first, in which the flips are counted."""
@@ -35,9 +35,6 @@ SCORES = {
     "classifier": ("class logit",),
 }
 """By what labels are disputed: the columns of the table that are added."""
-
-Words = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative_iterable=())]
-Numbers = Annotated[tuple[int, ...], Parameter(consume_multiple=True, negative_iterable=())]
 
 app = App(name="flipped_labels", help=__doc__, help_format="plaintext")
 

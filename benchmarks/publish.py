@@ -14,6 +14,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import torch
@@ -107,20 +108,21 @@ def publish(
             f"no licence note for data {source!r}{nearest_name(source, NOTES)}; write one here first"
         )
     path = folder / f"{name}.safetensors"
-    save_network(generator, description, path, dtype=torch.float16)
-    if path.stat().st_size > LARGEST:
-        size = path.stat().st_size
-        path.unlink()
-        raise UserError(f"{path}: {size:,} bytes are too many for the package (at most {LARGEST:,})")
     asked = ["--data", data, "--features", features, "--protocol", protocol, *options]
-    measured = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "projgan", "evaluate", str(path), *asked, "--json"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    if measured.returncode:
-        path.unlink()
-        raise UserError(f"{name} was not measured, so it is not published; the reason is above")
+    with TemporaryDirectory(prefix=".", dir=folder) as beside:  # what is published stays until this can be
+        new = Path(beside) / path.name
+        save_network(generator, description, new, dtype=torch.float16)
+        if new.stat().st_size > LARGEST:
+            size = new.stat().st_size
+            raise UserError(f"{path}: {size:,} bytes are too many for the package (at most {LARGEST:,})")
+        measured = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "projgan", "evaluate", str(new), *asked, "--json"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        if measured.returncode:
+            raise UserError(f"{name} was not measured, so it is not published; the reason is above")
+        new.replace(path)
     rows = [MetricRow.model_validate(row) for row in json.loads(measured.stdout)]
     shown = ["projgan", "evaluate", name, *(re.sub(r"(^|[:=])/.*/", r"\1", word) for word in asked)]
     facts = {
