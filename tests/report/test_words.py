@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fabricated_runs import metric_row, run_in_memory
-from projgan.report.costs import costs_of, duration
+from projgan.report.costs import costs_of
 from projgan.report.methods import group_runs
 from projgan.report.pictures import shown_classes
 from projgan.report.protocol import protocol_rows, warnings_of
@@ -213,21 +213,6 @@ def test_cost_by_hand() -> None:
     (bare,) = costs_of(group_runs([run_in_memory("a")]))
     assert bare.images_per_second is None
     assert bare.training_seconds is None
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.123, "0.12 s"),
-        (42.4, "42 s"),
-        (59.7, "1 min"),
-        (160, "2 min 40 s"),
-        (6780, "1 h 53 min"),
-        (187_200, "2 d 4 h"),
-    ],
-)
-def test_durations(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
 
 
 def test_of_many_classes_the_best_and_the_worst_are_shown() -> None:

@@ -152,9 +152,9 @@ def test_text_says_each_number_once(estimate: Estimate) -> None:
     lines = dataclasses.replace(estimate, hours=0.5, seconds_per_step=0.123).to_text().splitlines()
     assert lines[0].endswith("digits: 1,797 images of 10 classes")
     assert lines[1].endswith(f"{estimate.generator_parameters:,} parameters")
-    assert "30.0 minutes" in lines[4]
+    assert "30 min in all" in lines[4]
     assert "0.123 s a step" in lines[4]
-    for hours, words in ((1e-6, "0.1 minutes"), (3, "3.0 hours"), (72, "3.0 days")):
+    for hours, words in ((1e-6, "0.0036 s in all"), (3.5, "3 h 30 min in all"), (72, "3 d in all")):
         assert words in dataclasses.replace(estimate, hours=hours).to_text()
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from projgan.report.costs import MethodCost, duration
+from projgan.durations import duration
+from projgan.report.costs import MethodCost
 from projgan.report.intervals import spread_of
 from projgan.report.methods import Method, in_words
 from projgan.report.metric_words import Metric

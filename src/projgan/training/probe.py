@@ -12,6 +12,7 @@ from projgan.data import PackedImages, Source, open_source
 from projgan.data.conditions import CONDITION_KINDS
 from projgan.data.configured import condition_request
 from projgan.data.gathering import stays_on_gpu
+from projgan.durations import duration
 from projgan.errors import UserError
 from projgan.listening import Count, Listener
 from projgan.process.ranks import Ranks, hardware
@@ -66,7 +67,7 @@ class Estimate:
                 f"discriminator   {self.discriminator_parameters:,} parameters",
                 f"device          {self.device}",
                 f"time            {self.seconds_per_step:.3g} s a step, "
-                f"{self.images_per_second:.3g} images/s, {_duration(self.hours)} in all{scaled}",
+                f"{self.images_per_second:.3g} images/s, {duration(self.hours * 3600)} in all{scaled}",
                 *(
                     []
                     if self.bfloat16_rate is None
@@ -85,12 +86,6 @@ class Estimate:
             return there
         fitting = f"a batch of {self.fitting_batch_size}" if self.fitting_batch_size else "no batch"
         return f"{there}: it does not fit, {fitting} would"
-
-
-def _duration(hours: float) -> str:
-    if hours < 1:
-        return f"{max(hours * 60, 0.1):.1f} minutes"
-    return f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.1f} days"
 
 
 def probe(
