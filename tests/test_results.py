@@ -189,6 +189,48 @@ def test_seeds_of_cifar100_are_those_that_were_measured() -> None:
     assert f"MS-SSIM {grown}, accuracy {named}." in page
 
 
+def test_digits_are_those_that_were_measured() -> None:
+    page = " ".join((ROOT / "docs/results/projection.md").read_text("utf-8").split())
+    report = json.loads((ROOT / "docs/results/conditions-digits/report.json").read_bytes())
+    found = {
+        (metric["name"], method["method"]): [seed["value"] for seed in method["seeds"]]
+        for metric in report["metrics"]
+        for method in metric["methods"]
+    }
+    intervals = {
+        (metric["name"], method["method"]): (method["lower"], method["upper"])
+        for metric in report["metrics"]
+        for method in metric["methods"]
+    }
+
+    def words(metric: str, *methods: str) -> tuple[str, ...]:
+        decimals, cut = (1, 0) if metric == "fd" else (3, 1)
+        return tuple(listed(found[metric, method], decimals, cut) for method in methods)
+
+    for text, metric, methods in (
+        ("| level: `fd` {} against {} |", "fd", ("projection", "hidden-concat")),
+        ("do not overlap: `fd` {} against {}; recall likewise", "fd", ("projection", "input-concat")),
+        ("recall likewise, {} against {}. `kd`", "recall", ("projection", "input-concat")),
+        ("do not overlap: `fd` {} against {} |", "fd", ("projection", "ac-gan")),
+        ("by little: `fd` {} against {} |", "fd", ("projection", "unconditional")),
+        ("MS-SSIM {}, projection {}, real", "within_class_ms_ssim", ("ac-gan", "projection")),
+        ("recall {} against {}, input concatenation {}:", "recall", ("ac-gan", "projection", "input-concat")),
+    ):
+        assert text.format(*words(metric, *methods)) in page
+    for method in ("input-concat", "ac-gan"):  # "the intervals do not overlap"
+        one, other = sorted((intervals["fd", method], intervals["fd", "projection"]))
+        assert one[1] < other[0]
+    assert intervals["recall", "projection"][1] < intervals["recall", "input-concat"][0]
+    assert min(found["accuracy_top1", "projection"]) > max(found["accuracy_top1", "input-concat"])
+    assert max(found["fd", "projection"]) < min(found["fd", "unconditional"])
+    said = {"ac-gan": (0.76, 0.08), "projection": (0.68, 0.13), "input-concat": (0.55, 0.40)}
+    for method, (likeness, recall) in said.items():
+        assert round(sum(found["within_class_ms_ssim", method]) / 3, 2) == likeness
+        assert round(sum(found["recall", method]) / 3, 2) == recall
+    for method in ("adc-gan", "tac-gan"):
+        assert sum(found["recall", method]) > 3 * sum(found["recall", "ac-gan"])
+
+
 def test_settings_of_a_rate_that_stays_are_those_that_were_measured() -> None:
     page = " ".join((ROOT / "docs/results/settings.md").read_text("utf-8").split())
     lines = (ROOT / "docs/results/settings-cifar10-small/rate-stays.jsonl").read_text("utf-8").splitlines()
