@@ -73,7 +73,10 @@ def test_methods_are_trained_measured_and_reported(tmp_path: Path, monkeypatch: 
     shutil.rmtree(tmp_path / "runs" / "projection-seed7")
     subprocess.run(words, check=True, capture_output=True)
     assert kept.stat().st_mtime_ns == before
-    assert json.loads((tmp_path / "runs" / "report" / "report.json").read_text()) == report
+    again = json.loads((tmp_path / "runs" / "report" / "report.json").read_text())
+    for costs in (report.pop("costs"), again.pop("costs")):  # how fast they were is never the same
+        assert [cost["generator_parameters"] for cost in costs] == [3061, 2773]
+    assert again == report
 
 
 def test_the_spread_of_colours_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
