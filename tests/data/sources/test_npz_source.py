@@ -1,5 +1,6 @@
 import io
 import pickle
+import re
 import zipfile
 
 import numpy as np
@@ -34,6 +35,36 @@ def test_grey(tmp_path, shape):
     packed = load_images(path, resolution=5, channels=1, cache=None)
     assert np.array_equal(packed.images, images.reshape(2, 1, 5, 5))
     assert packed.class_names == ("0", "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (["dog", "cat"], ("cat", "dog")),
+        ([True, False], ("False", "True")),
+        ([3.0, 1.0], ("1.0", "3.0")),
+        (np.array(["dog", "cat"], dtype=object), ("cat", "dog")),
+    ],
+)
+def test_labels_that_are_no_integers_are_refused_with_what_makes_them_so(tmp_path, given, names):
+    path = save(tmp_path / "a.npz", images=IMAGES, labels=given)
+    with pytest.raises(UserError, match="number them: ") as caught:
+        open_source(path)
+    number, keyword = re.findall("`(.+?)`", str(caught.value))
+    told = {"numpy": np, "labels": np.asarray(given)}
+    exec(number, told)
+    source = open_source(save(path, images=IMAGES, labels=told["labels"], **eval(f"dict({keyword})", told)))
+    assert source.class_names == names
+    assert source.labels.tolist() == [1, 0]
+
+
+def test_images_without_classes_become_one_class_by_what_is_said(tmp_path):
+    path = save(tmp_path / "a.npz", images=IMAGES)
+    with pytest.raises(UserError, match="no array 'labels'") as caught:
+        open_source(path)
+    code = re.findall("they are `(.+?)`", str(caught.value))[0]
+    labels = eval(code, {"numpy": np, "images": IMAGES})
+    assert open_source(save(path, images=IMAGES, labels=labels)).labels.tolist() == [0, 0]
 
 
 def test_fortran_order_and_no_compression(tmp_path):

@@ -29,6 +29,11 @@ from projgan.errors import UserError, listed, printable, reading
 
 _CHANNELS = (1, 3, 4)
 _FORM = "it needs `images` (uint8 [N,H,W], [N,H,W,C] or [N,C,H,W]) and `labels` (integers [N])"
+_AS_NUMBERS = (
+    "number them: `names, labels = numpy.unique(labels, return_inverse=True)`, and save them with "
+    "`class_names=names.astype(str)`"
+)
+_AS_ONE_CLASS = "; of images without classes they are `numpy.zeros(len(images), int)`"
 
 _SPLIT_ARRAYS = ("split", "splits", "subset", "partition")
 _KNOWN = frozenset({"images", "labels", "class_names", "conditions", "condition_names"})
@@ -150,16 +155,16 @@ def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> np.ndarray:
     members = {info.filename: info for info in archive.infolist()}
     if f"{name}.npy" not in members:
         present = ", ".join(sorted(member.removesuffix(".npy") for member in members)[:10]) or "none"
-        raise UserError(f"{path} has no array {name!r} (present: {present}); {_FORM}")
+        form = _FORM + (_AS_ONE_CLASS if name == "labels" else "")
+        raise UserError(f"{path} has no array {name!r} (present: {present}); {form}")
     info = members[f"{name}.npy"]
     place = f"{path}, array {name!r}"
     check_expansion(min(info.compress_size, path.stat().st_size), info.file_size, place)
     with archive.open(info) as stream:
         shape, dtype, fortran_order = _read_header(stream, place)
         if dtype.hasobject:
-            raise UserError(
-                f"{place} holds Python objects, which are never loaded; save plain numbers or text"
-            )
+            remedy = _AS_NUMBERS if name == "labels" else "save plain numbers or text"
+            raise UserError(f"{place} holds Python objects, which are never loaded; {remedy}")
         size = dtype.itemsize
         for length in shape:
             size *= length
@@ -218,9 +223,9 @@ def _to_channels_first(images: np.ndarray, path: Path, name: str) -> np.ndarray:
 def _read_labels(archive: zipfile.ZipFile, path: Path, name: str, count: int) -> np.ndarray:
     labels = _read_array(archive, path, name)
     if labels.dtype.kind not in "iu" or labels.shape != (count,):
+        remedy = "give one integer per image" if labels.shape != (count,) else _AS_NUMBERS
         raise UserError(
-            f"{path}: {name} are {labels.dtype} {list(labels.shape)} for {count} images; "
-            "give one integer per image"
+            f"{path}: {name} are {labels.dtype} {list(labels.shape)} for {count} images; {remedy}"
         )
     if labels.dtype.kind == "u" and labels.max() >= MAX_CLASSES:
         raise UserError(f"{path}: label {labels.max()} is more than the {MAX_CLASSES:,} classes accepted")
