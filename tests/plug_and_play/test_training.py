@@ -254,7 +254,7 @@ def test_a_file_without_its_classifier_or_of_another_kind_is_refused(trained: In
             lambda d: d["network"].update(num_features=10**7),
             "num_features: Input should be less than or equal",
         ),
-        (lambda d: d["network"].update(architecture="evil"), "unknown architecture or condition 'evil'"),
+        (lambda d: d["network"].update(architecture="evil"), "architecture is 'evil'; there are"),
         (lambda d: d["network"].update(condition="class"), "condition: Extra inputs are not permitted"),
     ],
 )

@@ -61,8 +61,8 @@ def test_a_run_is_guided_by_its_synsets_and_says_so(folder: Path, tmp_path: Path
     train(config, tmp_path / "guided", ONE_RANK)
     train(finetuned_config(folder / "run", request(folder, weight=0.0)), tmp_path / "plain", ONE_RANK)
     (guided,), (plain,) = (read_rows(tmp_path / name)[-1:] for name in ("guided", "plain"))
-    # The row is of three steps, of which one is guided. A guess among a thousand has a log loss of 6.9.
-    error = (guided["loss_generator"] - plain["loss_generator"]) * 3 / 5
+    # The row is of the last step alone. A guess among a thousand has a log loss of 6.9.
+    error = (guided["loss_generator"] - plain["loss_generator"]) / 5
     assert 4 < error < 20
     first, second = (
         load_generator(tmp_path / name / "generator.safetensors")[0] for name in ("guided", "plain")

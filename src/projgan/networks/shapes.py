@@ -95,14 +95,18 @@ SUPER_RESOLUTION: dict[str, SuperResolutionShape] = {
 """By name. `super-resolution-32-128` is the author's; the other is ours: one halving block less."""
 
 
+class UnknownNameError(ValueError):
+    """A name that is in no table of this version."""
+
+
 def row_of(table: Mapping[str, _Row], name: str, argument: str) -> _Row:
     """Look up what an argument names in a table, such as these.
 
     Raises:
-        ValueError: there is no such name; these are the names.
+        UnknownNameError: there is no such name; these are the names.
     """
     if name not in table:
-        raise ValueError(f"{argument} is {name!r}; there are {', '.join(table)}")
+        raise UnknownNameError(f"{argument} is {name!r}; there are {', '.join(table)}")
     return table[name]
 
 

@@ -22,6 +22,7 @@ from projgan.networks.conditions import CONDITIONS
 from projgan.networks.convolutions import channels_last
 from projgan.networks.inverting_generator import InvertingGenerator
 from projgan.networks.resnet import Discriminator, Generator
+from projgan.networks.shapes import UnknownNameError
 from projgan.networks.super_resolution import SuperResolutionDiscriminator, SuperResolutionGenerator
 from projgan.storage.hub_models import DISCRIMINATOR
 from projgan.storage.network_description import NetworkDescription, NetworkKind
@@ -184,12 +185,10 @@ def _build(path: Path, description: NetworkDescription) -> Any:
     with torch.device("meta"):  # nothing is allocated before the tensors are known to fit
         try:
             return form.network(**arguments)
+        except UnknownNameError as error:
+            raise UserError(f"{path}: {error}; written by a newer version?") from None
         except ValueError as error:
             raise UserError(f"{path}: {error}; damaged") from None
-        except KeyError as error:
-            raise UserError(
-                f"{path}: unknown architecture or condition {error}; written by a newer version?"
-            ) from None
 
 
 def _read(
