@@ -200,6 +200,12 @@ def test_where_steps_cannot_be_kept_the_first_error_is_told(folder: Path) -> Non
     def full(*_: object) -> Path:
         raise OSError(28, "No space left on device")
 
+    def speechless(message: str) -> None:
+        raise RuntimeError("no one is there")
+
+    loop = loop_of(Counting(), folder, Listener(said=speechless), work=measure)
+    with pytest.raises(UserError, match=r"^the disk is full$"):
+        loop.run()
     loop = loop_of(Counting(), folder, work=measure)
     loop.checkpoints.save = full
     with pytest.raises(UserError, match=r"^the disk is full$"):

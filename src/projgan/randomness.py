@@ -17,9 +17,12 @@ def generator_at(
     return torch.Generator(device).manual_seed(_number(seed, stream, position))
 
 
-def seed_process(seed: int, stream: str, position: int) -> None:
+def seed_process(seed: int, stream: str, position: int, device: torch.device) -> None:
     """Set torch's own generators, from which a network of a user's own may draw, as for dropout."""
-    torch.manual_seed(_number(seed, stream, position))
+    number = _number(seed, stream, position)
+    torch.default_generator.manual_seed(number)
+    if device.type == "cuda":
+        torch.cuda.default_generators[device.index or 0].manual_seed(number)
 
 
 @contextmanager

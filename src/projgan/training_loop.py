@@ -72,6 +72,8 @@ class TrainingResult:
     """What the file says of itself; None where the training was interrupted."""
     interrupted_by: int | None = None
     """Number of the signal that ended it early, or None."""
+    signal: int | None = None
+    """Number of the signal that came, also where the training was over by then, or None."""
 
     @property
     def exit_code(self) -> int:
@@ -130,6 +132,8 @@ class TrainingLoop:
     saved: Callable[[], object] = lambda: None
     """After each checkpoint, on the first rank."""
     last_checkpoint: Path | None = None
+    signal: int | None = None
+    """That came while it ran, also in its last step."""
 
     def resume(self) -> bool:
         """Go on from the newest checkpoint; returns whether there was one.
@@ -184,6 +188,7 @@ class TrainingLoop:
                 due = self.is_due(trained.step)
                 if signal or due or trained.step == trained.steps:
                     self._save()
+            self.signal = self.ranks.largest(interruption.signal or 0) or None
         return None if trained.step == trained.steps else signal
 
     def check_losses(self) -> None:
@@ -204,7 +209,7 @@ class TrainingLoop:
             yield
         except Exception:
             if self.ranks.size == 1:  # the others may not have failed, and wait elsewhere
-                with suppress(UserError, OSError):  # what failed first is what is told
+                with suppress(Exception):  # what failed first is what is told
                     self._save()
                     self.listener.said(f"step {self.trained.step} is kept in {self.last_checkpoint}")
             raise

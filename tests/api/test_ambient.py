@@ -1,6 +1,8 @@
 """What a notebook has set of torch, and the mode of its networks: nothing comes of it, nothing is changed."""
 
 import contextlib
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -122,6 +124,18 @@ def test_a_search_leaves_the_networks_able_to_learn(tmp_path: Path) -> None:
     ]
     assert len(learning) == 1
     assert learning[0] is frozen
+
+
+def test_opening_a_generator_touches_no_precision_by_name() -> None:
+    """Torch refuses to tell it once an older switch was written, even with the value that it had."""
+    code = (
+        "import torch, projgan\n"
+        "torch.set_float32_matmul_precision('medium')\n"
+        "projgan.load('digits', device='cpu')\n"
+        "print(torch.get_float32_matmul_precision())"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "medium"
 
 
 def fail_after_setting_threads() -> None:

@@ -67,6 +67,41 @@ def test_modes_of_pictures_are_what_is_seen(tmp_path: Path) -> None:
     assert read.images[:, :, 0, 0].tolist() == [[255, 0, 0], [7, 7, 7]]
 
 
+@pytest.mark.parametrize("mode", ["I;16", "RGBA", "LA", "CMYK", "1"])
+def test_pictures_are_seen_as_those_of_a_folder(mode: str, tmp_path: Path) -> None:
+    grey = np.linspace(0, 255, 64).reshape(8, 8)
+    if mode == "I;16":
+        picture = Image.fromarray((grey * 257).astype(np.uint16))
+    else:
+        picture = Image.fromarray(grey.astype(np.uint8)).convert(mode)
+    if mode in ("RGBA", "LA"):
+        picture.putalpha(Image.fromarray(np.eye(8, dtype=np.uint8) * 255))
+    for name in ("a", "b"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        picture.save(tmp_path / "set" / name / ("1.tif" if mode == "CMYK" else "1.png"))
+    path = projgan.write_images(tmp_path / "set.npz", [picture, picture], ["a", "b"])
+    found, expected = (projgan.images(place, resolution=8).images for place in (path, tmp_path / "set"))
+    assert np.array_equal(found, expected)
+
+
+def test_a_set_that_would_be_refused_takes_no_files_place(tmp_path: Path) -> None:
+    path = projgan.write_images(tmp_path / "set.npz", PIXELS, NUMBERS)
+    before = path.read_bytes()
+    with pytest.raises(projgan.UserError):
+        projgan.write_images(path, PIXELS, NUMBERS, class_names=["a", "a", "b"])
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_dataset_is_read_to_its_end_and_its_errors_are_its_own() -> None:
+    def torn() -> Any:
+        yield PIXELS[0], 0
+        raise ValueError("truncated JPEG number 2")
+
+    with pytest.raises(ValueError, match="truncated JPEG number 2"):
+        projgan.write_images("set.npz", torn())
+
+
 def test_one_trains_on_what_was_in_memory_and_goes_on(tmp_path: Path) -> None:
     data = projgan.write_images(tmp_path / "set.npz", PIXELS, NAMES)
     small = {"data": {"source": str(data), "channels": 3}, "progress": False}
@@ -81,6 +116,13 @@ def test_one_trains_on_what_was_in_memory_and_goes_on(tmp_path: Path) -> None:
     ("call", "words"),
     [
         (lambda: (PIXELS / 255, NUMBERS), r"float64 \[6, 8, 8, 3\], not uint8 .*; floats in \[0, 1\]"),
+        (lambda: ([{"image": 1}], None), "no pairs"),
+        (lambda: (5, [1]), "int is no set of images"),
+        (lambda: (PIXELS, [[1], [2, 3], 4, 5, 6, 7]), "no images or labels in an array"),
+        (lambda: (PIXELS[:, :, :, :2], NUMBERS), r"set\.npz"),
+        (lambda: (PIXELS, [0, 1, 0, 1, 0, 1], ["a", "a"]), r"set\.npz"),
+        (lambda: (PIXELS, [0, 0, 0, 0, 0, 0], 3), "class_names is 3; give a list"),
+        (lambda: ("photos", NUMBERS), "photos: images are to be written"),
         (lambda: (PIXELS, None), "images without labels"),
         (lambda: (list(PIXELS), None), "no pairs"),
         (lambda: (PIXELS, NUMBERS[:5]), "6 images and 5 labels"),

@@ -17,8 +17,8 @@ def run(tmp_path: Path) -> projgan.Run:
     return trained(tmp_path / "run", 2)
 
 
-def trained(folder: Path | str, steps: int, **settings: Any) -> projgan.Run:
-    return projgan.train("demo", run_dir=folder, training={"steps": steps}, progress=False, **settings)
+def trained(folder: Path | str, steps: int, **training: Any) -> projgan.Run:
+    return projgan.train("demo", run_dir=folder, training={"steps": steps} | training, progress=False)
 
 
 def distance(subject: Any) -> float:
@@ -40,6 +40,12 @@ def test_a_generator_that_was_changed_is_not_measured_as_its_file(run: projgan.R
         projgan.UserError, match=r"other weights than this file by now; give gan\.save\(FILE\)"
     ):
         distance(gan)
+    for call in (
+        lambda: projgan.load(gan),
+        lambda: trained(tmp_path / "next", 1, start_from=gan),
+    ):
+        with pytest.raises(projgan.UserError, match="other weights"):
+            call()
     with pytest.raises(projgan.UserError, match="other weights"):
         projgan.share(gan, "me/grey", license="mit", out=tmp_path / "shared", progress=False)
     saved = gan.save(tmp_path / "grey.safetensors")
@@ -49,14 +55,21 @@ def test_a_generator_that_was_changed_is_not_measured_as_its_file(run: projgan.R
     assert again.description == gan.description
     with pytest.raises(projgan.UserError, match=r"ends in \.safetensors"):
         gan.save(tmp_path / "grey.pt")
+    gan.generator.linear = nn.Linear(3, 3)
+    with pytest.raises(projgan.UserError, match="other layers by now"):
+        gan.save(tmp_path / "grey.safetensors")
 
 
 def test_a_discriminator_of_a_later_step_is_no_pair(run: projgan.Run) -> None:
     early = run.load(device="cpu")
+    early.save(early.path.with_name("early.safetensors"))
     trained(run.path, 4)
     with pytest.raises(projgan.UserError, match="of step 4, and the generator is of step 2; load both again"):
         early.sample("3", reject=0.5)
     assert run.load(device="cpu").discriminator is not None
+    (run.path / "generator.safetensors").write_bytes(early.path.with_name("early.safetensors").read_bytes())
+    again = trained(run.path.with_name("started"), 1, start_from=run)  # a kill may have come between the two
+    assert again.load().description.provenance.step == 1
 
 
 def test_a_run_stays_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +111,65 @@ def test_a_signal_ends_the_script_too_and_the_same_call_goes_on(
         assert "stopped after step 2; the same call resumes" in str(caught.value)
     assert projgan.Run(tmp_path / "run").load().description.provenance.step == 2
     assert trained(tmp_path / "run", 4).load().description.provenance.step == 4
+
+
+def test_a_signal_in_the_last_step_ends_the_script_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from projgan.api import trainings
+    from projgan.listening import Listener
+
+    def stop(progress: Progress) -> None:
+        if progress.step == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(trainings, "listener_of", lambda progress: Listener(stepped=stop))
+    with pytest.raises(KeyboardInterrupt, match="stopped after step 2, the last"):
+        trained(tmp_path / "run", 2)
+    assert trained(tmp_path / "run", 2).load().description.provenance.step == 2
+
+
+def test_what_is_cut_off_at_the_last_step_is_caught_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from projgan.storage.run_directory import RunDirectory
+    from projgan.training import run as running
+
+    def fail(*given: object) -> None:
+        raise OSError("no space")
+
+    for where, name in ((running, "write_samples"), (RunDirectory, "append_stats")):
+        folder = tmp_path / name
+        with monkeypatch.context() as patched:
+            patched.setattr(where, name, fail)
+            with pytest.raises(OSError, match="no space"):
+                trained(folder, 3)
+        run = trained(folder, 3)
+        assert [row["step"] for row in run.stats] == [3]
+        assert (folder / "samples" / "step-00000003.png").is_file()
+
+
+def test_a_folder_of_checkpoints_of_something_else_makes_no_run(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own" / "checkpoints").mkdir(parents=True)
+    settings = tmp_path / "own" / "config.yaml"
+    settings.write_text("# my notes\ndata: {source: digits, resolution: 8, channels: 1}\n")
+    settings.write_text(
+        settings.read_text()
+        + "generator: {architecture: resnet-8}\ndiscriminator: {architecture: resnet-8}\n"
+    )
+    before = settings.read_bytes()
+    run = projgan.train(settings, training={"steps": 1, "batch_size": 4}, progress=False)
+    assert run.path == tmp_path / "runs" / "config"
+    assert settings.read_bytes() == before
+
+
+def test_a_generator_of_a_run_may_be_tuned(run: projgan.Run, tmp_path: Path) -> None:
+    judge = projgan.train_classifier("digits", tmp_path / "c.safetensors", width=8, epochs=1, progress=False)
+    tuned = projgan.finetune(
+        run.load(device="cpu"), judge, run_dir=tmp_path / "tuned", steps=1, progress=False
+    )
+    assert tuned.load().description.provenance.step == 3
 
 
 def test_a_classifier_may_lie_in_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:

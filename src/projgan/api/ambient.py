@@ -12,13 +12,12 @@ from torch.backends import cuda, cudnn
 def undisturbed(*networks: nn.Module) -> Iterator[None]:
     """Work as a command does: in float32, with gradients, without autocast, the networks in evaluation mode.
 
-    Afterwards everything is as before: also what the work has set, as the number of threads, or that weights
-    have no gradients.
+    Afterwards everything is as before: also what the work has set, as the number of threads. All this is of
+    the process, so calls in several threads may disturb each other where a notebook has set something.
     """
     modes = [(module, module.training) for network in networks for module in network.modules()]
-    learning = [(weight, weight.requires_grad) for network in networks for weight in network.parameters()]
     threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
-    precise = cudnn.allow_tf32, cuda.matmul.allow_tf32, cudnn.deterministic, cudnn.benchmark
+    precise = _switches()
     torch.set_default_dtype(torch.float32)
     for network in networks:
         network.eval()
@@ -37,9 +36,27 @@ def undisturbed(*networks: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
-        for weight, requires_grad in learning:
-            weight.requires_grad_(requires_grad)
         torch.set_default_dtype(dtype)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
-        cudnn.allow_tf32, cuda.matmul.allow_tf32, cudnn.deterministic, cudnn.benchmark = precise
+        if precise is not None and precise != _switches():
+            cudnn.allow_tf32, cuda.matmul.allow_tf32, cudnn.deterministic, cudnn.benchmark = precise
+
+
+@contextmanager
+def learning_as_before(*networks: nn.Module) -> Iterator[None]:
+    """Let weights have gradients afterwards if they had before."""
+    learning = [(weight, weight.requires_grad) for network in networks for weight in network.parameters()]
+    try:
+        yield
+    finally:
+        for weight, requires_grad in learning:
+            weight.requires_grad_(requires_grad)
+
+
+def _switches() -> tuple[bool, bool, bool, bool] | None:
+    """Of cuDNN and cuBLAS; None where they were set by torch's newer names, which know no older ones."""
+    try:
+        return cudnn.allow_tf32, cuda.matmul.allow_tf32, cudnn.deterministic, cudnn.benchmark
+    except RuntimeError:
+        return None

@@ -8,8 +8,10 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from projgan.data import open_source
+from projgan.data.decode import to_eight_bits
 from projgan.errors import UserError
-from projgan.files import write_atomically
+from projgan.files import made_beside, write_atomically
 
 Labels = Sequence[Any] | np.ndarray | Tensor
 
@@ -38,6 +40,8 @@ def write_images(
         UserError: images of several sizes or of another type, labels that are none or do not fit.
     """
     file = Path(path)
+    if isinstance(images, str | Path):
+        raise UserError(f"{images}: images are to be written, and this is a place; it may be given as it is")
     if file.suffix != ".npz":
         raise UserError(f"{file}: the name of a file of images ends in .npz")
     if labels is None:
@@ -48,31 +52,47 @@ def write_images(
     if len(numbers) != len(pixels):
         raise UserError(f"{len(pixels)} images and {len(numbers)} labels; give one label for each image")
     arrays = {"images": pixels, "labels": numbers} | ({} if names is None else {"class_names": names})
+    with made_beside(file) as folder:
+        made = folder / file.name
 
-    def write(stream: IO[bytes]) -> None:
-        np.savez_compressed(stream, allow_pickle=False, **arrays)
+        def write(stream: IO[bytes]) -> None:
+            np.savez_compressed(stream, allow_pickle=False, **arrays)
 
-    write_atomically(file, write)
+        write_atomically(made, write)
+        try:
+            open_source(made)  # what would be refused later takes no file's place now
+        except UserError as error:
+            raise UserError(str(error).replace(str(made), str(file))) from None
+        made.replace(file)
     return file
 
 
 def _array(given: object) -> np.ndarray:
-    return given.detach().cpu().numpy() if isinstance(given, Tensor) else np.asarray(given)
+    try:
+        return given.detach().cpu().numpy() if isinstance(given, Tensor) else np.asarray(given)
+    except ValueError as error:  # rows of several lengths
+        raise UserError(f"these are no images or labels in an array: {error}") from None
 
 
 def _apart(dataset: Any) -> tuple[list[Any], list[Any]]:
     if isinstance(dataset, Tensor | np.ndarray):
         raise UserError("images without labels; give one label for each image")
-    pairs = [dataset[index] for index in range(len(dataset))] if hasattr(dataset, "__getitem__") else dataset
-    try:
-        images, labels = zip(*((image, label) for image, label in pairs), strict=True)
-    except (TypeError, ValueError):
-        raise UserError("these are no pairs (image, label); give the labels apart") from None
-    return list(images), list(labels)
+    counted = hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")
+    images, labels = [], []
+    for pair in (dataset[index] for index in range(len(dataset))) if counted else dataset:
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise UserError("these are no pairs (image, label); give images and labels apart")
+        images.append(pair[0])
+        labels.append(pair[1])
+    return images, labels
 
 
 def _pixels(images: object) -> np.ndarray:
     if not isinstance(images, Tensor | np.ndarray):
+        if not isinstance(images, Iterable):
+            raise UserError(
+                f"{type(images).__name__} is no set of images; give arrays, or a list of pictures"
+            )
         parts = [_array(one) for one in _converted(images)]
         shapes = sorted({part.shape for part in parts})
         if len(shapes) != 1:
@@ -82,8 +102,8 @@ def _pixels(images: object) -> np.ndarray:
     pixels = _array(images)
     if pixels.dtype != np.uint8 or pixels.ndim not in (3, 4):
         raise UserError(
-            f"images are {pixels.dtype} {list(pixels.shape)}, not uint8 [N, H, W, C] or [N, C, H, W]; floats "
-            "in [0, 1] become so by (255 * images).round().astype('uint8')"
+            f"images are {pixels.dtype} {list(pixels.shape)}, not uint8 [N, H, W, C] or [N, C, H, W]; leave "
+            "the transform of a dataset out; floats in [0, 1] become so by numpy.uint8(255 * images)"
         )
     return pixels
 
@@ -91,8 +111,8 @@ def _pixels(images: object) -> np.ndarray:
 def _converted(images: Any) -> list[Any]:
     """PIL images in a mode whose array is what is seen; all else as it is."""
     converted = [
-        image.convert("RGB") if isinstance(image, Image.Image) and image.mode not in ("L", "RGB") else image
-        for image in images
+        to_eight_bits(image, f"image {number}") if isinstance(image, Image.Image) else image
+        for number, image in enumerate(images)
     ]
     modes = {image.mode for image in converted if isinstance(image, Image.Image)}
     return [image.convert("RGB") for image in converted] if len(modes) > 1 else converted
@@ -103,6 +123,8 @@ def _numbered(labels: np.ndarray, class_names: Sequence[str] | None) -> tuple[np
         raise UserError(
             f"labels are {labels.dtype} {list(labels.shape)}; give a whole number or a name for each image"
         )
+    if class_names is not None and (isinstance(class_names, str) or not isinstance(class_names, Iterable)):
+        raise UserError(f"class_names is {class_names!r}; give a list of names")
     if labels.dtype.kind in "iu":
         names = None if class_names is None else np.asarray([str(name) for name in class_names])
         bad = labels[(labels < 0) | (labels >= (np.inf if names is None else len(names)))]

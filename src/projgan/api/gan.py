@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from projgan.api.ambient import undisturbed
+from projgan.api.ambient import learning_as_before, undisturbed
 from projgan.api.given import judged, names_of, whole_number
 from projgan.api.inversion import Pictures, invert
 from projgan.api.listeners import Progress
@@ -27,6 +27,7 @@ from projgan.networks.resnet import Discriminator, Generator
 from projgan.pictures.grids import grid
 from projgan.pictures.pillow import to_pil
 from projgan.request import check_seed, named_as_arguments
+from projgan.storage.checkpoint_generators import open_generator
 from projgan.storage.hub_models import known_as
 from projgan.storage.network_description import NetworkDescription
 from projgan.storage.network_file import save_network
@@ -215,7 +216,7 @@ class GAN:
         beside = self.discriminator if features == "discriminator" else None
         generator = self.generator, self.description, self.path, beside
         networks = [network for network in (self.generator, beside) if network is not None]
-        with named_as_arguments(), undisturbed(*networks):
+        with named_as_arguments(), undisturbed(*networks), learning_as_before(*networks):
             asked = InversionRequest(
                 class_name=class_name, mix=mix, features=features, starts=starts, steps=steps, seed=seed
             )
@@ -252,11 +253,16 @@ class GAN:
             That path.
 
         Raises:
-            UserError: another ending, a folder that is not there, or a weight that is not finite.
+            UserError: another ending, no such folder, other layers, or a weight that is not finite.
         """
         file = Path(path)
         if file.suffix != ".safetensors":
             raise UserError(f"{file}: the name of a generator's file ends in .safetensors")
+        form, known = self.generator.state_dict(), open_generator(self.path, "cpu")[0].state_dict()
+        if {name: one.shape for name, one in form.items()} != {
+            name: one.shape for name, one in known.items()
+        }:
+            raise UserError(f"{file}: the generator has other layers by now than {self.path} describes")
         save_network(self.generator, self.description, file)
         return file
 

@@ -23,7 +23,7 @@ def load(source: str | Path | Any, *, device: str | torch.device = "auto") -> GA
     Raises:
         UserError: there is none, or it is damaged. Nothing in a file is ever executed.
     """
-    path = generator_path(path_of(source))
+    path = generator_path(stored_path(source))
     with undisturbed():
         generator, description = open_generator(path, choose_device(str(device)))
         return GAN(generator, description, path)
@@ -49,7 +49,8 @@ def stored_path(source: object) -> Path:
     if isinstance(source, GAN):
         device = next(source.generator.parameters()).device
         ours, theirs = source.generator.state_dict(), open_generator(path, device)[0].state_dict()
-        if not all(torch.equal(ours[name], tensor) for name, tensor in theirs.items()):
+        same = ours.keys() == theirs.keys()
+        if not same or not all(torch.equal(ours[name], tensor) for name, tensor in theirs.items()):
             raise UserError(
                 f"{path}: the generator in memory has other weights than this file by now; "
                 "give gan.save(FILE) in place of it"

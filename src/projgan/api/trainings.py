@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from projgan.api.ambient import undisturbed
 from projgan.api.gan import GAN
 from projgan.api.listeners import Progress, listener_of
-from projgan.api.opening import load, path_of
+from projgan.api.opening import load, path_of, stored_path
 from projgan.config import RunConfig, check_config, load_config, read_preset
 from projgan.config.own_names import OF_ANY_PROGRAM
 from projgan.errors import UserError
@@ -141,7 +141,7 @@ def finetune(
     from projgan.training.finetuning import choose_run_dir, finetuned_config
     from projgan.training.request import FinetuningRequest
 
-    start = path_of(run)
+    start = stored_path(run).parent if isinstance(run, GAN) else path_of(run)
     folder = choose_run_dir(start, None if run_dir is None else Path(run_dir))
     asked: dict[str, Any] = {"classes": classes, "device": device}
     with named_as_arguments():
@@ -217,14 +217,16 @@ def _section(name: str, changes: object) -> dict[str, Any]:
         example = f", as {sections[0]}={{{name!r}: {changes!r}}}" if sections else ""
         raise UserError(f"{name} is {changes!r}; give the settings of a section as a dict{example}")
     if name == "training" and isinstance(changes.get("start_from"), Run | GAN | Path):
-        return changes | {"start_from": str(path_of(changes["start_from"]))}
+        return changes | {"start_from": str(stored_path(changes["start_from"]))}
     return changes
 
 
 def _go_on_only_if_done(result: "TrainingResult", place: Path) -> None:
-    """Stop what called, too: its next lines would take a part of a training for the whole."""
-    if result.interrupted_by is None:
+    """Stop what called, too, which was meant as well: its next lines might take a part for the whole."""
+    number = result.interrupted_by or result.signal
+    if number is None:
         return
-    if result.interrupted_by == signal.SIGINT:
-        raise KeyboardInterrupt(f"{place}: stopped after step {result.step}; the same call resumes")
-    raise SystemExit(result.exit_code)
+    if number == signal.SIGINT:
+        rest = "; the same call resumes" if result.interrupted_by else ", the last"
+        raise KeyboardInterrupt(f"{place}: stopped after step {result.step}{rest}")
+    raise SystemExit(128 + number)

@@ -9,9 +9,11 @@ from projgan.storage.network_file import load_discriminator
 
 
 def discriminator_of(
-    path: Path, generator: Generator, description: NetworkDescription
+    path: Path, generator: Generator, description: NetworkDescription, *, of_one_step: bool = True
 ) -> tuple[Discriminator, NetworkDescription] | None:
     """Read the discriminator beside a generator's file, and what it says of itself; None without one.
+
+    With `of_one_step` false it may have been trained on since, or less.
 
     Raises:
         UserError: it is that of another run, or of another step of the same.
@@ -28,8 +30,9 @@ def discriminator_of(
     ):
         raise UserError(f"{beside}: not the discriminator of {path.name}; put that of the same run beside it")
     steps = description.provenance.step, of_discriminator.provenance.step
-    if steps[0] != steps[1]:
+    if of_one_step and steps[0] != steps[1]:
         raise UserError(
-            f"{beside}: of step {steps[1]:,}, and the generator is of step {steps[0]:,}; load both again"
+            f"{beside}: of step {steps[1]:,}, and the generator is of step {steps[0]:,}; load both again, "
+            "or, if the training was killed between the two, give its command again"
         )
     return discriminator, of_discriminator

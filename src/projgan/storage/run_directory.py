@@ -32,7 +32,7 @@ def refuse_no_run(path: Path, reason: str = "") -> None:
 def run_directory_of(preset: str) -> Path:
     """Where a run of a preset or of a file of settings goes if nothing is said: a run's own settings, on."""
     settings = Path(preset)
-    if settings.name == "config.yaml" and RunDirectory(settings.parent).checkpoints.is_dir():
+    if settings.name == "config.yaml" and any(RunDirectory(settings.parent).checkpoints.glob("step-*.pt")):
         return settings.parent
     return Path("runs") / settings.stem
 

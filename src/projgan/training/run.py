@@ -165,7 +165,7 @@ class _Run:
             self.listener.said(remark)
         self._restart_clock()
         try:
-            self._measure_where_due()
+            self._catch_up()
             interrupted_by = self.loop.run()
         finally:
             for journal in self.journals:
@@ -176,8 +176,24 @@ class _Run:
             description = self._write_networks()
         self.ranks.barrier()  # torchrun ends the others when one fails, also in its last breath
         return TrainingResult(
-            self.directory.generator, trainer.step, None if interrupted_by else description, interrupted_by
+            self.directory.generator,
+            trainer.step,
+            None if interrupted_by else description,
+            interrupted_by,
+            self.loop.signal,
         )
+
+    def _catch_up(self) -> None:
+        """Do what was due at the step gone on from, if it was cut off there."""
+        trainer = self.trainer
+        if trainer.step == trainer.steps:
+            rows = self.directory.read_stats()[-1:] if self.ranks.is_first else []
+            lacks_row = self.ranks.is_first and not (rows and rows[0]["step"] >= trainer.step)
+            if self.ranks.largest(int(lacks_row)):
+                self._log()
+        if self.ranks.is_first and trainer.step and not self.directory.samples_at(trainer.step).exists():
+            self._draw_where_due()
+        self._measure_where_due()
 
     def _start(self) -> None:
         directory, trainer = self.directory, self.trainer

@@ -114,7 +114,7 @@ def _discriminator_weights(
     """Those in the checkpoint itself, or of the file beside the generator's; None without one."""
     if place.suffix == ".pt":
         return discriminator_weights(place)
-    pair = discriminator_of(place, source, description)
+    pair = discriminator_of(place, source, description, of_one_step=False)
     return pair[0].state_dict() if pair else None
 
 

@@ -91,7 +91,8 @@ class Trainer:
             The losses of the generator and of the discriminator [2], detached, on the device.
         """
         fakes, schedule = self.parts.fakes, self.schedule
-        seed_process(fakes.seed, f"rank {self.ranks.rank}", self.step)  # of networks that draw by themselves
+        ranks = self.ranks
+        seed_process(fakes.seed, f"rank {ranks.rank}", self.step, ranks.device)  # for own networks that draw
         for optimizer, rate in zip(self.optimizers, schedule.rates(self.step), strict=True):
             set_learning_rate(optimizer, rate)
         generator_loss = self.update_generator(
