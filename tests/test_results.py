@@ -231,12 +231,68 @@ def test_digits_are_those_that_were_measured() -> None:
         assert sum(found["recall", method]) > 3 * sum(found["recall", "ac-gan"])
 
 
+def seeds_of(lines: str) -> dict[tuple[str, str], list[float]]:
+    """Of a file of lines in `docs/results`: run without its seed, and metric, to the values by seed."""
+    found: dict[tuple[str, str], list[float]] = {}
+    rows = map(json.loads, (ROOT / "docs/results" / lines).read_text("utf-8").splitlines())
+    for row in sorted(rows, key=lambda row: row["run"]):
+        found.setdefault((row["run"].partition(", seed ")[0], row["metric"]), []).append(row["value"])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("lines", "page", "text", "metric", "runs", "first_is_higher"),
+    [
+        (
+            "five-updates-digits/lines.jsonl",
+            "results/projection.md",
+            "stays higher in every seed: `fd` {} against {}.",
+            "fd",
+            ("projection", "input-concat"),
+            True,
+        ),
+        (
+            "five-updates-digits/lines.jsonl",
+            "results/projection.md",
+            "recall of input concatenation, {} against {}, but",
+            "recall",
+            ("projection", "input-concat"),
+            None,
+        ),
+        (
+            "adain-digits/lines.jsonl",
+            "understand/conditions.md",
+            "higher in every seed, `fd` {} against {}, and the intervals",
+            "fd",
+            ("adain", "conditional-batch-norm"),
+            True,
+        ),
+        (
+            "adain-digits/lines.jsonl",
+            "understand/conditions.md",
+            "lower in every seed, {} against {}. Precision",
+            "recall",
+            ("adain", "conditional-batch-norm"),
+            False,
+        ),
+    ],
+)
+def test_pairs_on_digits_are_those_that_were_measured(
+    lines: str, page: str, text: str, metric: str, runs: tuple[str, str], first_is_higher: bool | None
+) -> None:
+    found = seeds_of(lines)
+    one, other = (found[run, metric] for run in runs)
+    decimals, cut = (1, 0) if metric == "fd" else (3, 1)
+    words = " ".join((ROOT / "docs" / page).read_text("utf-8").split())
+    assert text.format(*(listed(values, decimals, cut) for values in (one, other))) in words
+    assert len(one) == len(other) == 3
+    apart = True if min(one) > max(other) else False if max(one) < min(other) else None
+    assert apart is first_is_higher
+
+
 def test_settings_of_a_rate_that_stays_are_those_that_were_measured() -> None:
     page = " ".join((ROOT / "docs/results/settings.md").read_text("utf-8").split())
-    lines = (ROOT / "docs/results/settings-cifar10-small/rate-stays.jsonl").read_text("utf-8").splitlines()
-    found: dict[tuple[str, str], list[float]] = {}
-    for row in sorted(map(json.loads, lines), key=lambda row: row["run"]):
-        found.setdefault((row["run"].partition(", seed ")[0], row["metric"]), []).append(row["value"])
+    found = seeds_of("settings-cifar10-small/rate-stays.jsonl")
 
     def words(name: str, metric: str) -> str:
         return listed(found[name, metric], 1, 0)
