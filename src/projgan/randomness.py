@@ -22,7 +22,7 @@ def seed_process(seed: int, stream: str, position: int, device: torch.device) ->
     number = _number(seed, stream, position)
     torch.default_generator.manual_seed(number)
     if device.type == "cuda":
-        torch.cuda.default_generators[device.index or 0].manual_seed(number)
+        torch.cuda.manual_seed(number)  # of the current one, which is the run's
 
 
 @contextmanager
