@@ -90,6 +90,7 @@ def test_a_grid_of_arrays_or_of_pictures_is_that_of_tensors(channels: int) -> No
         (np.zeros((2, 4, 4), dtype=np.uint8), 1, "uint8 .2, 4, 4.; give"),
         (torch.zeros(2, 2, 4, 4, dtype=torch.uint8), 1, "uint8 .2, 2, 4, 4.; give"),
         (torch.zeros(2, 3, 4, 4, dtype=torch.uint8), 0, "columns is 0; a grid has at least 1"),
+        ([Image.new("I;16", (4, 4), 5000)], 1, "a picture is of mode I;16; scale it to 0 to 255"),
         ([Image.new("L", (4, 4)), Image.new("L", (4, 5))], 1, "sizes .4, 4. and .4, 5.; make"),
         ([Image.new("L", (4, 4)), "a.png"], 1, "a list of Image, str; give pictures of Pillow"),
         ([], 1, "a list of nothing; give pictures"),

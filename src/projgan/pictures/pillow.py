@@ -57,6 +57,9 @@ def _of_pictures(pictures: Sequence[object]) -> np.ndarray:
         raise UserError(f"images are a list of {', '.join(sorted(of_what))}; give pictures of Pillow alone")
     if len(sizes) > 1:
         raise UserError(f"images are of sizes {sizes[0]} and {sizes[-1]}; make them of one size")
+    deep = [picture.mode for picture in known if picture.mode.startswith(("I", "F"))]
+    if deep:  # Pillow would cut off what is above 255
+        raise UserError(f"a picture is of mode {deep[0]}; scale it to 0 to 255, in mode L or RGB")
     channels = 1 if all(picture.mode in ("1", "L") for picture in known) else 3
     return np.stack([from_pil(picture, channels) for picture in known])
 
